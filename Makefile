@@ -1,0 +1,65 @@
+# Two commands matter: `make demo` shows the package at work on this machine, `make test` proves it.
+# Both set themselves up; neither needs Docker or an AWS account.
+PYTHON ?= python3
+VENV   := .venv
+DEV    := $(VENV)/dev/bin
+SAM    := $(VENV)/sam/bin
+RUNTIME := $(VENV)/runtime/bin
+
+ACCOUNTS ?= 60
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test unit contract template emulated check format build lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+# Three environments: the dev tools with the emulator, the SAM command line (its pins and the emulator's
+# exclude each other), and a bare one that stands in for Lambda's runtime. The files are complete closures,
+# hence --no-deps.
+setup: $(VENV)/dev/.done $(VENV)/sam/.done $(VENV)/runtime/.done ## install everything into .venv/
+
+$(VENV)/%/.done: requirements/%.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: PYTHON=python3.13 make ...")'
+	$(PYTHON) -m venv --clear $(VENV)/$*
+	$(VENV)/$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+	@touch $@
+
+demo: setup ## deploy to an organization on this machine and watch it work (ACCOUNTS=500 for a larger one)
+	$(DEV)/python -m emulation.demo --accounts $(ACCOUNTS)
+
+test: setup check unit contract template emulated ## everything that must hold before a change lands
+
+unit: setup ## milliseconds each, no sockets
+	$(DEV)/python -m pytest tests/unit
+
+contract: setup ## what the two functions write and read, and what AWS really sends
+	$(DEV)/python -m pytest tests/contract
+
+template: setup ## the template as data, and the linters
+	$(DEV)/python -m pytest tests/template
+
+emulated: setup ## the real template, deployed by sam to the emulation, IAM enforced
+	$(DEV)/python -m pytest tests/emulated
+
+check: setup ## format, lint, types
+	$(DEV)/ruff format --check .
+	$(DEV)/ruff check .
+	$(DEV)/mypy
+
+format: setup ## let ruff write
+	$(DEV)/ruff format .
+	$(DEV)/ruff check --fix .
+
+build: setup ## the two Lambda zips, in .aws-sam/build
+	$(SAM)/sam build
+
+# The only target that needs uv; run it after editing an .in file.
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
+lock: ## pin requirements with hashes
+	for name in requirements/dev requirements/sam requirements/runtime src/requirements custom-resources/requirements; do \
+	  $(LOCK) $$name.in --output-file $$name.txt || exit 1; done
+
+clean: ## remove what make wrote
+	rm -rf $(VENV) .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
