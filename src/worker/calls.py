@@ -1,0 +1,80 @@
+"""Get and Put of one contact, each under its pacer, counted, and tried again when they come too fast."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+from worker.contacts import Contact, ContactType
+from worker.errors import Throttled
+from worker.pacing import Pacer
+
+Result = TypeVar("Result")
+
+
+class AccountApi(Protocol):
+    """The two calls of AWS Account Management that the worker makes; ``None`` is the caller's own account.
+
+    Both raise :class:`worker.errors.WorkerError`.
+    """
+
+    def get(self, account_id: str | None, contact_type: ContactType) -> Contact | None: ...
+
+    def put(self, account_id: str | None, contact_type: ContactType, contact: Contact) -> None: ...
+
+
+@dataclass
+class Tally:
+    """Calls made for one account, counted by several threads."""
+
+    calls: int = 0
+    throttled: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def count(self, *, throttled: bool) -> None:
+        with self._lock:
+            self.calls += 1
+            self.throttled += throttled
+
+
+class PacedAccountApi:
+    """The account API at the speed of its quotas: Gets and Puts draw on separate ones."""
+
+    def __init__(self, api: AccountApi, gets: Pacer, puts: Pacer) -> None:
+        self._api = api
+        self._gets = gets
+        self._puts = puts
+
+    def get(
+        self, account_id: str | None, contact_type: ContactType, *, deadline: float, tally: Tally
+    ) -> Contact | None:
+        """The contact that the account has, or None. Raises a WorkerError; OutOfTime at ``deadline``."""
+        return _paced(
+            self._gets, "GetAlternateContact", deadline, tally, lambda: self._api.get(account_id, contact_type)
+        )
+
+    def put(
+        self, account_id: str | None, contact_type: ContactType, contact: Contact, *, deadline: float, tally: Tally
+    ) -> None:
+        """Set the contact. Raises a WorkerError; OutOfTime at ``deadline``."""
+        _paced(
+            self._puts, "PutAlternateContact", deadline, tally, lambda: self._api.put(account_id, contact_type, contact)
+        )
+
+
+def _paced(pacer: Pacer, operation: str, deadline: float, tally: Tally, call: Callable[[], Result]) -> Result:
+    while True:
+        pacer.wait(deadline, operation)
+        throttled = False
+        try:
+            result = call()
+        except Throttled:
+            # The deadline bounds this: a throttled call waits for its next turn here rather than in the queue,
+            # where it would cost a receive.
+            throttled = True
+            pacer.refused()
+        else:
+            pacer.went_through()
+            return result
+        finally:
+            tally.count(throttled=throttled)

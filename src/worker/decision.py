@@ -1,0 +1,46 @@
+"""What to do about one contact of one account: the only place where that is decided."""
+
+from enum import StrEnum
+
+from worker.contacts import Contact
+
+
+class Mode(StrEnum):
+    """How far a run goes: ``enforce`` sets contacts, ``report`` only tells what it would set."""
+
+    ENFORCE = "enforce"
+    REPORT = "report"
+
+    def stricter(self, other: "Mode") -> "Mode":
+        """The one of both that changes less."""
+        return Mode.REPORT if Mode.REPORT in (self, other) else Mode.ENFORCE
+
+
+class Policy(StrEnum):
+    """What may become of a contact type: ``overwrite`` it, ``fill`` it where there is none, ``ignore`` it."""
+
+    OVERWRITE = "overwrite"
+    FILL = "fill"
+    IGNORE = "ignore"
+
+
+class Outcome(StrEnum):
+    """What became of one contact. As a decision, ``updated`` means: a Put is due."""
+
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    KEPT = "kept"
+    IGNORED = "ignored"
+    WOULD_UPDATE = "would_update"
+    FAILED = "failed"
+
+
+def decide(policy: Policy, mode: Mode, desired: Contact, present: Contact | None) -> Outcome:
+    """The outcome that ``policy`` and ``mode`` ask for, where an account has the contact ``present``."""
+    if policy is Policy.IGNORE:
+        return Outcome.IGNORED
+    if present is not None and desired.same_as(present):
+        return Outcome.UNCHANGED
+    if present is not None and policy is Policy.FILL:
+        return Outcome.KEPT
+    return Outcome.WOULD_UPDATE if mode is Mode.REPORT else Outcome.UPDATED

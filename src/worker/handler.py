@@ -1,0 +1,90 @@
+"""The worker's door: from Lambda's event to a batch, and back to SQS's partial batch response."""
+
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypedDict
+
+from worker import aws
+from worker.account import AccountWorker
+from worker.batch import Batch, Record
+from worker.calls import PacedAccountApi
+from worker.contacts import ContactType
+from worker.pacing import Pacer
+from worker.settings import Settings
+from worker.telemetry import Telemetry, logger
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+ACCOUNTS_AT_A_TIME = 5
+"""The event source's batch size; a template test holds the two together."""
+
+_CALLS_AT_A_TIME = ACCOUNTS_AT_A_TIME * len(ContactType)
+
+_RESERVE = 45
+"""Seconds kept at the end of an invocation: one call under way (15), one explanation (15), and the queues."""
+
+
+class _SqsRecord(TypedDict):
+    messageId: str
+    receiptHandle: str
+    body: str
+    attributes: dict[str, str]
+
+
+class _SqsEvent(TypedDict):
+    Records: list[_SqsRecord]
+
+
+class _Failure(TypedDict):
+    itemIdentifier: str
+
+
+class _PartialBatchResponse(TypedDict):
+    batchItemFailures: list[_Failure]
+
+
+# Built once for each execution environment: the pacers must live as long as the quota remembers.
+_settings = Settings.read(os.environ)
+_telemetry = Telemetry()
+_batch = Batch(
+    AccountWorker(
+        PacedAccountApi(
+            aws.AwsAccountApi(aws.account_client(_CALLS_AT_A_TIME)),
+            gets=Pacer(_settings.get_rate, _settings.get_burst),
+            puts=Pacer(_settings.put_rate, _settings.put_burst),
+        ),
+        aws.AwsOrganization(aws.organizations_client()),
+        _settings.assignments,
+        own_account_id=_settings.management_account_id,
+        mode=_settings.mode,
+        pool=ThreadPoolExecutor(_CALLS_AT_A_TIME, "call"),
+    ),
+    aws.AwsQueues(
+        aws.sqs_client(),
+        account_queue_url=_settings.account_queue_url,
+        failed_account_queue_url=_settings.failed_account_queue_url,
+    ),
+    _telemetry,
+    max_tries=_settings.max_tries,
+    pool=ThreadPoolExecutor(ACCOUNTS_AT_A_TIME, "account"),
+)
+
+
+@logger.inject_lambda_context(log_event=False)
+def lambda_handler(event: _SqsEvent, context: "LambdaContext") -> _PartialBatchResponse:
+    """Work off one batch of AccountQueue; the answer names the messages that stay on the queue."""
+    deadline = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - _RESERVE
+    records = [
+        Record(
+            message_id=record["messageId"],
+            receipt_handle=record["receiptHandle"],
+            body=record["body"],
+            tries=int(record["attributes"]["ApproximateReceiveCount"]),
+        )
+        for record in event["Records"]
+    ]
+    kept = _batch.work_off(records, deadline=deadline)
+    _telemetry.flush()
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in kept]}
