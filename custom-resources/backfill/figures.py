@@ -1,0 +1,21 @@
+"""What a backfill has done so far, in numbers."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Figures:
+    """Accounts listed, put on AccountQueue, and skipped, by the state that they were skipped for."""
+
+    listed: int = 0
+    enqueued: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+
+    def summary(self) -> str:
+        """One sentence that claims no more than what happened: letters are sent, contacts not yet set."""
+        skipped = ", ".join(f"{count} {state}" for state, count in sorted(self.skipped.items())) or "none"
+        return (
+            f"{self.listed} accounts listed, {self.enqueued} put on AccountQueue for the worker to bring right, "
+            f"skipped: {skipped}"
+        )
