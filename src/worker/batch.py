@@ -13,6 +13,9 @@ from worker.errors import Permanent, WorkerError
 from worker.letter import Letter, read
 from worker.retry import delay
 
+ACCOUNTS_AT_A_TIME = 5
+"""The batch size of the event source in template.yaml: small enough to share 50 accounts evenly between two workers."""
+
 
 @dataclass(frozen=True)
 class Record:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from worker import aws
 from worker.account import AccountWorker
-from worker.batch import Batch, Record
+from worker.batch import ACCOUNTS_AT_A_TIME, Batch, Record
 from worker.calls import PacedAccountApi
 from worker.contacts import ContactType
 from worker.pacing import Pacer
@@ -16,9 +16,6 @@ from worker.telemetry import Telemetry, logger
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
-
-ACCOUNTS_AT_A_TIME = 5
-"""The event source's batch size; a template test holds the two together."""
 
 _CALLS_AT_A_TIME = ACCOUNTS_AT_A_TIME * len(ContactType)
 
