@@ -1,0 +1,250 @@
+"""An organization on this machine for tests, the demo and benchmarks: `with Emulation() as emulation: ...`.
+
+It is a process of its own (`emulation.server`), which ends with the block, and also when this process is interrupted or
+killed. Nothing of it remains: no process, no open port, no file.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import boto3
+import botocore.session
+from botocore.config import Config
+
+from emulation.settings import MANAGEMENT_ACCOUNT, ROOT, Settings
+from emulation.waiting import eventually
+
+REGION = "us-east-1"
+_START_SECONDS = 30.0
+_STOP_SECONDS = 10.0
+_LOG_TAIL = 2000
+
+
+class EmulationError(Exception):
+    """The emulation did not start, or did not do what it was asked to."""
+
+
+class Emulation:
+    """An AWS organization with one account, `management_account`, whose root user is the caller of everything.
+
+    Attributes:
+        endpoint_url: where it listens.
+        environment: for the subprocesses that are to use it (`sam`, a command line). It is complete, and without the
+            AWS settings of whoever runs this.
+        log: what ministack and Lambda have to say.
+    """
+
+    management_account = MANAGEMENT_ACCOUNT
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        """Choose what is to be different from AWS; nothing starts before the `with` block."""
+        self._settings = settings or Settings()
+        self._folder = Path()
+        self._process: subprocess.Popen[str] | None = None
+        self.endpoint_url = ""
+
+    def __enter__(self) -> Self:
+        """Start it, in about a second."""
+        self._folder = Path(tempfile.mkdtemp(prefix="emulation-"))
+        try:
+            self._start()
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Stop it, and remove what it wrote."""
+        self._stop()
+
+    @property
+    def log(self) -> Path:
+        return self._folder / "emulation.log"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        return {
+            **inherited,
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_REGION": REGION,
+            "AWS_CONFIG_FILE": str(self._folder / "no-config"),
+            "AWS_SHARED_CREDENTIALS_FILE": str(self._folder / "no-credentials"),
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "SAM_CLI_TELEMETRY": "0",
+            "__SAM_CLI_APP_DIR": str(self._folder / "sam"),
+            "NO_PROXY": "127.0.0.1",
+        }
+
+    def client(self, service: str, *, account: str | None = None, region: str = REGION, **credentials: str) -> Any:
+        """A boto3 client that does not retry.
+
+        The caller is the root user of the management account; or of another account; or whoever has the credentials
+        (`aws_access_key_id`, ..., as sts.assume_role gives them).
+        """
+        nobody = str(self._folder / "nobody")
+        unconfigured = botocore.session.Session(
+            session_vars={
+                "profile": (None, None, None, None),
+                "config_file": (None, None, nobody, None),
+                "credentials_file": (None, None, nobody, None),
+            }
+        )
+        keys = credentials or {"aws_access_key_id": account or "test", "aws_secret_access_key": "test"}
+        return boto3.Session(botocore_session=unconfigured, region_name=region).client(  # type: ignore[call-overload]
+            service,
+            endpoint_url=self.endpoint_url,
+            config=Config(retries={"total_max_attempts": 1}, proxies={}),
+            **keys,
+        )
+
+    def create_accounts(self, count: int, suspended: int = 0) -> list[str]:
+        """Add members, the last ones of them suspended, and return their ids. Unlike CreateAccount it tells nobody."""
+        return list(self._control("create-accounts", count=count, suspended=suspended))
+
+    def set_state(self, account_id: str, state: str) -> None:
+        """Put an account into a State, such as PENDING_ACTIVATION."""
+        self._control("set-state", account_id=account_id, state=state)
+
+    def set_feature_set(self, feature_set: str) -> None:
+        """Make it an organization of ALL features, or of CONSOLIDATED_BILLING only."""
+        self._control("set-feature-set", feature_set=feature_set)
+
+    def throttle_organizations(self, calls: int) -> None:
+        """Let the next calls of Organizations fail with TooManyRequestsException."""
+        self._control("throttle-organizations", calls=calls)
+
+    def contacts(self) -> dict[str, dict[str, dict[str, str]]]:
+        """Account id to contact type to contact: what the accounts really have."""
+        return dict(self._control("contacts"))
+
+    def set_contact(self, account_id: str, contact: Mapping[str, str]) -> None:
+        """Give an account a contact, as somebody else would have long ago."""
+        self._control("set-contact", account_id=account_id, contact=dict(contact))
+
+    def counts(self) -> dict[str, int]:
+        """How often the account API was called; see `AccountApi.counts`."""
+        return dict(self._control("counts"))
+
+    def set_fault(
+        self,
+        account_id: str,
+        error: str,
+        *,
+        operation: str | None = None,
+        contact_type: str | None = None,
+        times: int | None = None,
+        seconds: float = 0.0,
+    ) -> None:
+        """Let calls about an account ("*": every account) go wrong; replaces what went wrong there before.
+
+        `error` is a code such as AccessDeniedException, or `dropped`, `slow` or `not-ready`; see `account_api.Fault`.
+        """
+        fault = {"operation": operation, "contact_type": contact_type, "remaining": times, "seconds": seconds}
+        self._control("set-faults", account_id=account_id, faults=[{"kind": error, **fault}])
+
+    def clear_fault(self, account_id: str) -> None:
+        """Let calls about an account go right again."""
+        self._control("clear-fault", account_id=account_id)
+
+    def deliver(self, event: Mapping[str, Any]) -> None:
+        """Let AWS emit an event, given as it was recorded; it gets a new id and time, and this account's id."""
+        entry = {
+            "Source": event["source"],
+            "DetailType": event["detail-type"],
+            "Detail": json.dumps(event["detail"]),
+            "Resources": event.get("resources", []),
+        }
+        answer = self.client("events", region=event.get("region", REGION)).put_events(Entries=[entry])
+        if answer["FailedEntryCount"]:
+            raise EmulationError(f"EventBridge did not take the event: {answer['Entries']}")
+
+    def reset(self, *, stacks: bool = True) -> None:
+        """Start over: everything as it was in the beginning, or (`stacks=False`) all but what was deployed."""
+        if stacks:
+            self._post("_ministack/reset", {})
+        else:
+            self._control("forget")
+
+    def _start(self) -> None:
+        settings = replace(self._settings, folder=self._folder)
+        with self.log.open("w") as log:
+            self._process = subprocess.Popen(  # noqa: S603
+                [sys.executable, "-m", "emulation.server", *settings.arguments()],
+                cwd=ROOT,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                start_new_session=True,  # Ctrl-C is for this process, which then stops that one
+            )
+        self.endpoint_url = self._read_url(self._process)
+        eventually(self._is_ready, within=_START_SECONDS)
+
+    def _read_url(self, process: "subprocess.Popen[str]") -> str:
+        url = process.stdout.readline().strip() if process.stdout else ""
+        if not url:
+            raise EmulationError(f"The emulation did not start:\n{self._log_tail()}")
+        return url
+
+    def _is_ready(self) -> bool:
+        if self._process is None or self._process.poll() is not None:
+            raise EmulationError(f"The emulation ended while it was starting:\n{self._log_tail()}")
+        try:
+            with _open(urllib.request.Request(f"{self.endpoint_url}/_ministack/ready")):  # noqa: S310
+                return True
+        except urllib.error.URLError:
+            return False
+
+    def _stop(self) -> None:
+        process, self._process = self._process, None
+        if process is not None and process.stdin and process.stdout:
+            process.stdin.close()
+            try:
+                process.wait(_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+            process.stdout.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _log_tail(self) -> str:
+        return self.log.read_text()[-_LOG_TAIL:]
+
+    def _control(self, name: str, **arguments: Any) -> Any:
+        return self._post(f"_emulation/{name}", arguments)
+
+    def _post(self, path: str, body: object) -> Any:
+        request = urllib.request.Request(  # noqa: S310
+            f"{self.endpoint_url}/{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
+        )
+        try:
+            with _open(request) as response:
+                return json.load(response)
+        except urllib.error.HTTPError as error:
+            with error:
+                raise EmulationError(f"{path}: {error.read().decode()}") from None
+
+
+def _open(request: urllib.request.Request) -> Any:
+    # Not through a proxy that the environment may name.
+    return urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=_START_SECONDS)

@@ -1,0 +1,178 @@
+"""Redrive: the tasks that move messages out of a dead-letter queue.
+
+AWS (API_StartMessageMoveTask.html, API_ListMessageMoveTasks.html, sqs-configure-dead-letter-queue-redrive.html and
+troubleshooting-dlq-redrive.html in the SQS documentation):
+
+* The source must be the dead-letter queue of an SQS queue. The destination is the queue named, or else each message's
+  own source; a message that was sent straight to the dead-letter queue has none, and the task ends FAILED with
+  CouldNotDetermineMessageSource.
+* One task at a time for a source. It runs by itself and moves what can be received when it starts. A moved message is
+  a new one, with another id and no receives, and keeps its attributes.
+* Who starts a task must also be allowed to receive from and delete in the source, and to send to the destination.
+
+ministack knows none of it. The wording of the refusals is not documented; it is what other emulators recorded
+(github.com/localstack/localstack, github.com/getmoto/moto).
+"""
+
+import base64
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ministack.core.concurrency import spawn_background
+from ministack.core.responses import new_uuid
+from ministack.services import sqs
+
+from emulation.services import iam
+from emulation.services import sqs as queues
+from emulation.services.patching import Patches
+
+patches = Patches()
+operation = "ministack.services.sqs._HANDLERS"
+
+_MOST_TASKS_LISTED = 10
+_FASTEST = 500
+
+
+@dataclass
+class _Task:
+    source_arn: str
+    destination_arn: str | None
+    rate: int | None
+    to_move: list[queues.Message]
+    status: str = "RUNNING"
+    moved: int = 0
+    failure: str | None = None
+    started: float = field(default_factory=time.time)
+    task_id: str = field(default_factory=new_uuid)
+
+    @property
+    def handle(self) -> str:
+        return base64.b64encode(json.dumps({"taskId": self.task_id, "sourceArn": self.source_arn}).encode()).decode()
+
+    @property
+    def active(self) -> bool:
+        return self.status in ("RUNNING", "CANCELLING")
+
+    def described(self) -> dict[str, Any]:
+        description = {
+            "TaskHandle": self.handle if self.status == "RUNNING" else None,
+            "Status": self.status,
+            "SourceArn": self.source_arn,
+            "DestinationArn": self.destination_arn,
+            "MaxNumberOfMessagesPerSecond": self.rate,
+            "ApproximateNumberOfMessagesMoved": self.moved,
+            "ApproximateNumberOfMessagesToMove": len(self.to_move),
+            "FailureReason": self.failure,
+            "StartedTimestamp": int(self.started * 1000),
+        }
+        return {name: value for name, value in description.items() if value is not None}
+
+    def run(self) -> None:
+        """Move one message after the other until all are moved, one cannot be, or somebody cancels."""
+        source = sqs._queue_by_arn(self.source_arn)
+        for message in self.to_move:
+            if self.status == "CANCELLING":
+                self.status = "CANCELLED"
+                return
+            arn = self.destination_arn or message["sys"].get("DeadLetterQueueSourceArn")
+            destination = arn and sqs._queue_by_arn(arn)
+            if not destination:
+                self.failure = "AWS.SimpleQueueService.NonExistentQueue" if arn else "CouldNotDetermineMessageSource"
+                self.status = "FAILED"
+                return
+            self.moved += queues.move(message, source, destination)
+            if self.rate:
+                time.sleep(1 / self.rate)
+        self.status = "COMPLETED"
+
+
+_TASKS: list[_Task] = []
+
+
+@patches.around("ministack.services.sqs.reset")
+def reset(original: Any) -> None:
+    """Forget the tasks with the queues."""
+    original()
+    _TASKS.clear()
+
+
+@patches.adds(operation, "StartMessageMoveTask")
+def start_message_move_task(parameters: queues.Parameters, _: str) -> dict[str, Any]:
+    """Begin to move what is in a dead-letter queue."""
+    source_arn, destination_arn = parameters["SourceArn"], parameters.get("DestinationArn")
+    rate = parameters.get("MaxNumberOfMessagesPerSecond")
+    source = _queue(source_arn, "SourceArn")
+    sources = list(_sources_of(source_arn))
+    if not sources:
+        raise sqs._Err("InvalidParameterValue", "Source queue must be configured as a Dead Letter Queue.")
+    if destination_arn:
+        _queue(destination_arn, "DestinationArn")
+    if rate is not None and not 1 <= rate <= _FASTEST:
+        reason = f"Reason: Must be between 1 and {_FASTEST}, if provided."
+        raise sqs._Err(
+            "InvalidParameterValue", f"Value {rate} for parameter MaxNumberOfMessagesPerSecond is invalid. {reason}"
+        )
+    _require("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", resource=source_arn)
+    for arn in [destination_arn] if destination_arn else [queue["attributes"]["QueueArn"] for queue in sources]:
+        _require("sqs:SendMessage", resource=arn)
+    with queues.lock:
+        if any(task.active for task in _TASKS if task.source_arn == source_arn):
+            message = "There is already a task running. Only one active task is allowed for a source queue arn at a given time."
+            raise sqs._Err("InvalidParameterValue", message)
+        task = _Task(source_arn, destination_arn, rate, queues.visible(source))
+        _TASKS.insert(0, task)
+    spawn_background(task.run, thread_name="message-move-task")
+    return {"TaskHandle": task.handle}
+
+
+@patches.adds(operation, "ListMessageMoveTasks")
+def list_message_move_tasks(parameters: queues.Parameters, _: str) -> dict[str, Any]:
+    """The latest tasks of a source, newest first."""
+    source_arn, count = parameters["SourceArn"], parameters.get("MaxResults", 1)
+    _queue(source_arn, "SourceArn")
+    if not 1 <= count <= _MOST_TASKS_LISTED:
+        reason = f"Reason: Must be between 1 and {_MOST_TASKS_LISTED}, if provided."
+        raise sqs._Err("InvalidParameterValue", f"Value {count} for parameter MaxResults is invalid. {reason}")
+    tasks = [task.described() for task in _TASKS if task.source_arn == source_arn]
+    return {"Results": tasks[:count]}
+
+
+@patches.adds(operation, "CancelMessageMoveTask")
+def cancel_message_move_task(parameters: queues.Parameters, _: str) -> dict[str, Any]:
+    """Stop a task; what it moved stays moved."""
+    task = next((task for task in _TASKS if task.handle == parameters["TaskHandle"]), None)
+    if task is None or task.status != "RUNNING":
+        raise sqs._Err("ResourceNotFoundException", "Task does not exist.", 404)
+    task.status = "CANCELLING"
+    return {"ApproximateNumberOfMessagesMoved": task.moved}
+
+
+@patches.adds(operation, "ListDeadLetterSourceQueues")
+def list_dead_letter_source_queues(parameters: queues.Parameters, queue_url: str) -> dict[str, Any]:
+    """The queues whose redrive policy names this one."""
+    queue = sqs._get_q(parameters.get("QueueUrl", queue_url), "sqs:ListDeadLetterSourceQueues")
+    return {"queueUrls": [source["url"] for source in _sources_of(queue["attributes"]["QueueArn"])]}
+
+
+def _sources_of(dead_letter_arn: str) -> Iterator[queues.Queue]:
+    for queue in sqs._queues.values():
+        policy = json.loads(queue["attributes"].get("RedrivePolicy") or "{}")
+        if policy.get("deadLetterTargetArn") == dead_letter_arn:
+            yield queue
+
+
+def _queue(arn: str, parameter: str) -> queues.Queue:
+    queue: queues.Queue | None = sqs._queue_by_arn(arn)
+    if queue is None:
+        message = f"The resource that you specified for the {parameter} parameter doesn't exist."
+        raise sqs._Err("ResourceNotFoundException", message, 404)
+    return queue
+
+
+def _require(*actions: str, resource: str) -> None:
+    for action in actions:
+        if not iam.caller_may(action, resource):
+            raise sqs._Err("AccessDenied", "Queue Permissions to Redrive.", 403)

@@ -1,0 +1,202 @@
+"""Queues.
+
+AWS (SQS API reference and developer guide):
+
+* SendMessage refuses message attributes without a value, more than ten of them, and a delay over 900 s.
+* ChangeMessageVisibility works on messages in flight, from 0 to 43,200 s, and never beyond 12 hours in all.
+* Fair queues (sqs-fair-queues-detailed.html): while messages of one MessageGroupId are more than a tenth of what the
+  consumers of a standard queue work on, messages of other groups and of none are received first.
+
+ministack accepts the former, and receives from a standard queue in the order of sending. Its poller for Lambda and its
+request handlers also replace a queue's list of messages from different threads without a common lock, which now and
+then loses a message: here every such step takes the same lock.
+
+Delays are divided by `delay_speed`, so that a retry after minutes takes seconds; a queue's VisibilityTimeout is not.
+"""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from ministack import app
+from ministack.core.concurrency import esm_wake
+from ministack.core.responses import new_uuid
+from ministack.services import sqs
+
+from emulation.services.patching import Patches
+from emulation.settings import Settings
+
+patches = Patches()
+
+Queue = dict[str, Any]
+Message = dict[str, Any]
+Parameters = dict[str, Any]
+
+_TWELVE_HOURS = 43_200
+_LONGEST_DELAY = 900
+_MOST_ATTRIBUTES = 10
+_NOISY_SHARE = 0.1
+
+# What ministack's own poller takes already; re-entrant, because it calls the functions below while holding it.
+lock = threading.RLock()
+patches.value("ministack.services.sqs._queues_lock", lock)
+_delay_speed = 1.0
+
+
+def configure(settings: Settings) -> None:
+    """Set the speed of delays."""
+    global _delay_speed
+    _delay_speed = settings.delay_speed
+
+
+@patches.around("ministack.services.sqs._HANDLERS", "DeleteMessage")
+@patches.around("ministack.services.sqs._HANDLERS", "DeleteMessageBatch")
+@patches.around("ministack.services.sqs._HANDLERS", "PurgeQueue")
+@patches.around("ministack.services.sqs._HANDLERS", "GetQueueAttributes")
+@patches.around("ministack.services.sqs._expire_retained")
+@patches.around("ministack.services.sqs._dlq_sweep")
+@patches.around("ministack.services.eventbridge._dispatch_to_sqs")
+@patches.around("ministack.services.lambda_svc._route_async_failure")
+def locked(original: Any, *arguments: Any) -> Any:
+    """Touch the messages of a queue while nobody else does."""
+    with lock:
+        return original(*arguments)
+
+
+@patches.around("ministack.services.sqs._HANDLERS", "SendMessage")
+@patches.around("ministack.services.sqs._act_send_message")
+def send_message(original: Any, parameters: Parameters, queue_url: str) -> Any:
+    """Refuse what AWS refuses, then send."""
+    _check_attributes(parameters.get("MessageAttributes") or {})
+    delay = parameters.get("DelaySeconds")
+    if delay is not None and not 0 <= int(delay) <= _LONGEST_DELAY:
+        reason = f"Reason: DelaySeconds must be >= 0 and <= {_LONGEST_DELAY}."
+        raise sqs._Err("InvalidParameterValue", f"Value {delay} for parameter DelaySeconds is invalid. {reason}")
+    with lock:
+        answer = original(parameters, queue_url)
+        message = sqs._get_q(parameters.get("QueueUrl", queue_url))["messages"][-1]
+        if message["id"] == answer["MessageId"]:
+            message["visible_at"] = _sooner(message["sent_at"], message["visible_at"])
+    return answer
+
+
+@patches.around("ministack.services.sqs._HANDLERS", "ChangeMessageVisibility")
+def change_visibility(original: Any, parameters: Parameters, queue_url: str) -> Any:
+    """Hide a message in flight for another while."""
+    with lock:
+        return _change_visibility(original, parameters, queue_url)
+
+
+@patches.around("ministack.services.sqs._HANDLERS", "ChangeMessageVisibilityBatch")
+def change_visibility_batch(_: Any, parameters: Parameters, queue_url: str) -> dict[str, Any]:
+    """Up to ten changes, each with its own success or failure."""
+    url = parameters.get("QueueUrl", queue_url)
+    entries = parameters.get("Entries", [])
+    sqs._validate_batch_entries(entries, "ChangeMessageVisibilityBatchRequestEntry")
+    answer: dict[str, Any] = {"Successful": [], "Failed": []}
+    for entry in entries:
+        try:
+            sqs._HANDLERS["ChangeMessageVisibility"]({**entry, "QueueUrl": url}, url)
+            answer["Successful"].append({"Id": entry["Id"]})
+        except sqs._Err as error:
+            failure = {"Id": entry["Id"], "Code": error.code, "Message": error.message, "SenderFault": True}
+            answer["Failed"].append(failure)
+    return answer
+
+
+@patches.around("ministack.services.sqs._collect_msgs")
+def receive(original: Any, queue: Queue, count: int, visibility_timeout: int) -> list[Message]:
+    """Take messages from a queue: those of a group that keeps the consumers busy come last."""
+    with lock:
+        if not queue["is_fifo"]:
+            _noisy_last(queue)
+        messages: list[Message] = original(queue, count, visibility_timeout)
+        for message in messages:
+            message["received_at"] = time.time()
+        return messages
+
+
+def put(queue: Queue, body: str, attributes: Mapping[str, str] | None = None) -> None:
+    """What an AWS service does to send a message, once the queue's policy has let it."""
+    named = {name: {"DataType": "String", "StringValue": value} for name, value in (attributes or {}).items()}
+    with lock:
+        url = queue["url"]
+        sqs._act_send_message({"QueueUrl": url, "MessageBody": body, "MessageAttributes": named}, url)
+
+
+def visible(queue: Queue) -> list[Message]:
+    """What could be received from the queue at this moment."""
+    with lock:
+        return [message for message in queue["messages"] if message["visible_at"] <= time.time()]
+
+
+def move(message: Message, source: Queue, destination: Queue) -> bool:
+    """Take a message out of a queue, if it is still visible there, and make it a new one in another."""
+    now = time.time()
+    system = {**message["sys"], "SentTimestamp": str(int(now * 1000))}
+    system.pop("DeadLetterQueueSourceArn", None)
+    fresh = {"id": new_uuid(), "receipt_handle": None, "receive_count": 0, "first_receive_at": None}
+    with lock:
+        if message["visible_at"] > now or message not in source["messages"]:
+            return False
+        source["messages"].remove(message)
+        destination["messages"].append({**message, **fresh, "sent_at": now, "visible_at": now, "sys": system})
+    esm_wake.set()
+    return True
+
+
+def forget_messages() -> None:
+    """Empty all queues, in flight or not."""
+    with lock:
+        for queue in sqs._queues.all_values():
+            queue["messages"].clear()
+
+
+def _change_visibility(original: Any, parameters: Parameters, queue_url: str) -> Any:
+    timeout = int(parameters["VisibilityTimeout"])
+    queue = sqs._get_q(parameters.get("QueueUrl", queue_url), "sqs:ChangeMessageVisibility")
+    message = next((m for m in queue["messages"] if m["receipt_handle"] == parameters.get("ReceiptHandle")), None)
+    now = time.time()
+    if message and message["visible_at"] <= now:
+        raise sqs._Err("MessageNotInflight", "The message referred to isn't in flight.")
+    if not 0 <= timeout <= _TWELVE_HOURS:
+        reason = f"Reason: VisibilityTimeout must be an integer between 0 and {_TWELVE_HOURS}."
+        raise sqs._Err("InvalidParameterValue", f"Value {timeout} for parameter VisibilityTimeout is invalid. {reason}")
+    if message and now - message["received_at"] + timeout > _TWELVE_HOURS:
+        reason = f"Reason: Total VisibilityTimeout for the message is beyond the limit [{_TWELVE_HOURS} seconds]."
+        raise sqs._Err("InvalidParameterValue", f"Value {timeout} for parameter VisibilityTimeout is invalid. {reason}")
+    answer = original(parameters, queue_url)
+    if message:
+        message["visible_at"] = _sooner(now, message["visible_at"])
+    return answer
+
+
+def _sooner(now: float, then: float) -> float:
+    """A moment `delay_speed` times nearer; Lambda's poller is woken when it has come."""
+    delay = max(0.0, then - now) / _delay_speed
+    if delay:
+        loop = app._MAIN_LOOP
+        loop.call_soon_threadsafe(loop.call_later, delay, esm_wake.set)
+    return now + delay
+
+
+def _check_attributes(attributes: Mapping[str, Mapping[str, Any]]) -> None:
+    if len(attributes) > _MOST_ATTRIBUTES:
+        message = f"Number of message attributes [{len(attributes)}] exceeds the allowed maximum [{_MOST_ATTRIBUTES}]."
+        raise sqs._Err("InvalidParameterValue", message)
+    for name, attribute in attributes.items():
+        if not attribute.get("StringValue") and not attribute.get("BinaryValue"):
+            kind = attribute.get("DataType")
+            message = f"Message (user) attribute '{name}' must contain a non-empty value of type '{kind}'."
+            raise sqs._Err("InvalidParameterValue", message)
+
+
+def _noisy_last(queue: Queue) -> None:
+    now = time.time()
+    in_flight = [m for m in queue["messages"] if m["receive_count"] and m["visible_at"] > now]
+    share = Counter(m.get("group_id") for m in in_flight)
+    noisy = {group for group, count in share.items() if group and count > _NOISY_SHARE * len(in_flight)}
+    if noisy:
+        queue["messages"].sort(key=lambda message: message.get("group_id") in noisy)
