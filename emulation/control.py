@@ -1,7 +1,7 @@
 """The control door: what the emulation can do and AWS has no API for, as JSON under `/_emulation/`.
 
-`organization.Emulation` knocks here. Each request is a POST with the keyword arguments of one function below; everything
-that is not for the door goes on to ministack.
+`organization.Emulation` knocks here. Each request is a POST with the keyword arguments of one function below; all others
+go on to ministack.
 """
 
 import json

@@ -9,6 +9,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,6 +22,7 @@ from rich.table import Table
 from emulation import deploy
 from emulation.organization import Emulation
 from emulation.settings import MANAGEMENT_ACCOUNT, ROOT, Settings
+from emulation.waiting import eventually
 
 QUOTA_SPEED = 10
 """As in samconfig.toml, whose PutRate and GetRate tell the worker of it."""
@@ -63,29 +65,33 @@ class Demo:
         self.say(f"{accounts} accounts, {len(self.suspended)} of them suspended, no alternate contact anywhere")
 
     def deploy(self, build: Path) -> None:
-        """`sam build` and `sam deploy`, as a user types them."""
+        """`sam build` and `sam deploy`, as a user types them; the backfill drains while CloudFormation still works."""
         with self.console.status("sam build"):
             deploy.build(build)
-        with self.console.status("sam deploy: the backfill starts while CloudFormation still works"):
-            self.outputs = deploy.deploy(self.emulation, build)
-        self.say(f"deployed; CloudFormation was told: [italic]{self.outputs['BackfillSummary']}")
-
-    def watch_the_backfill(self) -> None:
-        """Until every active account is right."""
         columns = (
-            TextColumn("[bold]backfill"), BarColumn(), MofNCompleteColumn(), TextColumn("contacts"), TimeElapsedColumn(),
-        )  # fmt: skip
+            TextColumn("[bold]{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("contacts set"),
+            TimeElapsedColumn(),
+        )
         goal = len(self.active) * len(CONTACT_TYPES)
-        with Progress(*columns, console=self.console) as progress:
-            task = progress.add_task("backfill", total=goal)
+        with ThreadPoolExecutor(1) as pool, Progress(*columns, console=self.console) as progress:
+            deployment = pool.submit(deploy.deploy, self.emulation, build)
+            task = progress.add_task("sam deploy", total=goal)
 
             def done() -> bool:
                 contacts = self.emulation.contacts()
-                progress.update(task, completed=sum(len(each) for each in contacts.values()))
-                return all(self.right(contacts, account) for account in self.active)
+                stage = "backfill" if contacts else "sam deploy"
+                progress.update(task, description=stage, completed=sum(len(each) for each in contacts.values()))
+                if deployment.done():
+                    self.outputs = deployment.result()
+                return bool(self.outputs) and all(self.right(contacts, account) for account in self.active)
 
             # Over the quota's own time, so that only a backfill that hangs meets this end.
-            wait(done, within=30 + 3 * goal / (5 * QUOTA_SPEED), what="every active account has its contacts")
+            wait(done, within=90 + 3 * goal / (5 * QUOTA_SPEED), what="every active account has its contacts")
+        self.say(f"deployed; CloudFormation was told: [italic]{self.outputs['BackfillSummary']}")
+        self.say(f"the backfill is through: {len(self.active)} accounts have their contacts")
 
     def create_account(self, event: str) -> str:
         """A new account, and the event by which AWS tells of it; returns when its contacts are there."""
@@ -99,7 +105,7 @@ class Demo:
         return account
 
     def break_and_mend(self) -> None:
-        """An account that AWS refuses: it ends on FailedAccountQueue with the reason; mended and moved back, it is right."""
+        """An account that AWS refuses is kept with the reason; mended and moved back to AccountQueue, it is right."""
         account = self.new_account()
         self.emulation.set_fault(account, "AccessDeniedException", operation="PutAlternateContact")
         self.tell_of(account, "CreateAccountResult")
@@ -144,8 +150,10 @@ class Demo:
             answer = sqs.receive_message(
                 QueueUrl=self.outputs["FailedAccountQueueUrl"], MessageAttributeNames=["All"], VisibilityTimeout=0
             )
-            for message in answer.get("Messages", []):
-                found.append({name: each["StringValue"] for name, each in message["MessageAttributes"].items()})
+            found.extend(
+                {name: each["StringValue"] for name, each in message["MessageAttributes"].items()}
+                for message in answer.get("Messages", [])
+            )
             return bool(found)
 
         wait(arrived, within=60, what="the account is on FailedAccountQueue")
@@ -158,16 +166,16 @@ class Demo:
         touched = {account for account in self.suspended if contacts.get(account)}
         failed = _waiting(self.emulation.client("sqs"), self.outputs["FailedAccountQueueUrl"])
         counts = self.emulation.counts()
-        calls = {name: count for name, count in counts.items() if name.endswith("AlternateContact")}
+        calls = ", ".join(f"{counts[f'{verb}AlternateContact']} {verb}" for verb in ("Get", "Put"))
         table = Table(title="Alternate Contacts for AWS, on this machine", show_header=False)
         table.add_row("accounts", str(len(self.active | self.suspended)))
         table.add_row("right, all three contacts set", f"{len(right)} (the management account too)")
         table.add_row("skipped", f"{len(self.suspended)} SUSPENDED")
         table.add_row("failed", str(failed))
-        table.add_row("calls", ", ".join(f"{count} {name}" for name, count in sorted(calls.items())))
-        table.add_row("throttled", str(counts.get("throttled", 0)))
+        table.add_row("calls made", f"{calls}, {counts['unchanged puts']} of them changed nothing")
+        table.add_row("throttled", str(counts["throttled"]))
         table.add_row("seconds", f"{seconds:.0f}, deployment included")
-        table.add_row("sped up", f"quotas {QUOTA_SPEED} times, delays {DELAY_SPEED} times")
+        table.add_row("sped up", f"quotas {QUOTA_SPEED} times, delays of a retry {DELAY_SPEED} times")
         self.console.print(table)
         return [
             *(f"account {account} is not right" for account in sorted(self.active - right)),
@@ -181,11 +189,10 @@ class Demo:
 
 def wait(holds: Callable[[], bool], *, within: float, what: str) -> None:
     """Return as soon as ``holds``; raise DemoError when it does not ``within`` so many seconds."""
-    deadline = time.monotonic() + within
-    while not holds():
-        if time.monotonic() > deadline:
-            raise DemoError(f"not within {within:.0f} s: {what}")
-        time.sleep(0.1)
+    try:
+        eventually(holds, within)
+    except TimeoutError:
+        raise DemoError(f"not within {within:.0f} s: {what}") from None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -205,7 +212,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             demo = Demo(emulation, console, wanted_contacts(deploy.parameters()))
             demo.create_organization(accounts)
             demo.deploy(Path(build))
-            demo.watch_the_backfill()
             demo.create_account("CreateAccountResult")
             demo.break_and_mend()
             wrong = demo.verdict(time.monotonic() - started)

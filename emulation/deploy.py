@@ -79,7 +79,8 @@ def parameters() -> dict[str, str]:
 
 def _parameters(project: Path) -> dict[str, str]:
     overrides: Sequence[str] = _configured(project, "deploy").get("parameter_overrides", [])
-    return dict(override.split("=", 1) for override in overrides)
+    pairs = (override.split("=", 1) for override in overrides)
+    return {name: value.strip('"') for name, value in pairs}
 
 
 def _configured(project: Path, command: str) -> dict[str, str]:

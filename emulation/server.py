@@ -13,6 +13,7 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
+from typing import Any
 
 from emulation.settings import MANAGEMENT_ACCOUNT, Settings
 
@@ -81,8 +82,9 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
     config.graceful_timeout = 0.2
     config.keep_alive_timeout = 75
     config.loglevel = "WARNING"
+    application: Any = with_door(app.app)
     try:
-        await serve(with_door(app.app), config, shutdown_trigger=_end().wait)
+        await serve(application, config, shutdown_trigger=_end().wait)
     finally:
         lambda_runtime.reset()
 

@@ -50,14 +50,7 @@ def pin_request_origin(original: Any, source_ip: str, secure_transport: bool) ->
 
 @patches.around("ministack.core.iam_actions.extract_iam_action")
 def extract_iam_action(original: Any, service: str, *request: Any) -> str | None:
-    """The action that a request must be allowed; SQS knows none for batches, their entries' action covers them."""
-    action: str | None = original(service, *request)
-    return action.removesuffix("Batch") if action and service == "sqs" else action
-
-
-@patches.around("ministack.core.iam_actions.extract_iam_action")
-def extract_iam_action(original: Any, service: str, *request: Any) -> str | None:
-    """The action that a request exercises."""
+    """The action that a request must be allowed."""
     action: str | None = original(service, *request)
     return action.removesuffix("Batch") if action and service == "sqs" else action
 

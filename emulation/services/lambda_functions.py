@@ -4,12 +4,14 @@ AWS (Lambda developer guide: configuration-envvars.html, lambda-runtime-environm
 
 * A function sees its own files, the runtime's boto3, and the environment variables of Lambda and of its configuration.
 * Changing a function replaces its environments; one that is at work finishes with what it was started with.
+* A function's log, and what it leaves in the queue that its asynchronous invocations fail to, need its role's
+  permission: without it there is no log, and the destination is refused.
 * An event source mapping of a queue is refused while the queue's visibility timeout is shorter than the function's
   time-out, with a batch size over 10 and no batching window, and if the function's role may not receive, delete and
   read attributes there.
 
 ministack runs functions with its own interpreter, packages and environment, kills those at work when they change, and
-accepts every mapping.
+asks for no permission of the role and no sense in the mapping.
 """
 
 import re
@@ -18,6 +20,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from ministack.core import lambda_runtime
+from ministack.core.responses import get_account_id, get_region
 from ministack.services import lambda_svc, sqs
 
 from emulation.services import iam
@@ -26,6 +29,8 @@ from emulation.settings import RUNTIME, Settings
 
 patches = Patches()
 
+_SERVICE = "lambda.amazonaws.com"
+_LOGGING = ("CreateLogStream", "PutLogEvents")
 _DEFAULT_BATCH = 10
 #: Where ministack's pool of workers keeps those whose function has changed.
 _RETIRED = "retired"
@@ -87,6 +92,27 @@ def release_worker(original: Any, worker: Any) -> None:
     worker.kill()
 
 
+@patches.around("ministack.services.lambda_svc._emit_lambda_logs")
+def write_log(original: Any, function: dict[str, Any], *entry: Any, **more: Any) -> None:
+    """Write what a function logged, if its role may."""
+    configuration = function["config"]
+    group = configuration.get("LoggingConfig", {}).get("LogGroup") or f"/aws/lambda/{configuration['FunctionName']}"
+    arn = f"arn:aws:logs:{get_region()}:{get_account_id()}:log-group:{group}:log-stream:any"
+    if all(iam.role_may(configuration["Role"], _SERVICE, f"logs:{name}", arn) for name in _LOGGING):
+        original(function, *entry, **more)
+
+
+@patches.around("ministack.services.lambda_svc._put_event_invoke_config")
+def put_event_invoke_config(original: Any, name: str, qualifier: str | None, parameters: dict[str, Any]) -> Any:
+    """PutFunctionEventInvokeConfig, for CloudFormation too."""
+    destination = parameters.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination", "")
+    role = lambda_svc._functions[name]["config"]["Role"]
+    if ":sqs:" in destination and not iam.role_may(role, _SERVICE, "sqs:SendMessage", destination):
+        message = f"The function's execution role does not have permissions to call SendMessage on {destination}"
+        return lambda_svc._invalid_parameter_value(message)
+    return original(name, qualifier, parameters)
+
+
 @patches.around("ministack.services.lambda_svc._create_esm")
 def create_event_source_mapping(original: Any, parameters: dict[str, Any]) -> Any:
     """CreateEventSourceMapping."""
@@ -135,6 +161,6 @@ def _refusal(mapping: dict[str, Any]) -> str | None:
     if int(mapping.get("BatchSize") or _DEFAULT_BATCH) > _DEFAULT_BATCH and not window:
         return "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10"
     for action in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes"):
-        if not iam.role_may(function["Role"], "lambda.amazonaws.com", f"sqs:{action}", arn):
+        if not iam.role_may(function["Role"], _SERVICE, f"sqs:{action}", arn):
             return f"The function execution role does not have permissions to call {action} on SQS"
     return None

@@ -120,8 +120,8 @@ def start_message_move_task(parameters: queues.Parameters, _: str) -> dict[str, 
         _require("sqs:SendMessage", resource=arn)
     with queues.lock:
         if any(task.active for task in _TASKS if task.source_arn == source_arn):
-            message = "There is already a task running. Only one active task is allowed for a source queue arn at a given time."
-            raise sqs._Err("InvalidParameterValue", message)
+            message = "Only one active task is allowed for a source queue arn at a given time."
+            raise sqs._Err("InvalidParameterValue", f"There is already a task running. {message}")
         task = _Task(source_arn, destination_arn, rate, queues.visible(source))
         _TASKS.insert(0, task)
     spawn_background(task.run, thread_name="message-move-task")

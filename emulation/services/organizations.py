@@ -108,9 +108,8 @@ def throttle(calls: int) -> None:
 def forget_members() -> None:
     """The organization as it was when new, with the same id."""
     with _organization():
-        for account_id in organizations._accounts.keys():
-            if account_id != MANAGEMENT_ACCOUNT:
-                del organizations._accounts[account_id]
+        for account_id in {*organizations._accounts} - {MANAGEMENT_ACCOUNT}:
+            del organizations._accounts[account_id]
         organizations._ous.clear()
         organizations._tags.clear()
     set_feature_set("ALL")
