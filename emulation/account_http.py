@@ -3,7 +3,7 @@
 The protocol is rest-json: a POST to the operation's path with its parameters as a JSON body, answered by JSON and, if
 it failed, the error's code in the header ``x-amzn-errortype`` (botocore service model ``account`` 2021-02-01). Nobody
 looks at signatures: every call comes from the one account that the server was started for. Two more paths are for
-whoever watches: ``GET /counts`` and ``GET /contacts``.
+whoever watches: ``GET /counts``, and ``GET /contacts``: how many are set, and how many accounts have all three.
 
 As a program it serves an organization of its own, for benchmarks: ``python -m emulation.account_http --help``.
 """
@@ -14,13 +14,13 @@ import random
 import socketserver
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler
 from socket import SHUT_RDWR, socket
 from typing import Any
 
-from emulation.account_api import QUOTAS, REQUIRED, AccountApi, Answer
+from emulation.account_api import CONTACT_TYPES, QUOTAS, REQUIRED, AccountApi, Answer
 
 MANAGEMENT_ACCOUNT = "000000000000"
 
@@ -30,18 +30,21 @@ _SHUTDOWN_POLL = 0.02
 
 
 @contextmanager
-def serve(api: AccountApi, *, caller: str = MANAGEMENT_ACCOUNT, port: int = 0) -> Iterator[str]:
+def serve(
+    api: AccountApi, *, caller: str = MANAGEMENT_ACCOUNT, port: int = 0, transit: Callable[[], float] = lambda: 0.0
+) -> Iterator[str]:
     """Answer calls on 127.0.0.1 until the context ends, with all connections closed and all threads gone.
 
     Args:
         api: the rules.
         caller: 12-digit id of the account that all calls come from.
         port: 0 takes a free one.
+        transit: draws the seconds that a call is on its way before the rules see it; calls overtake each other there.
 
     Yields:
         The endpoint's URL.
     """
-    with _Server(api, caller, port) as server:
+    with _Server(api, caller, port, transit) as server:
         accepting = threading.Thread(target=server.serve_forever, args=(_SHUTDOWN_POLL,), name="account-http")
         accepting.start()
         try:
@@ -69,6 +72,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not isinstance(parameters, dict):
             self._send(400, {"message": "The body is not a JSON object"}, "SerializationException")
             return
+        self.server.stopping.wait(self.server.transit())
         operation = _OPERATIONS.get(self.path, self.path)
         self._deliver(self.server.api.answer(operation, parameters, self.server.caller))
 
@@ -76,7 +80,9 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path == "/counts":
             self._send(200, self.server.api.counts)
         elif self.path == "/contacts":
-            self._send(200, {"contacts": sum(map(len, self.server.api.contacts().values()))})
+            contacts = self.server.api.contacts().values()
+            complete = sum(len(each) == len(CONTACT_TYPES) for each in contacts)
+            self._send(200, {"contacts": sum(map(len, contacts)), "accounts": complete})
         else:
             self._send(404, {"message": "No such path"})
 
@@ -110,9 +116,10 @@ class _Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     request_queue_size = 128
 
-    def __init__(self, api: AccountApi, caller: str, port: int) -> None:
+    def __init__(self, api: AccountApi, caller: str, port: int, transit: Callable[[], float]) -> None:
         self.api = api
         self.caller = caller
+        self.transit = transit
         self.stopping = threading.Event()
         self._connections: set[socket] = set()
         super().__init__(("127.0.0.1", port), _Handler)
@@ -170,10 +177,10 @@ def main() -> None:
         nargs=2,
         default=(0, 0),
         metavar=("LOW", "HIGH"),
-        help="of each answer, evenly drawn",
+        help="of each call, evenly drawn, half of it on the way to the rules",
     )
     options = parser.parse_args()
-    low, high = (bound / 1000 for bound in options.latency_ms)
+    low, high = (bound / 2000 for bound in options.latency_ms)
     dice = random.Random(0)  # noqa: S311 - repeatable delays, no secret
     api = AccountApi(
         _ActiveOrganization(options.accounts),
@@ -181,7 +188,10 @@ def main() -> None:
         speed=options.speed,
         latency=lambda: dice.uniform(low, high),
     )
-    with serve(api, port=options.port) as endpoint, suppress(KeyboardInterrupt):
+    with (
+        serve(api, port=options.port, transit=lambda: dice.uniform(low, high)) as endpoint,
+        suppress(KeyboardInterrupt),
+    ):
         sys.stdout.write(f"{endpoint}\n")
         sys.stdout.flush()
         sys.stdin.read()

@@ -1,7 +1,7 @@
 """The control door: what the emulation can do and AWS has no API for, as JSON under `/_emulation/`.
 
-`organization.Emulation` knocks here. Each request is a POST with the keyword arguments of one function below; all others
-go on to ministack.
+`organization.Emulation` knocks here. A request is a POST with the keyword arguments of one of the functions below; all
+other requests go on to ministack.
 """
 
 import json

@@ -27,9 +27,9 @@ class DeploymentError(Exception):
 
 def build(folder: Path, project: Path = ROOT) -> None:
     """Run `sam build`; the result goes into the folder, which `deploy` takes any number of times."""
-    environment = {**os.environ, "SAM_CLI_TELEMETRY": "0", "__SAM_CLI_APP_DIR": str(folder / "sam")}
+    ours = {"SAM_CLI_TELEMETRY": "0", "__SAM_CLI_APP_DIR": str(folder / "sam"), "TMPDIR": str(folder)}
     # A folder below the given one, because sam writes a file beside it.
-    _sam(["build", "--build-dir", str(folder / "build")], project, environment)
+    _sam(["build", "--build-dir", str(folder / "build")], project, {**os.environ, **ours})
 
 
 def deploy(

@@ -16,6 +16,7 @@ import urllib.request
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -90,7 +91,9 @@ class Emulation:
             "AWS_SHARED_CREDENTIALS_FILE": str(self._folder / "no-credentials"),
             "AWS_EC2_METADATA_DISABLED": "true",
             "SAM_CLI_TELEMETRY": "0",
+            "SAM_CLI_POLL_DELAY": "0.1",  # a stack is up in a moment
             "__SAM_CLI_APP_DIR": str(self._folder / "sam"),
+            "TMPDIR": str(self._folder),  # sam leaves empty folders behind
             "NO_PROXY": "127.0.0.1",
         }
 
@@ -100,17 +103,10 @@ class Emulation:
         The caller is the root user of the management account; or of another account; or whoever has the credentials
         (`aws_access_key_id`, ..., as sts.assume_role gives them).
         """
-        nobody = str(self._folder / "nobody")
-        unconfigured = botocore.session.Session(
-            session_vars={
-                "profile": (None, None, None, None),
-                "config_file": (None, None, nobody, None),
-                "credentials_file": (None, None, nobody, None),
-            }
-        )
         keys = credentials or {"aws_access_key_id": account or "test", "aws_secret_access_key": "test"}
-        return boto3.Session(botocore_session=unconfigured, region_name=region).client(  # type: ignore[call-overload]
+        return self._session.client(  # type: ignore[call-overload]
             service,
+            region_name=region,
             endpoint_url=self.endpoint_url,
             config=Config(retries={"total_max_attempts": 1}, proxies={}),
             **keys,
@@ -184,6 +180,17 @@ class Emulation:
         else:
             self._control("forget")
 
+    @cached_property
+    def _session(self) -> boto3.Session:
+        """One for all clients, because it keeps the service models, and one that knows no user's AWS settings."""
+        nobody = str(self._folder / "nobody")
+        unconfigured = {
+            "profile": (None, None, None, None),
+            "config_file": (None, None, nobody, None),
+            "credentials_file": (None, None, nobody, None),
+        }
+        return boto3.Session(botocore_session=botocore.session.Session(session_vars=unconfigured))
+
     def _start(self) -> None:
         settings = replace(self._settings, folder=self._folder)
         with self.log.open("w") as log:
@@ -211,19 +218,22 @@ class Emulation:
         try:
             with _open(urllib.request.Request(f"{self.endpoint_url}/_ministack/ready")):  # noqa: S310
                 return True
-        except urllib.error.URLError:
+        except urllib.error.HTTPError as error:
+            error.close()
+            return False
+        except OSError:
             return False
 
     def _stop(self) -> None:
         process, self._process = self._process, None
         if process is not None and process.stdin and process.stdout:
             process.stdin.close()
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 process.wait(_STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+            # If it hangs; or its Lambda workers, if it died without ending them.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
             process.stdout.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 

@@ -25,9 +25,9 @@ _FIRST_RETRY = 60
 def main() -> None:
     """Serve until standard input ends, or until Ctrl-C."""
     settings = Settings.from_arguments(sys.argv[1:])
-    folder = settings.folder or Path(tempfile.mkdtemp(prefix="emulation-"))
     listener = socket.create_server((_HOST, settings.port))
     port = listener.getsockname()[1]
+    folder = settings.folder or Path(tempfile.mkdtemp(prefix="emulation-"))
     os.environ.clear()
     os.environ.update(environment(settings, folder, port))
     tempfile.tempdir = str(folder)

@@ -59,4 +59,6 @@ class Settings:
 
 
 def _truth(text: str) -> bool:
-    return {"True": True, "False": False}[text]
+    if text not in ("True", "False"):
+        raise ValueError(text)
+    return text == "True"

@@ -9,7 +9,7 @@ Value = TypeVar("Value")
 _PAUSE = 0.02
 
 
-def eventually(predicate: Callable[[], Value], within: float = 10.0) -> Value:
+def eventually(predicate: Callable[[], Value | None], within: float = 10.0) -> Value:
     """Ask again and again until the answer is true, and return it.
 
     Raises:

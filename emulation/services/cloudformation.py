@@ -28,7 +28,7 @@ patches = Patches()
 _LONGEST_RESPONSE = 4096
 _LONGEST_TIMEOUT = 3600
 _RESPONSE_PATH = "/_ministack/cfn-response/"
-_MALFORMED = "Vendor response doesn't contain {} key in object"
+_MISSING = "Vendor response doesn't contain {} key in object"
 
 
 @dataclass(frozen=True)
@@ -117,33 +117,34 @@ def _ask(token: str, event: dict[str, Any], function: dict[str, Any]) -> dict[st
     lambda_svc.invoke_async_with_retry(function, event)
     answered.wait(int(event["ResourceProperties"].get("ServiceTimeout", _LONGEST_TIMEOUT)))
     with custom_resource._lock:
-        delivery = custom_resource._pending.pop(token)["result"]
+        delivery = custom_resource._pending.pop(token, {}).get("result")
     request_id = event["RequestId"]
     if delivery is None:
         reason = "CloudFormation did not receive a response from your Custom Resource. "
         return {"Status": "FAILED", "Reason": f"{reason}Please check your logs for requestId [{request_id}]."}
-    response = _checked(delivery["body"], event)
+    complaint = _complaint(delivery["body"], event)
+    if complaint:
+        return {"Status": "FAILED", "Reason": complaint}
+    response: dict[str, Any] = json.loads(delivery["body"])
     if response["Status"] == "FAILED":
         reason = "Received response status [FAILED] from custom resource. "
         response["Reason"] = f"{reason}Message returned: {response.get('Reason')} (RequestId: {request_id})"
     return response
 
 
-def _checked(body: bytes, event: dict[str, Any]) -> dict[str, Any]:
-    """The response, or a failure that says what is wrong with it."""
+def _complaint(body: bytes, event: dict[str, Any]) -> str | None:
+    """What is wrong with a response."""
     if len(body) > _LONGEST_RESPONSE:
-        return {"Status": "FAILED", "Reason": "Response object is too long."}
+        return "Response object is too long."
     try:
         response = json.loads(body)
     except ValueError:
-        return {"Status": "FAILED", "Reason": "Invalid response: not JSON."}
-    for key in ("Status", "PhysicalResourceId"):
-        if not response.get(key):
-            return {"Status": "FAILED", "Reason": _MALFORMED.format(key)}
+        return "Invalid response: not JSON."
+    if response.get("Status") not in ("SUCCESS", "FAILED"):
+        return _MISSING.format("Status")
+    if not response.get("PhysicalResourceId"):
+        return _MISSING.format("PhysicalResourceId")
     for key in ("StackId", "RequestId", "LogicalResourceId"):
         if response.get(key) != event[key]:
-            return {"Status": "FAILED", "Reason": _MALFORMED.format(key)}
-    if response["Status"] not in ("SUCCESS", "FAILED"):
-        return {"Status": "FAILED", "Reason": "Invalid response status."}
-    checked: dict[str, Any] = response
-    return checked
+            return _MISSING.format(key)
+    return None

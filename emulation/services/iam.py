@@ -139,7 +139,10 @@ def _organizations_arn(parameters: dict[str, Any]) -> str:
 
 def _source_of(task_handle: str | None) -> str | None:
     """The dead-letter queue that a message move task empties: its handle is JSON in base64."""
-    return str(json.loads(base64.b64decode(task_handle))["sourceArn"]) if task_handle else None
+    try:
+        return str(json.loads(base64.b64decode(task_handle or ""))["sourceArn"])
+    except (ValueError, LookupError, TypeError):
+        return None
 
 
 def _parameters(service: str, body: bytes) -> dict[str, Any]:

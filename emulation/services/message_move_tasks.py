@@ -30,7 +30,7 @@ from emulation.services import sqs as queues
 from emulation.services.patching import Patches
 
 patches = Patches()
-operation = "ministack.services.sqs._HANDLERS"
+_HANDLERS = "ministack.services.sqs._HANDLERS"
 
 _MOST_TASKS_LISTED = 10
 _FASTEST = 500
@@ -99,7 +99,7 @@ def reset(original: Any) -> None:
     _TASKS.clear()
 
 
-@patches.adds(operation, "StartMessageMoveTask")
+@patches.adds(_HANDLERS, "StartMessageMoveTask")
 def start_message_move_task(parameters: queues.Parameters, _: str) -> dict[str, Any]:
     """Begin to move what is in a dead-letter queue."""
     source_arn, destination_arn = parameters["SourceArn"], parameters.get("DestinationArn")
@@ -128,7 +128,7 @@ def start_message_move_task(parameters: queues.Parameters, _: str) -> dict[str, 
     return {"TaskHandle": task.handle}
 
 
-@patches.adds(operation, "ListMessageMoveTasks")
+@patches.adds(_HANDLERS, "ListMessageMoveTasks")
 def list_message_move_tasks(parameters: queues.Parameters, _: str) -> dict[str, Any]:
     """The latest tasks of a source, newest first."""
     source_arn, count = parameters["SourceArn"], parameters.get("MaxResults", 1)
@@ -140,7 +140,7 @@ def list_message_move_tasks(parameters: queues.Parameters, _: str) -> dict[str, 
     return {"Results": tasks[:count]}
 
 
-@patches.adds(operation, "CancelMessageMoveTask")
+@patches.adds(_HANDLERS, "CancelMessageMoveTask")
 def cancel_message_move_task(parameters: queues.Parameters, _: str) -> dict[str, Any]:
     """Stop a task; what it moved stays moved."""
     task = next((task for task in _TASKS if task.handle == parameters["TaskHandle"]), None)
@@ -150,7 +150,7 @@ def cancel_message_move_task(parameters: queues.Parameters, _: str) -> dict[str,
     return {"ApproximateNumberOfMessagesMoved": task.moved}
 
 
-@patches.adds(operation, "ListDeadLetterSourceQueues")
+@patches.adds(_HANDLERS, "ListDeadLetterSourceQueues")
 def list_dead_letter_source_queues(parameters: queues.Parameters, queue_url: str) -> dict[str, Any]:
     """The queues whose redrive policy names this one."""
     queue = sqs._get_q(parameters.get("QueueUrl", queue_url), "sqs:ListDeadLetterSourceQueues")

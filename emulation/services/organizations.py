@@ -30,7 +30,7 @@ from emulation.services.patching import Patches
 from emulation.settings import MANAGEMENT_ACCOUNT
 
 patches = Patches()
-operation = "ministack.services.organizations._DISPATCH"
+_DISPATCH = "ministack.services.organizations._DISPATCH"
 
 Response = tuple[int, dict[str, str], bytes]
 Parameters = Mapping[str, Any]
@@ -106,14 +106,14 @@ def throttle(calls: int) -> None:
 
 
 def forget_members() -> None:
-    """The organization as it was when new, with the same id."""
+    """The organization as it was when new, with the same id; those of its former accounts are not used again."""
     with _organization():
         for account_id in {*organizations._accounts} - {MANAGEMENT_ACCOUNT}:
             del organizations._accounts[account_id]
         organizations._ous.clear()
         organizations._tags.clear()
     set_feature_set("ALL")
-    vars(_STATE).update(vars(_State()))
+    vars(_STATE).update(vars(_State(accounts_made=_STATE.accounts_made)))
 
 
 @patches.around("ministack.services.organizations.reset")
@@ -152,20 +152,22 @@ def public_account(original: Any, record: dict[str, Any]) -> dict[str, Any]:
     return {**account, **shown, **({"Status": state} if state in _STATES_WITH_STATUS else {})}
 
 
-@patches.around(operation, "ListAccounts")
-@patches.around(operation, "ListAccountsForParent")
-def list_accounts(original: Any, parameters: Parameters) -> Response:
-    """One page of accounts."""
-    size = parameters.get("MaxResults", _PAGE)
-    if not 1 <= size <= _PAGE:
-        return _refused("InvalidInputException", f"MaxResults must be between 1 and {_PAGE}.")
-    accounts = json.loads(original(parameters)[2])["Accounts"]
-    start = int(parameters.get("NextToken") or 0)
-    end = start + size
-    return _answer({"Accounts": accounts[start:end], **({"NextToken": str(end)} if end < len(accounts) else {})})
+@patches.adds(_DISPATCH, "ListAccounts")
+def list_accounts(parameters: Parameters) -> Response:
+    """One page of all accounts."""
+    return _page(organizations._accounts.values(), parameters)
 
 
-@patches.around(operation, "CreateAccount")
+@patches.adds(_DISPATCH, "ListAccountsForParent")
+def list_accounts_for_parent(parameters: Parameters) -> Response:
+    """One page of the accounts in a unit or root."""
+    parent = parameters["ParentId"]
+    return _page(
+        [account for account in organizations._accounts.values() if account["_ParentId"] == parent], parameters
+    )
+
+
+@patches.around(_DISPATCH, "CreateAccount")
 def create_account(original: Any, parameters: Parameters) -> Response:
     """Create the account and tell EventBridge."""
     response: Response = original(parameters)
@@ -174,7 +176,7 @@ def create_account(original: Any, parameters: Parameters) -> Response:
     return response
 
 
-@patches.adds(operation, "RemoveAccountFromOrganization")
+@patches.adds(_DISPATCH, "RemoveAccountFromOrganization")
 def remove_account(parameters: Parameters) -> Response:
     """Let a member go."""
     account_id = parameters["AccountId"]
@@ -185,7 +187,7 @@ def remove_account(parameters: Parameters) -> Response:
     return _answer({})
 
 
-@patches.adds(operation, "DeleteOrganization")
+@patches.adds(_DISPATCH, "DeleteOrganization")
 def delete_organization(_: Parameters) -> Response:
     """End the organization, if nobody is left in it."""
     if len(organizations._accounts) > 1:
@@ -194,7 +196,7 @@ def delete_organization(_: Parameters) -> Response:
     return _answer({})
 
 
-@patches.adds(operation, "EnableAWSServiceAccess")
+@patches.adds(_DISPATCH, "EnableAWSServiceAccess")
 def enable_service_access(parameters: Parameters) -> Response:
     """Let an AWS service in."""
     principal = parameters["ServicePrincipal"]
@@ -208,18 +210,28 @@ def enable_service_access(parameters: Parameters) -> Response:
     return _answer({})
 
 
-@patches.adds(operation, "DisableAWSServiceAccess")
+@patches.adds(_DISPATCH, "DisableAWSServiceAccess")
 def disable_service_access(parameters: Parameters) -> Response:
     """Keep an AWS service out."""
     _STATE.trusted_since.pop(parameters["ServicePrincipal"], None)
     return _answer({})
 
 
-@patches.adds(operation, "ListAWSServiceAccessForOrganization")
+@patches.adds(_DISPATCH, "ListAWSServiceAccessForOrganization")
 def list_service_access(_: Parameters) -> Response:
     """The services that were let in."""
     enabled = [{"ServicePrincipal": name, "DateEnabled": since} for name, since in _STATE.trusted_since.items()]
     return _answer({"EnabledServicePrincipals": enabled})
+
+
+def _page(accounts: list[dict[str, Any]], parameters: Parameters) -> Response:
+    size = parameters.get("MaxResults", _PAGE)
+    if not 1 <= size <= _PAGE:
+        return _refused("InvalidInputException", f"MaxResults must be between 1 and {_PAGE}.")
+    start = int(parameters.get("NextToken") or 0)
+    end = start + size
+    page = [organizations._public_account(account) for account in accounts[start:end]]
+    return _answer({"Accounts": page, **({"NextToken": str(end)} if end < len(accounts) else {})})
 
 
 def _create_organization(parameters: Parameters) -> Response:

@@ -33,7 +33,12 @@ class Patches:
         """Put the decorated function in front of `name` (or of `name[key]`); it gets the original first."""
 
         def decorate(function: Function) -> Function:
-            self._replacements.append((name, key, lambda original: partial(function, original)))
+            def complete(original: Any) -> Any:
+                if original is None:
+                    raise LookupError(f"ministack has no {name}[{key}] any more")
+                return partial(function, original)
+
+            self._replacements.append((name, key, complete))
             return function
 
         return decorate

@@ -7,9 +7,9 @@ AWS (SQS API reference and developer guide):
 * Fair queues (sqs-fair-queues-detailed.html): while messages of one MessageGroupId are more than a tenth of what the
   consumers of a standard queue work on, messages of other groups and of none are received first.
 
-ministack accepts the former, and receives from a standard queue in the order of sending. Its poller for Lambda and its
-request handlers also replace a queue's list of messages from different threads without a common lock, which now and
-then loses a message: here every such step takes the same lock.
+ministack accepts all of it, and receives from a standard queue in the order of sending. Its poller for Lambda and its
+request handlers replace a queue's list of messages in different threads without a common lock, so that one of them may
+undo what the other did: here all take the same lock.
 
 Delays are divided by `delay_speed`, so that a retry after minutes takes seconds; a queue's VisibilityTimeout is not.
 """
@@ -17,7 +17,8 @@ Delays are divided by `delay_speed`, so that a retry after minutes takes seconds
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from ministack import app
@@ -76,9 +77,9 @@ def send_message(original: Any, parameters: Parameters, queue_url: str) -> Any:
         raise sqs._Err("InvalidParameterValue", f"Value {delay} for parameter DelaySeconds is invalid. {reason}")
     with lock:
         answer = original(parameters, queue_url)
-        message = sqs._get_q(parameters.get("QueueUrl", queue_url))["messages"][-1]
-        if message["id"] == answer["MessageId"]:
-            message["visible_at"] = _sooner(message["sent_at"], message["visible_at"])
+        for message in sqs._get_q(parameters.get("QueueUrl", queue_url))["messages"][-1:]:
+            if message["id"] == answer["MessageId"]:
+                message["visible_at"] = _sooner(message["sent_at"], message["visible_at"])
     return answer
 
 
@@ -110,11 +111,12 @@ def change_visibility_batch(_: Any, parameters: Parameters, queue_url: str) -> d
 def receive(original: Any, queue: Queue, count: int, visibility_timeout: int) -> list[Message]:
     """Take messages from a queue: those of a group that keeps the consumers busy come last."""
     with lock:
-        if not queue["is_fifo"]:
-            _noisy_last(queue)
-        messages: list[Message] = original(queue, count, visibility_timeout)
+        now = time.time()
+        # In a copy of the queue that has the chosen messages only, ministack chooses those.
+        chosen = queue["messages"] if queue["is_fifo"] else list(islice(_in_turn(queue["messages"], now), count))
+        messages: list[Message] = original({**queue, "messages": chosen}, count, visibility_timeout)
         for message in messages:
-            message["received_at"] = time.time()
+            message["received_at"] = now
         return messages
 
 
@@ -193,10 +195,10 @@ def _check_attributes(attributes: Mapping[str, Mapping[str, Any]]) -> None:
             raise sqs._Err("InvalidParameterValue", message)
 
 
-def _noisy_last(queue: Queue) -> None:
-    now = time.time()
-    in_flight = [m for m in queue["messages"] if m["receive_count"] and m["visible_at"] > now]
-    share = Counter(m.get("group_id") for m in in_flight)
-    noisy = {group for group, count in share.items() if group and count > _NOISY_SHARE * len(in_flight)}
-    if noisy:
-        queue["messages"].sort(key=lambda message: message.get("group_id") in noisy)
+def _in_turn(messages: list[Message], now: float) -> Iterator[Message]:
+    """What can be received, in the order of a fair queue."""
+    in_flight = Counter(m.get("group_id") for m in messages if m["receive_count"] and m["visible_at"] > now)
+    limit = _NOISY_SHARE * in_flight.total()
+    noisy = {group for group, count in in_flight.items() if group and count > limit}
+    for turn in (False, True):
+        yield from (m for m in messages if m["visible_at"] <= now and (m.get("group_id") in noisy) is turn)

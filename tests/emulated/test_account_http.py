@@ -255,12 +255,22 @@ def test_whoever_watches_sees_counts_and_contacts(
     api: AccountApi, client: "AccountClient", connection: http.client.HTTPConnection
 ) -> None:
     client.put_alternate_contact(AccountId=MEMBER, **CONTACT)
-    client.put_alternate_contact(**CONTACT)
-    client.put_alternate_contact(**CONTACT | {"AlternateContactType": "BILLING"})
+    for kind in ("BILLING", "OPERATIONS", "SECURITY"):
+        client.put_alternate_contact(**CONTACT | {"AlternateContactType": kind})
 
     assert read(connection, "/counts") == (200, api.counts)
-    assert read(connection, "/contacts") == (200, {"contacts": 3})
+    assert read(connection, "/contacts") == (200, {"contacts": 4, "accounts": 1})
     assert read(connection, "/")[0] == 404
+
+
+def test_a_call_meets_the_rules_only_after_its_way(api: AccountApi) -> None:
+    # Given calls that never get there
+    with serve(api, transit=lambda: 60.0) as endpoint, client_of(endpoint, read_timeout=0.2) as client:
+        # When
+        with pytest.raises(ReadTimeoutError):
+            client.put_alternate_contact(**CONTACT)
+        # Then
+        assert api.counts["PutAlternateContact"] == 0
 
 
 def test_the_program_serves_until_its_input_ends() -> None:
@@ -293,7 +303,7 @@ def test_the_program_serves_until_its_input_ends() -> None:
 
         # Then members are known, others are not, and the ninth Put is over the quota
         assert statuses == [200, 200, 403, 200, 200, 200, 200, 200, 429]
-        assert contacts == (200, {"contacts": 2})
+        assert contacts == (200, {"contacts": 2, "accounts": 0})
         assert program.wait(timeout=5) == 0
 
 

@@ -1,0 +1,137 @@
+"""What the emulated tests share.
+
+`emulation` is the one organization of the whole run, as good as new for each test: whatever a test deploys, creates or
+breaks is gone afterwards. Tests that share a deployed stack start an `Emulation` of their own, in half a second.
+"""
+
+import io
+import json
+import zipfile
+from collections.abc import Callable, Iterator
+from textwrap import dedent
+from typing import Any
+
+import pytest
+
+from emulation.organization import Emulation
+from emulation.settings import Settings
+
+#: The quotas that samconfig.toml tells the worker of; delays that make hours seconds.
+SETTINGS = Settings(quota_speed=10, delay_speed=600)
+
+Statement = dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def running_emulation() -> Iterator[Emulation]:
+    """The organization, in whatever condition the last test left it: use `emulation`."""
+    with Emulation(SETTINGS) as emulation:
+        yield emulation
+
+
+@pytest.fixture
+def emulation(running_emulation: Emulation) -> Emulation:
+    """An organization of one account, without trusted access, stacks, queues or contacts."""
+    running_emulation.reset()
+    return running_emulation
+
+
+@pytest.fixture
+def role(emulation: Emulation) -> Callable[..., str]:
+    """Make a role that may do what the statements say; returns its ARN."""
+
+    def make(name: str, *statements: Statement, trusts: str = "lambda.amazonaws.com") -> str:
+        iam = emulation.client("iam")
+        principals = {"Service": trusts, "AWS": emulation.management_account}
+        trust = {"Statement": [{"Effect": "Allow", "Principal": principals, "Action": "sts:AssumeRole"}]}
+        arn: str = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+        if statements:
+            policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **each} for each in statements]}
+            iam.put_role_policy(RoleName=name, PolicyName="policy", PolicyDocument=json.dumps(policy))
+        return arn
+
+    return make
+
+
+@pytest.fixture
+def caller(emulation: Emulation, role: Callable[..., str]) -> Callable[..., Callable[[str], Any]]:
+    """Make somebody who may do what the statements say; returns what makes that caller's clients."""
+
+    def make(*statements: Statement) -> Callable[[str], Any]:
+        arn = role("caller", *statements)
+        keys = emulation.client("sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
+
+        def client(service: str) -> Any:
+            return emulation.client(
+                service,
+                aws_access_key_id=keys["AccessKeyId"],
+                aws_secret_access_key=keys["SecretAccessKey"],
+                aws_session_token=keys["SessionToken"],
+            )
+
+        return client
+
+    return make
+
+
+@pytest.fixture
+def function(emulation: Emulation, role: Callable[..., str]) -> Callable[..., str]:
+    """Make a Lambda function of a source with a `handler`; returns its ARN."""
+
+    def make(name: str, source: str, *statements: Statement, timeout: int = 3, **variables: str) -> str:
+        arn: str = emulation.client("lambda").create_function(
+            FunctionName=name,
+            Runtime="python3.13",
+            Handler="index.handler",
+            Role=role(f"{name}-role", *statements),
+            Code={"ZipFile": zipped(source)},
+            Timeout=timeout,
+            Environment={"Variables": variables},
+        )["FunctionArn"]
+        return arn
+
+    return make
+
+
+@pytest.fixture
+def dead_letters(emulation: Emulation) -> tuple[str, str]:
+    """The ARNs of a dead-letter queue and of its source, which gives up after two receives."""
+    sqs = emulation.client("sqs")
+    arn = f"arn:aws:sqs:us-east-1:{emulation.management_account}"
+    sqs.create_queue(QueueName="dead")
+    redrive = json.dumps({"deadLetterTargetArn": f"{arn}:dead", "maxReceiveCount": 2})
+    sqs.create_queue(QueueName="alive", Attributes={"RedrivePolicy": redrive})
+    return f"{arn}:dead", f"{arn}:alive"
+
+
+@pytest.fixture
+def heard(emulation: Emulation) -> str:
+    """The URL of a queue that gets every event of AWS in us-east-1."""
+    events = emulation.client("events")
+    pattern = json.dumps({"source": [{"prefix": "aws."}]})
+    rule = events.put_rule(Name="everything", EventPattern=pattern)["RuleArn"]
+    arn = f"arn:aws:sqs:us-east-1:{emulation.management_account}:heard"
+    policy = queue_policy(arn, rule)
+    url: str = emulation.client("sqs").create_queue(QueueName="heard", Attributes={"Policy": policy})["QueueUrl"]
+    events.put_targets(Rule="everything", Targets=[{"Id": "heard", "Arn": arn}])
+    return url
+
+
+def queue_policy(queue_arn: str, rule_arn: str) -> str:
+    """What lets a rule send to a queue."""
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": queue_arn,
+        "Condition": {"ArnEquals": {"aws:SourceArn": rule_arn}},
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def zipped(source: str) -> bytes:
+    """A zip of one module, index.py."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("index.py", dedent(source))
+    return content.getvalue()

@@ -1,0 +1,117 @@
+"""The account API through boto3: that the rules of `emulation.account_api` are what answers."""
+
+import time
+
+import pytest
+from botocore.exceptions import ClientError, ConnectionClosedError
+
+from emulation.organization import Emulation, EmulationError
+
+CONTACT = {
+    "AlternateContactType": "SECURITY",
+    "Name": "Sam Security",
+    "Title": "Security",
+    "EmailAddress": "security@acme.test",
+    "PhoneNumber": "+1 206 555 0100",
+}
+
+
+@pytest.fixture
+def member(emulation: Emulation) -> str:
+    """A member that trusted access reaches."""
+    emulation.client("organizations").enable_aws_service_access(ServicePrincipal="account.amazonaws.com")
+    return emulation.create_accounts(1)[0]
+
+
+def test_a_contact_that_was_put_can_be_got_and_deleted_once(emulation: Emulation, member: str) -> None:
+    account = emulation.client("account")
+    which = {"AccountId": member, "AlternateContactType": "SECURITY"}
+
+    account.put_alternate_contact(AccountId=member, **CONTACT)
+
+    assert account.get_alternate_contact(**which)["AlternateContact"] == CONTACT
+    assert emulation.contacts() == {member: {"SECURITY": CONTACT}}
+    account.delete_alternate_contact(**which)
+    with pytest.raises(account.exceptions.ResourceNotFoundException):
+        account.delete_alternate_contact(**which)
+
+
+def test_without_account_id_it_is_the_callers_own_contact(emulation: Emulation) -> None:
+    [other] = emulation.create_accounts(1)
+
+    emulation.client("account").put_alternate_contact(**CONTACT)
+    emulation.client("account", account=other).put_alternate_contact(**CONTACT)
+
+    assert set(emulation.contacts()) == {emulation.management_account, other}
+
+
+@pytest.mark.parametrize("state", ["SUSPENDED", "PENDING_CLOSURE", "PENDING_ACTIVATION", "CLOSED"])
+def test_accounts_that_are_not_active_are_refused_a_put(emulation: Emulation, member: str, state: str) -> None:
+    emulation.set_state(member, state)
+    account = emulation.client("account")
+    with pytest.raises(account.exceptions.AccessDeniedException):
+        account.put_alternate_contact(AccountId=member, **CONTACT)
+
+
+def test_nothing_goes_to_members_without_trusted_access_or_to_strangers(emulation: Emulation, member: str) -> None:
+    account = emulation.client("account")
+    with pytest.raises(account.exceptions.AccessDeniedException):
+        account.put_alternate_contact(AccountId="999999999999", **CONTACT)
+    emulation.client("organizations").disable_aws_service_access(ServicePrincipal="account.amazonaws.com")
+    with pytest.raises(account.exceptions.AccessDeniedException):
+        account.put_alternate_contact(AccountId=member, **CONTACT)
+
+
+def test_the_quota_throttles(emulation: Emulation) -> None:
+    account = emulation.client("account")
+    with pytest.raises(account.exceptions.TooManyRequestsException):  # noqa: PT012
+        for _ in range(1000):
+            account.put_alternate_contact(**CONTACT)
+    assert emulation.counts()["throttled"] == 1
+
+
+def test_faults_strike_as_often_as_asked(emulation: Emulation, member: str) -> None:
+    account = emulation.client("account")
+    emulation.set_fault(member, "InternalServerException", operation="PutAlternateContact", times=1)
+
+    with pytest.raises(account.exceptions.InternalServerException):
+        account.put_alternate_contact(AccountId=member, **CONTACT)
+    account.put_alternate_contact(AccountId=member, **CONTACT)
+
+
+def test_a_dropped_answer_is_a_closed_connection_and_a_slow_one_takes_time(emulation: Emulation, member: str) -> None:
+    account = emulation.client("account")
+    emulation.set_fault(member, "dropped")
+    with pytest.raises(ConnectionClosedError):
+        account.put_alternate_contact(AccountId=member, **CONTACT)
+
+    emulation.set_fault(member, "slow", seconds=0.3)
+    started = time.monotonic()
+    account.put_alternate_contact(AccountId=member, **CONTACT)
+    assert time.monotonic() - started > 0.3
+
+    emulation.clear_fault(member)
+    started = time.monotonic()
+    account.put_alternate_contact(AccountId=member, **CONTACT)
+    assert time.monotonic() - started < 0.3
+
+
+def test_the_control_door_refuses_what_makes_no_sense(emulation: Emulation) -> None:
+    with pytest.raises(EmulationError, match="no such fault"):
+        emulation.set_fault("*", "SomethingElse")
+
+
+def test_forgetting_keeps_what_was_deployed(emulation: Emulation, member: str) -> None:
+    sqs = emulation.client("sqs")
+    queue = sqs.create_queue(QueueName="kept")["QueueUrl"]
+    sqs.send_message(QueueUrl=queue, MessageBody="gone")
+    emulation.set_contact(member, CONTACT)
+    emulation.client("account").put_alternate_contact(**CONTACT)
+
+    emulation.reset(stacks=False)
+
+    assert "Messages" not in sqs.receive_message(QueueUrl=queue)
+    assert emulation.contacts() == {}
+    assert emulation.counts()["PutAlternateContact"] == 0
+    with pytest.raises(ClientError, match="AccountNotFoundException"):
+        emulation.client("organizations").describe_account(AccountId=member)

@@ -1,0 +1,124 @@
+"""`sam build`, `sam deploy` and `sam delete` against the emulation, with a small project of its own."""
+
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from emulation import deploy
+from emulation.organization import Emulation
+
+TEMPLATE = """
+    AWSTemplateFormatVersion: "2010-09-09"
+    Transform: AWS::Serverless-2016-10-31
+    Parameters:
+      Greeting:
+        Type: String
+        AllowedPattern: "[A-Z].*"
+        ConstraintDescription: begins with a capital letter
+      Visibility:
+        Type: Number
+    Resources:
+      AccountQueue:
+        Type: AWS::SQS::Queue
+        Properties:
+          VisibilityTimeout: !Ref Visibility
+      EchoFunction:
+        Type: AWS::Serverless::Function
+        Properties:
+          CodeUri: function
+          Handler: echo.handler
+          Runtime: python3.13
+          Timeout: 5
+          Environment:
+            Variables:
+              GREETING: !Ref Greeting
+          Policies:
+            - SQSPollerPolicy:
+                QueueName: !GetAtt AccountQueue.QueueName
+          EventInvokeConfig:
+            MaximumRetryAttempts: 1
+          Events:
+            Letters:
+              Type: SQS
+              Properties:
+                Queue: !GetAtt AccountQueue.Arn
+                FunctionResponseTypes: [ReportBatchItemFailures]
+    Outputs:
+      Function:
+        Value: !Ref EchoFunction
+"""
+CONFIGURATION = """
+    version = 0.1
+    [emulation.global.parameters]
+    stack_name = "echo"
+    [emulation.deploy.parameters]
+    capabilities = "CAPABILITY_IAM"
+    resolve_s3 = true
+    confirm_changeset = false
+    parameter_overrides = ["Greeting=Good morning", "Visibility=30"]
+"""
+MAKEFILE = """\
+build-EchoFunction:
+\tcp echo.py "$(ARTIFACTS_DIR)"
+"""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with a template, a samconfig.toml and a function that is built by make."""
+    root = tmp_path_factory.mktemp("project")
+    function = root / "function"
+    function.mkdir()
+    template = dedent(TEMPLATE).replace(
+        "Runtime: python3.13", "Runtime: python3.13\n      # built by function/Makefile"
+    )
+    template = template.replace(
+        "    Type: AWS::Serverless::Function\n",
+        "    Type: AWS::Serverless::Function\n    Metadata: {BuildMethod: makefile}\n",
+    )
+    (root / "template.yaml").write_text(template)
+    (root / "samconfig.toml").write_text(dedent(CONFIGURATION))
+    (function / "echo.py").write_text("import os\ndef handler(event, context): return os.environ['GREETING']\n")
+    (function / "Makefile").write_text(MAKEFILE)
+    return root
+
+
+@pytest.fixture(scope="module")
+def built(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `sam build` made of it."""
+    folder = tmp_path_factory.mktemp("build")
+    deploy.build(folder, project)
+    return folder
+
+
+def test_a_stack_comes_with_its_outputs_and_goes_without_a_trace(
+    emulation: Emulation, project: Path, built: Path
+) -> None:
+    outputs = deploy.deploy(emulation, built, project=project, parameters={"Greeting": 'Say "hello", \\ you'})
+
+    functions = emulation.client("lambda")
+    answer = functions.invoke(FunctionName=outputs["Function"])
+    assert answer["Payload"].read() == b'"Say \\"hello\\", \\\\ you"'
+    configuration = functions.get_function_event_invoke_config(FunctionName=outputs["Function"], Qualifier="$LATEST")
+    assert configuration["MaximumRetryAttempts"] == 1
+
+    deploy.delete(emulation, project=project)
+
+    assert functions.list_functions()["Functions"] == []
+    assert emulation.client("sqs").list_queues().get("QueueUrls", []) == []
+    assert not (project / ".aws-sam").exists()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "reason"),
+    [
+        ({"Greeting": "good morning"}, "begins with a capital letter"),
+        ({"Visibility": "4"}, "Queue visibility timeout: 4 seconds is less than Function timeout: 5 seconds"),
+    ],
+)
+def test_a_failure_says_why(
+    emulation: Emulation, project: Path, built: Path, parameters: dict[str, str], reason: str
+) -> None:
+    with pytest.raises(deploy.DeploymentError, match=reason):
+        deploy.deploy(emulation, built, project=project, parameters=parameters)

@@ -1,0 +1,205 @@
+"""Lambda through boto3: what functions see, when they are ended, and which mappings are refused."""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from emulation.organization import Emulation
+from emulation.settings import RUNTIME
+from emulation.waiting import eventually
+
+POLL = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
+LOOK_AROUND = """
+    import importlib.util, os, sys
+
+    def handler(event, context):
+        return {
+            "importable": [name for name in event["names"] if importlib.util.find_spec(name)],
+            "environment": dict(os.environ),
+            "interpreter": sys.executable,
+        }
+"""
+
+
+@pytest.fixture
+def invoke(emulation: Emulation) -> Callable[..., Any]:
+    """Call a function and return what it returns, or the error."""
+
+    def call(name: str, event: object = None, **options: Any) -> Any:
+        answer = emulation.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event), **options)
+        return json.loads(answer["Payload"].read() or "null")
+
+    return call
+
+
+def test_a_function_finds_boto3_and_its_own_files_only(
+    function: Callable[..., str], invoke: Callable[..., Any]
+) -> None:
+    function("curious", LOOK_AROUND)
+    names = ["boto3", "index", "aws_lambda_powertools", "ministack", "emulation", "pytest", "yaml"]
+
+    seen = invoke("curious", {"names": names})
+
+    assert seen["importable"] == ["boto3", "index"]
+    assert seen["interpreter"] == str(RUNTIME)
+    assert seen["interpreter"] != sys.executable
+
+
+def test_a_functions_environment_is_lambdas_and_its_own(
+    monkeypatch: pytest.MonkeyPatch, emulation: Emulation, function: Callable[..., str], invoke: Callable[..., Any]
+) -> None:
+    monkeypatch.setenv("LEAKED", "from the tests")
+    function("curious", LOOK_AROUND, RATE="50")
+
+    environment = invoke("curious", {"names": []})["environment"]
+
+    assert environment["RATE"] == "50"
+    assert environment["AWS_LAMBDA_FUNCTION_NAME"] == "curious"
+    assert environment["AWS_ACCESS_KEY_ID"].startswith("ASIA")
+    assert environment["AWS_ENDPOINT_URL"] == emulation.endpoint_url
+    assert environment["HOME"] != os.environ.get("HOME")
+    ours = {"AUTH", "GATEWAY_PORT", "LEAKED", "LOG_LEVEL", "MINISTACK_HOST", "PYTHONPATH", "VIRTUAL_ENV", "STATE_DIR"}
+    assert not ours & environment.keys()
+
+
+def test_a_function_is_its_role(function: Callable[..., str], invoke: Callable[..., Any]) -> None:
+    source = """
+        import boto3
+        def handler(event, context):
+            return boto3.client("sqs").create_queue(QueueName=event)["QueueUrl"]
+    """
+    function("maker", source, {"Action": "sqs:CreateQueue", "Resource": "arn:aws:sqs:*:*:mine"}, timeout=10)
+    assert invoke("maker", "mine").endswith("/mine")
+    assert "not authorized to perform: sqs:CreateQueue" in invoke("maker", "other")["errorMessage"]
+
+
+def test_a_function_is_killed_at_its_time_out(function: Callable[..., str], invoke: Callable[..., Any]) -> None:
+    function("sleeper", "import time\ndef handler(event, context): time.sleep(60)", timeout=1)
+    assert invoke("sleeper") == {"errorType": "Sandbox.Timedout", "errorMessage": "Task timed out after 1.00 seconds"}
+
+
+def test_a_failed_asynchronous_invocation_is_tried_twice_more_and_then_handed_over(
+    emulation: Emulation, function: Callable[..., str], invoke: Callable[..., Any]
+) -> None:
+    sqs = emulation.client("sqs")
+    sqs.create_queue(QueueName="tries")
+    sqs.create_queue(QueueName="undelivered")
+    source = """
+        import boto3
+        def handler(event, context):
+            boto3.client("sqs").send_message(QueueUrl="tries", MessageBody="try")
+            raise RuntimeError
+    """
+    function("failing", source, {"Action": "sqs:SendMessage", "Resource": "*"}, timeout=10)
+    destination = f"arn:aws:sqs:us-east-1:{emulation.management_account}:undelivered"
+    emulation.client("lambda").put_function_event_invoke_config(
+        FunctionName="failing", DestinationConfig={"OnFailure": {"Destination": destination}}
+    )
+
+    invoke("failing", {"id": 1}, InvocationType="Event")
+
+    [message] = eventually(lambda: sqs.receive_message(QueueUrl="undelivered").get("Messages"))
+    assert json.loads(message["Body"])["requestPayload"] == {"id": 1}
+    assert len(sqs.receive_message(QueueUrl="tries", MaxNumberOfMessages=10)["Messages"]) == 3
+
+
+def test_a_destination_needs_the_roles_permission(emulation: Emulation, function: Callable[..., str]) -> None:
+    emulation.client("sqs").create_queue(QueueName="undelivered")
+    function("failing", "def handler(event, context): raise RuntimeError")
+    destination = f"arn:aws:sqs:us-east-1:{emulation.management_account}:undelivered"
+    with pytest.raises(ClientError, match="does not have permissions to call SendMessage"):
+        emulation.client("lambda").put_function_event_invoke_config(
+            FunctionName="failing", DestinationConfig={"OnFailure": {"Destination": destination}}
+        )
+
+
+@pytest.mark.parametrize("may_log", [True, False])
+def test_a_log_needs_the_roles_permission(
+    emulation: Emulation, function: Callable[..., str], invoke: Callable[..., Any], may_log: bool
+) -> None:
+    group = f"arn:aws:logs:us-east-1:{emulation.management_account}:log-group:/aws/lambda/talker:*"
+    permission = {"Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": group}
+    function("talker", "def handler(event, context): print('hello')", *([permission] if may_log else []))
+
+    invoke("talker")
+
+    groups = emulation.client("logs").describe_log_groups()["logGroups"]
+    assert [each["logGroupName"] for each in groups] == ["/aws/lambda/talker"] * may_log
+
+
+def test_an_invocation_at_work_survives_a_change_of_its_function(
+    emulation: Emulation, function: Callable[..., str], invoke: Callable[..., Any]
+) -> None:
+    sqs = emulation.client("sqs")
+    sqs.create_queue(QueueName="proof")
+    source = """
+        import boto3, os, time
+        def handler(event, context):
+            for when in ("started", "ended"):
+                boto3.client("sqs").send_message(QueueUrl="proof", MessageBody=f"{when} {os.environ['CONTACT']}")
+                time.sleep(event)
+    """
+    function("worker", source, {"Action": "sqs:SendMessage", "Resource": "*"}, timeout=10, CONTACT="old")
+    invoke("worker", 0.5, InvocationType="Event")
+    assert _bodies(sqs, 1) == {"started old"}
+
+    emulation.client("lambda").update_function_configuration(
+        FunctionName="worker", Environment={"Variables": {"CONTACT": "new"}}
+    )
+    invoke("worker", 0)
+
+    assert _bodies(sqs, 3) == {"ended old", "started new", "ended new"}
+
+
+@pytest.mark.parametrize(
+    ("timeout", "actions", "settings", "refusal"),
+    [
+        (31, POLL, {}, "Queue visibility timeout: 30 seconds is less than Function timeout: 31 seconds"),
+        (30, POLL, {"BatchSize": 11}, "Maximum batch window in seconds must be greater than 0"),
+        (30, POLL[:1], {}, "does not have permissions to call DeleteMessage on SQS"),
+    ],
+)
+def test_mappings_that_are_refused(
+    emulation: Emulation,
+    function: Callable[..., str],
+    timeout: int,
+    actions: list[str],
+    settings: dict[str, int],
+    refusal: str,
+) -> None:
+    emulation.client("sqs").create_queue(QueueName="queue")
+    queue = f"arn:aws:sqs:us-east-1:{emulation.management_account}:queue"
+    source = "def handler(event, context): pass"
+    worker = function("worker", source, {"Action": actions, "Resource": queue}, timeout=timeout)
+    with pytest.raises(ClientError, match=refusal):
+        emulation.client("lambda").create_event_source_mapping(FunctionName=worker, EventSourceArn=queue, **settings)
+
+
+def test_a_mapping_cannot_be_changed_into_one_that_is_refused(
+    emulation: Emulation, function: Callable[..., str]
+) -> None:
+    emulation.client("sqs").create_queue(QueueName="queue")
+    queue = f"arn:aws:sqs:us-east-1:{emulation.management_account}:queue"
+    worker = function("worker", "def handler(event, context): pass", {"Action": POLL, "Resource": queue})
+    functions = emulation.client("lambda")
+    identifier = functions.create_event_source_mapping(FunctionName=worker, EventSourceArn=queue)["UUID"]
+    with pytest.raises(ClientError, match="Maximum batch window"):
+        functions.update_event_source_mapping(UUID=identifier, BatchSize=100)
+
+
+def _bodies(sqs: Any, count: int) -> set[str]:
+    """The next messages on `proof`."""
+    bodies: set[str] = set()
+
+    def received() -> bool:
+        messages = sqs.receive_message(QueueUrl="proof", MaxNumberOfMessages=10).get("Messages", [])
+        bodies.update(message["Body"] for message in messages)
+        return len(bodies) >= count
+
+    eventually(received)
+    return bodies

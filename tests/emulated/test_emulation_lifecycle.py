@@ -1,0 +1,151 @@
+"""An emulation comes up clean, and nothing of it remains, however whoever started it came to an end."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from emulation.organization import Emulation, EmulationError
+from emulation.settings import ROOT, Settings
+from emulation.waiting import eventually
+from tests.emulated.conftest import zipped
+
+# A process that starts an emulation, says where, and waits for its end.
+PARENT = """
+import json, sys, time
+from emulation.organization import Emulation
+
+with Emulation() as emulation:
+    print(json.dumps([emulation.endpoint_url, str(emulation.log.parent)]), flush=True)
+    sys.stdin.read()
+"""
+# A function that is at work for long, and listens meanwhile.
+BUSY = """
+import os, pathlib, socket, time
+
+def handler(event, context):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        pathlib.Path(os.environ["TMPDIR"], "busy").write_text(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        time.sleep(60)
+"""
+
+
+def test_nothing_is_left_after_the_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    with Emulation() as emulation:
+        emulation.create_accounts(3)
+        worker = _busy_worker(emulation)
+        assert list(tmp_path.iterdir())
+
+    assert not list(tmp_path.iterdir())
+    assert not _listens(emulation.endpoint_url)
+    assert not _listens(worker)
+
+
+def test_nothing_is_left_after_an_exception(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    emulation = Emulation()
+    with pytest.raises(ZeroDivisionError), emulation:
+        _ = 1 / 0
+    assert not list(tmp_path.iterdir())
+    assert not _listens(emulation.endpoint_url)
+
+
+@pytest.fixture
+def parent(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
+    """The process of `PARENT`, with temporary files in `tmp_path`."""
+    with subprocess.Popen(  # noqa: S603
+        [sys.executable, "-c", PARENT],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        yield process
+        process.kill()
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_nothing_is_left_after_its_parent_was_ended(
+    parent: "subprocess.Popen[str]", tmp_path: Path, end: signal.Signals
+) -> None:
+    assert parent.stdout
+    url, folder = json.loads(parent.stdout.readline())
+    assert _listens(url)
+    assert Path(folder).parent == tmp_path
+
+    parent.send_signal(end)
+    parent.wait()
+
+    eventually(lambda: not _listens(url))
+    eventually(lambda: not list(tmp_path.iterdir()))
+
+
+def test_nothing_is_left_after_the_emulation_itself_was_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with Emulation() as emulation:
+        worker = _busy_worker(emulation)
+        assert emulation._process
+        emulation._process.kill()
+    assert not list(tmp_path.iterdir())
+    eventually(lambda: not _listens(worker))
+
+
+def test_it_says_why_it_did_not_start() -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        settings = Settings(port=taken.getsockname()[1])
+        with pytest.raises(EmulationError, match="Address already in use"), Emulation(settings):
+            pass
+
+
+def test_the_users_own_settings_stay_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"AWS_PROFILE": "mine", "AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_REGION": "eu"}.items():
+        monkeypatch.setenv(name, value)
+    with Emulation() as emulation:
+        assert emulation.client("sts").get_caller_identity()["Account"] == emulation.management_account
+        assert "AWS_PROFILE" not in emulation.environment
+        assert emulation.environment["AWS_ENDPOINT_URL"] == emulation.endpoint_url
+
+
+def test_settings_survive_the_command_line(tmp_path: Path) -> None:
+    settings = Settings(folder=tmp_path, quotas=False, quota_speed=20, delay_speed=60, latency=0.1)
+    assert Settings.from_arguments(settings.arguments()) == settings
+
+
+def _busy_worker(emulation: Emulation) -> str:
+    """Keep a function at work; returns where it listens."""
+    statement = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    trust = json.dumps({"Statement": [statement]})
+    role = emulation.client("iam").create_role(RoleName="role", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    functions = emulation.client("lambda")
+    functions.create_function(
+        FunctionName="busy",
+        Runtime="python3.13",
+        Handler="index.handler",
+        Role=role,
+        Code={"ZipFile": zipped(BUSY)},
+        Timeout=60,
+    )
+    functions.invoke(FunctionName="busy", InvocationType="Event")
+    where = emulation.log.parent / "busy"
+    eventually(where.exists)
+    return eventually(where.read_text)
+
+
+def _listens(url: str) -> bool:
+    address: Any = urlsplit(url)
+    with socket.socket() as probe:
+        return probe.connect_ex((address.hostname, address.port)) == 0

@@ -1,0 +1,151 @@
+"""Queues through boto3."""
+
+import time
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from emulation.organization import Emulation
+from emulation.waiting import eventually
+
+
+@pytest.fixture
+def sqs(emulation: Emulation) -> Any:
+    return emulation.client("sqs")
+
+
+@pytest.fixture
+def queue(sqs: Any) -> str:
+    url: str = sqs.create_queue(QueueName="queue")["QueueUrl"]
+    return url
+
+
+def test_an_empty_attribute_is_refused(sqs: Any, queue: str) -> None:
+    empty = {"Reason": {"DataType": "String", "StringValue": ""}}
+    with pytest.raises(ClientError, match="InvalidParameterValue"):
+        sqs.send_message(QueueUrl=queue, MessageBody="letter", MessageAttributes=empty)
+
+    entry = {"Id": "1", "MessageBody": "letter", "MessageAttributes": empty}
+    [failed] = sqs.send_message_batch(QueueUrl=queue, Entries=[entry])["Failed"]
+    assert failed["Code"] == "InvalidParameterValue"
+
+
+def test_an_eleventh_attribute_is_refused(sqs: Any, queue: str) -> None:
+    eleven = {f"A{number}": {"DataType": "String", "StringValue": "a"} for number in range(11)}
+    with pytest.raises(ClientError, match="InvalidParameterValue"):
+        sqs.send_message(QueueUrl=queue, MessageBody="letter", MessageAttributes=eleven)
+
+
+def test_a_delay_is_at_most_fifteen_minutes_and_is_sped_up(sqs: Any, queue: str) -> None:
+    with pytest.raises(ClientError, match="InvalidParameterValue"):
+        sqs.send_message(QueueUrl=queue, MessageBody="letter", DelaySeconds=901)
+
+    sqs.send_message(QueueUrl=queue, MessageBody="letter", DelaySeconds=300)  # half a second at delay_speed 600
+
+    assert "Messages" not in sqs.receive_message(QueueUrl=queue)
+    assert eventually(lambda: sqs.receive_message(QueueUrl=queue).get("Messages"), within=2)
+
+
+def test_a_message_in_flight_returns_after_the_sped_up_timeout(sqs: Any, queue: str) -> None:
+    sqs.send_message(QueueUrl=queue, MessageBody="letter")
+    [message] = sqs.receive_message(QueueUrl=queue)["Messages"]
+    handle = {"QueueUrl": queue, "ReceiptHandle": message["ReceiptHandle"]}
+
+    sqs.change_message_visibility(**handle, VisibilityTimeout=300)
+
+    assert "Messages" not in sqs.receive_message(QueueUrl=queue)
+    assert eventually(lambda: sqs.receive_message(QueueUrl=queue).get("Messages"), within=2)
+
+
+def test_the_queues_own_timeout_is_not_sped_up(sqs: Any, queue: str) -> None:
+    sqs.send_message(QueueUrl=queue, MessageBody="letter")
+    sqs.receive_message(QueueUrl=queue)
+    time.sleep(0.3)  # three minutes, were it sped up
+    assert "Messages" not in sqs.receive_message(QueueUrl=queue)
+
+
+@pytest.mark.parametrize("timeout", [-1, 43_201])
+def test_a_message_is_hidden_for_twelve_hours_at_most(sqs: Any, queue: str, timeout: int) -> None:
+    sqs.send_message(QueueUrl=queue, MessageBody="letter")
+    [message] = sqs.receive_message(QueueUrl=queue)["Messages"]
+    with pytest.raises(ClientError, match="InvalidParameterValue"):
+        sqs.change_message_visibility(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=timeout)
+
+
+def test_a_message_that_came_back_is_not_in_flight(sqs: Any, queue: str) -> None:
+    sqs.send_message(QueueUrl=queue, MessageBody="letter")
+    [message] = sqs.receive_message(QueueUrl=queue, VisibilityTimeout=0)["Messages"]
+    change = {"ReceiptHandle": message["ReceiptHandle"], "VisibilityTimeout": 60}
+    with pytest.raises(ClientError, match="MessageNotInflight"):
+        sqs.change_message_visibility(QueueUrl=queue, **change)
+    [failed] = sqs.change_message_visibility_batch(QueueUrl=queue, Entries=[{"Id": "1", **change}])["Failed"]
+    assert failed["Code"] == "MessageNotInflight"
+
+
+def test_a_group_on_a_standard_queue_is_shown(sqs: Any, queue: str) -> None:
+    sqs.send_message(QueueUrl=queue, MessageBody="letter", MessageGroupId="backfill")
+    [message] = sqs.receive_message(QueueUrl=queue, MessageSystemAttributeNames=["MessageGroupId"])["Messages"]
+    assert message["Attributes"]["MessageGroupId"] == "backfill"
+
+
+def test_a_group_that_keeps_consumers_busy_is_overtaken(sqs: Any, queue: str) -> None:
+    for number in range(3):
+        sqs.send_message(QueueUrl=queue, MessageBody=f"backfill {number}", MessageGroupId="backfill")
+    assert _receive(sqs, queue) == ["backfill 0"]
+    sqs.send_message(QueueUrl=queue, MessageBody="event")
+    assert _receive(sqs, queue, 10) == ["event", "backfill 1", "backfill 2"]
+
+
+def test_after_max_receive_count_a_message_is_in_the_dead_letter_queue(sqs: Any, dead_letters: tuple[str, str]) -> None:
+    source, destination = (arn.rpartition(":")[2] for arn in dead_letters)
+    sqs.send_message(QueueUrl=destination, MessageBody="letter")
+    for _ in range(2):
+        assert sqs.receive_message(QueueUrl=destination, VisibilityTimeout=0)["Messages"]
+    assert "Messages" not in sqs.receive_message(QueueUrl=destination)
+    names = ["DeadLetterQueueSourceArn"]
+    [message] = sqs.receive_message(QueueUrl=source, MessageSystemAttributeNames=names)["Messages"]
+    assert message["Attributes"]["DeadLetterQueueSourceArn"] == dead_letters[1]
+
+
+def test_sources_of_a_dead_letter_queue_are_listed(sqs: Any, dead_letters: tuple[str, str]) -> None:
+    source, destination = (arn.rpartition(":")[2] for arn in dead_letters)
+    [url] = sqs.list_dead_letter_source_queues(QueueUrl=source)["queueUrls"]
+    assert url.endswith(f"/{destination}")
+
+
+def test_sending_while_lambda_deletes_loses_nothing(emulation: Emulation, function: Any) -> None:
+    sqs = emulation.client("sqs")
+    queue = sqs.create_queue(QueueName="queue")["QueueUrl"]
+    source = """
+        def handler(event, context):
+            for record in event["Records"]:
+                print(record["body"])
+    """
+    arn = function("eater", source, {"Action": ["sqs:*", "logs:*"], "Resource": "*"})
+    emulation.client("lambda").create_event_source_mapping(
+        FunctionName=arn, EventSourceArn=f"arn:aws:sqs:us-east-1:{emulation.management_account}:queue"
+    )
+
+    for batch in range(20):
+        entries = [{"Id": str(number), "MessageBody": f"letter {batch}.{number}"} for number in range(10)]
+        sqs.send_message_batch(QueueUrl=queue, Entries=entries)
+
+    eventually(lambda: _left(sqs, queue) == 0)
+    sent = {f"letter {batch}.{number}" for batch in range(20) for number in range(10)}
+    eventually(lambda: set(_logged(emulation, "/aws/lambda/eater")) >= sent)
+
+
+def _logged(emulation: Emulation, group: str) -> list[str]:
+    pages = emulation.client("logs").get_paginator("filter_log_events").paginate(logGroupName=group)
+    return [line for page in pages for event in page["events"] for line in event["message"].splitlines()]
+
+
+def _receive(sqs: Any, queue: str, count: int = 1) -> list[str]:
+    messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=count)["Messages"]
+    return [message["Body"] for message in messages]
+
+
+def _left(sqs: Any, queue: str) -> int:
+    attributes = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
+    return sum(int(value) for name, value in attributes.items() if name.startswith("ApproximateNumberOfMessages"))

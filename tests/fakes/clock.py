@@ -1,0 +1,23 @@
+"""Time that passes only when somebody sleeps."""
+
+import threading
+
+_SHORTEST = 1e-6
+"""No sleep of a real clock returns in no time; without this, a wait of 1e-17 s would never end."""
+
+
+class FakeClock:
+    """Both ``clock`` and ``sleep``: call it for the time."""
+
+    def __init__(self, now: float = 0.0) -> None:
+        self.now = now
+        self.sleeps: list[float] = []
+        self._lock = threading.Lock()
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        with self._lock:
+            self.sleeps.append(seconds)
+            self.now += max(seconds, _SHORTEST)

@@ -1,0 +1,155 @@
+"""The adapters: what they ask of Organizations and SQS, and what they make of the answers."""
+
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from botocore.stub import Stubber
+
+from backfill import aws
+from backfill.run import Account
+from tests.fakes.wire import FakeWire, HttpAnswer
+
+if TYPE_CHECKING:
+    from mypy_boto3_organizations import OrganizationsClient
+    from mypy_boto3_sqs import SQSClient
+
+QUEUE = "https://sqs.invalid/AccountQueue"
+
+
+@pytest.fixture
+def organizations(session: boto3.Session) -> "OrganizationsClient":
+    return session.client("organizations")
+
+
+@pytest.fixture
+def sqs(session: boto3.Session) -> "SQSClient":
+    return session.client("sqs")
+
+
+def add_pages(stub: Stubber, method: str, key: str, pages: list[list[dict[str, Any]]]) -> None:
+    for number, page in enumerate(pages):
+        answer: dict[str, Any] = {key: page}
+        if number < len(pages) - 1:
+            answer["NextToken"] = f"page {number + 1}"
+        stub.add_response(method, answer, {"NextToken": f"page {number}"} if number else {})
+
+
+def test_lists_every_page_and_stops_at_none_that_is_empty(organizations: "OrganizationsClient") -> None:
+    def account(number: int) -> dict[str, Any]:
+        return {"Id": f"{number:012}", "State": "ACTIVE"}
+
+    with Stubber(organizations) as stub:
+        add_pages(stub, "list_accounts", "Accounts", [[], [account(1), account(2)], [], [account(3)], []])
+        listed = list(aws.AwsOrganization(organizations).accounts())
+        stub.assert_no_pending_responses()
+    assert listed == [Account(f"{number:012}", "ACTIVE") for number in (1, 2, 3)]
+
+
+def test_asks_for_a_page_only_when_the_one_before_is_used_up(organizations: "OrganizationsClient") -> None:
+    with Stubber(organizations) as stub:
+        add_pages(stub, "list_accounts", "Accounts", [[{"Id": "1" * 12}], [{"Id": "2" * 12}]])
+        accounts = aws.AwsOrganization(organizations).accounts()
+        next(accounts)
+        with pytest.raises(AssertionError):
+            stub.assert_no_pending_responses()
+        next(accounts)
+        stub.assert_no_pending_responses()
+
+
+@pytest.mark.parametrize(
+    ("told", "state"),
+    [
+        ({"State": "ACTIVE", "Status": "ACTIVE"}, "ACTIVE"),
+        ({"State": "PENDING_ACTIVATION", "Status": "ACTIVE"}, "PENDING_ACTIVATION"),
+        ({"State": "CLOSED", "Status": "SUSPENDED"}, "CLOSED"),
+        ({"Status": "SUSPENDED"}, "SUSPENDED"),
+        ({"State": "", "Status": "PENDING_CLOSURE"}, "PENDING_CLOSURE"),
+        ({}, "ACTIVE"),
+    ],
+)
+def test_the_state_is_the_newer_field_then_the_older_then_active(
+    organizations: "OrganizationsClient", told: dict[str, str], state: str
+) -> None:
+    with Stubber(organizations) as stub:
+        add_pages(stub, "list_accounts", "Accounts", [[{"Id": "1" * 12, **told}]])
+        assert list(aws.AwsOrganization(organizations).accounts()) == [Account("1" * 12, state)]
+
+
+@pytest.mark.parametrize(
+    ("pages", "on"),
+    [
+        ([["account.amazonaws.com"]], True),
+        ([["sso.amazonaws.com"], [], ["account.amazonaws.com"]], True),
+        ([[]], False),
+        ([["sso.amazonaws.com", "account.amazonaws.com.evil.invalid"]], False),
+    ],
+)
+def test_trusted_access_is_looked_for_on_every_page(
+    organizations: "OrganizationsClient", pages: list[list[str]], on: bool
+) -> None:
+    with Stubber(organizations) as stub:
+        add_pages(
+            stub,
+            "list_aws_service_access_for_organization",
+            "EnabledServicePrincipals",
+            [[{"ServicePrincipal": name} for name in page] for page in pages],
+        )
+        assert aws.AwsOrganization(organizations).trusted_access() is on
+
+
+def test_enables_trusted_access_of_the_account_api_only(organizations: "OrganizationsClient") -> None:
+    with Stubber(organizations) as stub:
+        stub.add_response("enable_aws_service_access", {}, {"ServicePrincipal": "account.amazonaws.com"})
+        aws.AwsOrganization(organizations).enable_trusted_access()
+        stub.assert_no_pending_responses()
+
+
+def test_a_refusal_is_left_to_the_door(organizations: "OrganizationsClient") -> None:
+    with Stubber(organizations) as stub:
+        stub.add_client_error("list_accounts", "AccessDeniedException", "no", 400)
+        with pytest.raises(ClientError):
+            next(aws.AwsOrganization(organizations).accounts())
+
+
+def test_sends_letters_as_one_group(sqs: "SQSClient") -> None:
+    with Stubber(sqs) as stub:
+        stub.add_response(
+            "send_message_batch",
+            {"Successful": [], "Failed": []},
+            {
+                "QueueUrl": QUEUE,
+                "Entries": [
+                    {"Id": "0", "MessageBody": "one", "DelaySeconds": 180, "MessageGroupId": "backfill"},
+                    {"Id": "1", "MessageBody": "two", "DelaySeconds": 180, "MessageGroupId": "backfill"},
+                ],
+            },
+        )
+        assert aws.AwsAccountQueue(sqs, QUEUE).send(["one", "two"], delay=180) == []
+        stub.assert_no_pending_responses()
+
+
+@pytest.mark.parametrize("failed", [[0], [1], [9, 3], list(range(10))])
+def test_tells_which_letters_sqs_did_not_take(sqs: "SQSClient", failed: list[int]) -> None:
+    """SQS answers 200 even then."""
+    entries = [{"Id": str(index), "SenderFault": False, "Code": "InternalError"} for index in failed]
+    with Stubber(sqs) as stub:
+        stub.add_response("send_message_batch", {"Successful": [], "Failed": entries})
+        assert aws.AwsAccountQueue(sqs, QUEUE).send([str(index) for index in range(10)], delay=0) == failed
+
+
+def test_an_answer_without_failures_is_a_success(sqs: "SQSClient") -> None:
+    """SQS leaves the list out where it is empty."""
+    wire = FakeWire()
+    wire.attach(sqs)
+    wire.answer("SendMessageBatch", HttpAnswer(body={"Successful": []}))
+    assert aws.AwsAccountQueue(sqs, QUEUE).send(["one"], delay=0) == []
+
+
+@pytest.mark.usefixtures("default_session")
+def test_the_clients_have_time_outs() -> None:
+    for client in (aws.organizations_client(), aws.sqs_client()):
+        config: Any = client.meta.config
+        assert config.connect_timeout <= 5
+        assert config.read_timeout <= 20

@@ -1,0 +1,281 @@
+"""The door: one answer to each request, whatever happens, and nothing secret in the log."""
+
+import json
+import re
+import urllib.request
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, NoRegionError
+
+from backfill import aws, handler
+from backfill.answer import NotDelivered, deliver
+from backfill.run import run
+from tests.fakes.cloudformation import CONTACT, LOGICAL_ID, RESPONSE_URL, SIGNATURE, STACK_ID, FakeResponseUrl, event
+from tests.fakes.environment import BACKFILL
+from tests.fakes.lambda_context import FakeContext
+from tests.fakes.wire import FakeWire, HttpAnswer, refusal
+
+pytestmark = pytest.mark.usefixtures("logs_to_stdout", "default_session")
+
+TEMPLATE = Path(__file__).parents[3] / "template.yaml"
+PHYSICAL_ID = f"{STACK_ID}/{LOGICAL_ID}"
+DATA_KEYS = {"Summary", "Listed", "Enqueued", "Skipped"}
+REQUEST_TYPES = ["Create", "Update", "Delete"]
+SECRETS = [SIGNATURE, RESPONSE_URL, *CONTACT[1:]]
+EVERYTHING = "; ".join(SECRETS)
+
+ACCOUNTS = [
+    {"Id": "111111111111", "State": "ACTIVE"},
+    {"Id": "222222222222", "State": "ACTIVE"},
+    {"Id": "333333333333", "State": "SUSPENDED"},
+]
+
+
+@pytest.fixture
+def response_url(monkeypatch: pytest.MonkeyPatch) -> FakeResponseUrl:
+    fake = FakeResponseUrl()
+    monkeypatch.setattr(urllib.request, "urlopen", fake.urlopen)
+    monkeypatch.setattr(handler, "deliver", partial(deliver, sleep=lambda _: None))
+    return fake
+
+
+@pytest.fixture
+def wire(monkeypatch: pytest.MonkeyPatch) -> FakeWire:
+    """An organization of three accounts."""
+    wire, organizations, sqs = FakeWire(), aws.organizations_client(), aws.sqs_client()
+    wire.attach(organizations)
+    wire.attach(sqs)
+    monkeypatch.setattr(aws, "organizations_client", lambda: organizations)
+    monkeypatch.setattr(aws, "sqs_client", lambda: sqs)
+    for name, value in BACKFILL.items():
+        monkeypatch.setenv(name, value)
+    principal = {"ServicePrincipal": "account.amazonaws.com"}
+    wire.answer("ListAWSServiceAccessForOrganization", HttpAnswer(body={"EnabledServicePrincipals": [principal]}))
+    wire.answer("ListAccounts", HttpAnswer(body={"Accounts": ACCOUNTS}))
+    wire.answer("SendMessageBatch", HttpAnswer(body={"Successful": []}))
+    return wire
+
+
+@pytest.fixture
+def ask(response_url: FakeResponseUrl) -> Callable[..., dict[str, Any]]:
+    """Send a request through the door; the one answer to it."""
+
+    def ask(request_type: str, **changes: object) -> dict[str, Any]:
+        handler.lambda_handler(event(request_type, **changes), FakeContext(900_000))  # type: ignore[arg-type]
+        (told,) = response_url.answers()
+        assert {"StackId": STACK_ID, "RequestId": f"{request_type} 1", "LogicalResourceId": LOGICAL_ID}.items() <= (
+            told.items()
+        )
+        return told
+
+    return ask
+
+
+Ask = Callable[..., dict[str, Any]]
+
+
+def crash(error: Exception) -> Callable[[], object]:
+    def crashing() -> object:
+        raise error
+
+    return crashing
+
+
+@pytest.mark.usefixtures("wire")
+@pytest.mark.parametrize("request_type", ["Create", "Update"])
+def test_a_backfill_answers_with_its_figures(ask: Ask, request_type: str) -> None:
+    told = ask(request_type)
+    assert told["Status"] == "SUCCESS"
+    assert told["Data"] == {
+        "Summary": "3 accounts listed, 2 put on AccountQueue for the worker to bring right, skipped: 1 SUSPENDED",
+        "Listed": "3",
+        "Enqueued": "2",
+        "Skipped": "1",
+    }
+
+
+@pytest.mark.parametrize(("request_type", "delay"), [("Create", 0), ("Update", 180)])
+def test_only_letters_of_an_update_wait_for_the_old_workers(
+    ask: Ask, wire: FakeWire, request_type: str, delay: int
+) -> None:
+    ask(request_type)
+    (sent,) = wire.asked("SendMessageBatch")
+    assert sent["QueueUrl"] == BACKFILL["ACCOUNT_QUEUE_URL"]
+    assert [entry["DelaySeconds"] for entry in sent["Entries"]] == [delay, delay]
+    assert [json.loads(entry["MessageBody"])["accountId"] for entry in sent["Entries"]] == ["1" * 12, "2" * 12]
+
+
+def test_a_delete_succeeds_and_calls_nobody(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    called = []
+    monkeypatch.setattr(aws, "organizations_client", lambda: called.append("organizations"))
+    monkeypatch.setattr(aws, "sqs_client", lambda: called.append("sqs"))
+    for name in BACKFILL:
+        monkeypatch.delenv(name, raising=False)
+    assert ask("Delete")["Status"] == "SUCCESS"
+    assert called == []
+
+
+# ---- Exactly one answer ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("request_type", ["Create", "Update"])
+@pytest.mark.parametrize(
+    ("operation", "code"),
+    [
+        ("ListAWSServiceAccessForOrganization", "AWSOrganizationsNotInUseException"),
+        ("ListAccounts", "AccessDeniedException"),
+        ("SendMessageBatch", "AWS.SimpleQueueService.NonExistentQueue"),
+    ],
+)
+def test_what_aws_refuses_fails_with_operation_and_code(
+    ask: Ask, wire: FakeWire, operation: str, code: str, request_type: str
+) -> None:
+    wire.answer(operation, refusal(code, 400, EVERYTHING))
+    told = ask(request_type)
+    assert told["Status"] == "FAILED"
+    assert told["Reason"] == f"{operation} was refused: {code}. See the log of BackfillFunction."
+
+
+def test_aws_out_of_reach_fails_with_the_kind_of_it(ask: Ask, wire: FakeWire, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aws, "organizations_client", crash(NoRegionError()))
+    told = ask("Create")
+    assert (told["Status"], told["Reason"]) == ("FAILED", "AWS could not be reached: NoRegionError.")
+    assert wire.requests == []
+
+
+@pytest.mark.parametrize("request_type", ["Create", "Update"])
+@pytest.mark.parametrize("error", [RuntimeError(EVERYTHING), KeyError(EVERYTHING), RecursionError(), MemoryError()])
+@pytest.mark.usefixtures("wire")
+def test_what_nobody_foresaw_fails_with_its_kind_only(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch, error: Exception, request_type: str
+) -> None:
+    monkeypatch.setattr(aws, "sqs_client", crash(error))
+    told = ask(request_type)
+    assert told["Status"] == "FAILED"
+    assert told["Reason"] == f"Unforeseen {type(error).__name__}. See the log of BackfillFunction."
+
+
+@pytest.mark.parametrize(("name", "request_type"), [("ACCOUNT_QUEUE_URL", "Create"), ("UPDATE_DELAY", "Update")])
+@pytest.mark.usefixtures("wire")
+def test_a_missing_variable_fails(ask: Ask, monkeypatch: pytest.MonkeyPatch, name: str, request_type: str) -> None:
+    monkeypatch.delenv(name)
+    assert ask(request_type)["Status"] == "FAILED"
+
+
+def test_letters_that_sqs_does_not_take_fail_with_the_figures(
+    ask: Ask, wire: FakeWire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handler, "run", partial(run, sleep=lambda _: None))
+    failed = [{"Id": "0", "SenderFault": False, "Code": "InternalError"}]
+    wire.answer("SendMessageBatch", HttpAnswer(body={"Failed": failed}))
+    told = ask("Create")
+    assert told["Status"] == "FAILED"
+    assert "3 accounts listed, 1 put on AccountQueue" in told["Reason"]
+
+
+@pytest.mark.usefixtures("wire")
+def test_time_that_runs_out_fails_while_there_is_time_to_say_so(response_url: FakeResponseUrl) -> None:
+    handler.lambda_handler(event("Create"), FakeContext(60_000))  # type: ignore[arg-type]
+    (told,) = response_url.answers()
+    assert told["Status"] == "FAILED"
+    assert told["Reason"].startswith("Time ran out")
+
+
+@pytest.mark.usefixtures("wire")
+def test_an_answer_that_does_not_get_through_is_raised_for_lambda_to_try_again(response_url: FakeResponseUrl) -> None:
+    response_url.troubles = [TimeoutError(RESPONSE_URL)] * 5
+    with pytest.raises(NotDelivered) as caught:
+        handler.lambda_handler(event("Create"), FakeContext(900_000))  # type: ignore[arg-type]
+    assert SIGNATURE not in str(caught.value)
+
+
+# ---- The same resource for ever -------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("wire")
+def test_the_physical_id_of_a_create_is_made_of_stack_and_resource(ask: Ask) -> None:
+    assert ask("Create")["PhysicalResourceId"] == PHYSICAL_ID
+
+
+@pytest.mark.usefixtures("wire")
+@pytest.mark.parametrize("request_type", ["Update", "Delete"])
+@pytest.mark.parametrize("physical_id", [PHYSICAL_ID, "made up by CloudFormation"])
+def test_the_physical_id_stays_what_it_is(ask: Ask, request_type: str, physical_id: str) -> None:
+    """Another one would make CloudFormation delete the resource under the one before."""
+    assert ask(request_type, PhysicalResourceId=physical_id)["PhysicalResourceId"] == physical_id
+
+
+def test_a_failed_create_has_the_same_physical_id(ask: Ask, wire: FakeWire) -> None:
+    wire.answer("ListAccounts", refusal("AccessDeniedException", 400))
+    assert ask("Create")["PhysicalResourceId"] == PHYSICAL_ID
+
+
+@pytest.mark.usefixtures("wire")
+@pytest.mark.parametrize("request_type", REQUEST_TYPES)
+def test_every_success_has_the_same_attributes(ask: Ask, request_type: str) -> None:
+    told = ask(request_type)["Data"]
+    assert set(told) == DATA_KEYS
+    assert all(isinstance(value, str) and value for value in told.values())
+
+
+def test_the_template_reads_no_attribute_that_is_not_there() -> None:
+    read = set(re.findall(r"GetAtt Backfill\.(\w+)", TEMPLATE.read_text()))
+    assert read
+    assert read <= DATA_KEYS
+
+
+# ---- The log --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("request_type", REQUEST_TYPES)
+@pytest.mark.parametrize("trouble", ["none", "refused", "out of reach", "unforeseen", "not delivered"])
+def test_nothing_secret_is_logged(
+    response_url: FakeResponseUrl,
+    wire: FakeWire,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    trouble: str,
+    request_type: str,
+) -> None:
+    if trouble == "refused":
+        wire.answer("ListAccounts", refusal("AccessDeniedException", 400, EVERYTHING))
+    elif trouble == "out of reach":
+        monkeypatch.setattr(aws, "sqs_client", crash(NoRegionError(msg=EVERYTHING)))
+    elif trouble == "unforeseen":
+        error = RuntimeError(EVERYTHING)
+        error.__cause__ = ClientError({"Error": {"Message": EVERYTHING}}, EVERYTHING)
+        monkeypatch.setattr(aws, "sqs_client", crash(error))
+    elif trouble == "not delivered":
+        response_url.troubles = [TimeoutError(EVERYTHING)] * 5
+    try:
+        handler.lambda_handler(event(request_type), FakeContext(900_000))  # type: ignore[arg-type]
+    except NotDelivered as not_delivered:
+        print(not_delivered)  # noqa: T201 - as Lambda does
+    output = capsys.readouterr()
+    assert output.err == ""
+    assert "answering CloudFormation" in output.out
+    assert [secret for secret in SECRETS if secret in output.out] == []
+    assert [secret for secret in SECRETS if secret in str(response_url.answers())] == []
+
+
+@pytest.mark.usefixtures("wire")
+def test_the_log_tells_request_and_success(ask: Ask, capsys: pytest.CaptureFixture[str]) -> None:
+    ask("Create")
+    (line,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (line["level"], line["service"], line["request"], line["success"]) == ("INFO", "backfill", "Create", True)
+    assert line["why"].startswith("3 accounts listed")
+
+
+@pytest.mark.usefixtures("wire")
+def test_the_log_tells_where_the_unforeseen_happened(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(aws, "sqs_client", crash(RuntimeError()))
+    ask("Create")
+    unforeseen, _ = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (unforeseen["level"], unforeseen["error"]) == ("ERROR", "RuntimeError")
+    assert unforeseen["at"][-1].endswith(" crashing")

@@ -1,0 +1,50 @@
+"""The whole table of the decision: policy, what is present, mode."""
+
+import itertools
+
+import pytest
+
+from worker.contacts import Contact
+from worker.decision import Mode, Outcome, Policy, decide
+
+DESIRED = Contact("Ada", "Keeper", "ada@a.example", "+1")
+SAME = Contact(" Ada ", "Keeper", "ada@a.example\n", "+1")
+DIFFERENT = Contact("Ada", "Keeper", "ada@b.example", "+1")
+
+TABLE: dict[tuple[Policy, str, Mode], Outcome] = {
+    (Policy.OVERWRITE, "none", Mode.ENFORCE): Outcome.UPDATED,
+    (Policy.OVERWRITE, "none", Mode.REPORT): Outcome.WOULD_UPDATE,
+    (Policy.OVERWRITE, "same", Mode.ENFORCE): Outcome.UNCHANGED,
+    (Policy.OVERWRITE, "same", Mode.REPORT): Outcome.UNCHANGED,
+    (Policy.OVERWRITE, "different", Mode.ENFORCE): Outcome.UPDATED,
+    (Policy.OVERWRITE, "different", Mode.REPORT): Outcome.WOULD_UPDATE,
+    (Policy.FILL, "none", Mode.ENFORCE): Outcome.UPDATED,
+    (Policy.FILL, "none", Mode.REPORT): Outcome.WOULD_UPDATE,
+    (Policy.FILL, "same", Mode.ENFORCE): Outcome.UNCHANGED,
+    (Policy.FILL, "same", Mode.REPORT): Outcome.UNCHANGED,
+    (Policy.FILL, "different", Mode.ENFORCE): Outcome.KEPT,
+    (Policy.FILL, "different", Mode.REPORT): Outcome.KEPT,
+    (Policy.IGNORE, "none", Mode.ENFORCE): Outcome.IGNORED,
+    (Policy.IGNORE, "none", Mode.REPORT): Outcome.IGNORED,
+    (Policy.IGNORE, "same", Mode.ENFORCE): Outcome.IGNORED,
+    (Policy.IGNORE, "same", Mode.REPORT): Outcome.IGNORED,
+    (Policy.IGNORE, "different", Mode.ENFORCE): Outcome.IGNORED,
+    (Policy.IGNORE, "different", Mode.REPORT): Outcome.IGNORED,
+}
+PRESENT = {"none": None, "same": SAME, "different": DIFFERENT}
+
+
+def test_the_table_is_complete() -> None:
+    assert set(TABLE) == set(itertools.product(Policy, PRESENT, Mode))
+
+
+@pytest.mark.parametrize(("case", "outcome"), list(TABLE.items()), ids=str)
+def test_decides(case: tuple[Policy, str, Mode], outcome: Outcome) -> None:
+    policy, present, mode = case
+    assert decide(policy, mode, DESIRED, PRESENT[present]) is outcome
+
+
+@pytest.mark.parametrize(("one", "other"), list(itertools.product(Mode, Mode)))
+def test_the_stricter_mode_reports_as_soon_as_one_does(one: Mode, other: Mode) -> None:
+    assert one.stricter(other) is (Mode.REPORT if Mode.REPORT in (one, other) else Mode.ENFORCE)
+    assert one.stricter(other) is other.stricter(one)
