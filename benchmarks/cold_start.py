@@ -139,9 +139,8 @@ def main() -> None:
             shutil.rmtree(path)
         # As the build does for Lambda, here for the interpreter that stands in for it.
         compiled = Path(shutil.copytree(source, Path(folder) / "compiled"))
-        subprocess.run(
-            [str(RUNTIME), "-m", "compileall", "-q", "-x", "event_handler|utilities/[^j]", str(compiled)], check=True
-        )  # noqa: S603
+        compiling = [str(RUNTIME), "-m", "compileall", "-q", "-x", "event_handler|utilities/[^j]", str(compiled)]
+        subprocess.run(compiling, check=True)  # noqa: S603
         code = {name: source if name == "worker_without_byte_code" else compiled for name in PROGRAMS}
         times: dict[str, list[float]] = {name: [] for name in PROGRAMS}
         with console.status("cold starts"):

@@ -141,7 +141,7 @@ class AccountWorker:
                 return state, {}
             if last_try and not self._organization.trusted_access():
                 return None, named(lambda error: TrustedAccessOff(error.code, error.operation))
-        except Retryable:
+        except WorkerError:
             # The explanation is a courtesy: without it the refusal stands as it is.
             return None, dict(errors)
         return None, dict(errors)

@@ -63,23 +63,25 @@ class Batch:
 
     def work_off(self, records: Sequence[Record], *, deadline: float) -> list[str]:
         """Work until ``deadline`` (a time of the pacers' clock); the ids of the messages that SQS has to keep."""
-        kept: list[str] = []
+        settled: set[str] = set()
         groups = _by_account(records)
-        work = [self._pool.submit(self._work_on_account, group, deadline) for group in groups]
+        work = [self._pool.submit(self._work_on_account, group, deadline, settled) for group in groups]
         for group, future in zip(groups, work, strict=True):
             broken = future.exception()
-            if broken is None:
-                kept.extend(future.result())
-            else:
-                # Nothing that breaks here may take the rest of the batch with it.
+            if broken is not None:
+                # Nothing that breaks here may take the rest of the batch with it, nor what is settled already.
                 for _, record in group:
-                    self._report.not_settled(record, broken)
-                    kept.append(record.message_id)
-        return kept
+                    if record.message_id not in settled:
+                        self._report.not_settled(record, broken)
+        return [record.message_id for record in records if record.message_id not in settled]
 
-    def _work_on_account(self, group: Iterable[tuple[Letter | Permanent, Record]], deadline: float) -> list[str]:
+    def _work_on_account(
+        self, group: Iterable[tuple[Letter | Permanent, Record]], deadline: float, settled: set[str]
+    ) -> None:
         # Letters of one account one after another: the second finds the contacts right, and puts nothing.
-        return [record.message_id for letter, record in group if not self._is_settled(letter, record, deadline)]
+        for letter, record in group:
+            if self._is_settled(letter, record, deadline):
+                settled.add(record.message_id)
 
     def _is_settled(self, letter: Letter | Permanent, record: Record, deadline: float) -> bool:
         if isinstance(letter, Permanent):

@@ -40,9 +40,7 @@ class Telemetry:
 
     def account(self, letter: Letter | None, record: Record, result: Result, error: WorkerError | None) -> None:
         """One line for an account that is right, skipped or failed."""
-        counts: Counter[_Metric] = Counter()
-        for kind, outcome in result.outcomes.items():
-            counts[_CONTACTS[outcome], "contact_type", kind.value] += 1
+        counts = _contacts(result)
         if result.skipped is not None:
             counts["AccountsSkipped", "reason", result.skipped] += 1
         if error is not None:
@@ -54,11 +52,15 @@ class Telemetry:
         elif result.skipped is not None:
             logger.info("account skipped", extra=fields | {"state": result.skipped})
         else:
-            logger.info("account right", extra=fields)
+            logger.info("account done", extra=fields)
 
     def returned(self, letter: Letter, record: Record, result: Result, error: WorkerError, seconds: int) -> None:
         """One line for a letter that goes back to AccountQueue."""
-        self._count(Counter(), result)
+        counts = _contacts(result)
+        for kind in result.errors:
+            # Not failed yet: the next try decides.
+            del counts[_CONTACTS[Outcome.FAILED], "contact_type", kind.value]
+        self._count(counts, result)
         logger.warning(
             "account not right yet, letter goes back",
             extra=_fields(letter, record, result) | _why(error) | {"next_try_in_seconds": seconds},
@@ -92,6 +94,10 @@ class Telemetry:
             counts["CallsThrottled", "", ""] = result.throttled
         with self._lock:
             self._counts.update(counts)
+
+
+def _contacts(result: Result) -> Counter[_Metric]:
+    return Counter((_CONTACTS[outcome], "contact_type", kind.value) for kind, outcome in result.outcomes.items())
 
 
 def _fields(letter: Letter | None, record: Record, result: Result) -> dict[str, object]:

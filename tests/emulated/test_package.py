@@ -314,7 +314,8 @@ def test_a_changed_contact_reaches_every_account_and_a_deletion_leaves_them(smal
     small.wanted = wanted_contacts({**deploy.parameters(), **changed})
     eventually(lambda: all(small.is_right(account) for account in small.accounts), within=20)
 
-    # Nothing to update is no error, and no reason to run again.
+    # Nothing to update is no error, and no reason to run again. 15 looks at first, 18 after the change.
+    eventually(lambda: small.emulation.counts()["GetAlternateContact"] == 3 * 5 + 3 * 6)
     before = small.emulation.counts()
     deploy.deploy(small.emulation, small.build, parameters=changed)
     assert small.emulation.counts() == before

@@ -16,6 +16,7 @@ TYPES = ["Billing", "Operations", "Security"]
 def api() -> dict[str, Any]:
     """The API's limits by field, from botocore's service model."""
     model = botocore.session.get_session().get_service_model("account").operation_model("PutAlternateContact")
+    assert model.input_shape is not None
     return {name: shape.metadata for name, shape in model.input_shape.members.items()}
 
 

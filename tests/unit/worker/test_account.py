@@ -312,8 +312,6 @@ def test_a_refusal_stands_where_organizations_does_not_explain_it(
     assert result.error.operation == "PutAlternateContact"
 
 
-# BUG: `_explain` catches Retryable only; a Permanent of Organizations (classify() makes ContactRefused of a
-# ValidationException, whatever the operation) escapes from bring_right, which promises never to raise WorkerError.
 def test_a_refusal_stands_even_where_organizations_refuses_the_question_for_good(bench: Bench) -> None:
     bench.api.refuse(refused())
     bench.organization.error = ContactRefused("ValidationException", "DescribeAccount")

@@ -267,8 +267,6 @@ def test_what_nobody_foresaw_in_one_account_does_not_take_the_rest(bench: Bench)
     assert bench.queues.failed == []
 
 
-# BUG: `work_off` keeps every message of an account as soon as one of them breaks; the one that was sent to
-# FailedAccountQueue before comes back, and is sent there once more.
 def test_what_nobody_foresaw_in_one_letter_does_not_take_back_what_is_settled(bench: Bench) -> None:
     bench.api.refuse(Unavailable("InternalFailure", "x"), contact_type=BILLING, times=1)
     bench.api.refuse(ZeroDivisionError(), contact_type=BILLING)
