@@ -22,9 +22,10 @@ from tests.emulated.conftest import zipped
 
 # A process that starts an emulation, says where, and waits for its end.
 PARENT = """
-import json, sys, time
+import json, signal, sys, time
 from emulation.organization import Emulation
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts background jobs deaf to it
 with Emulation() as emulation:
     print(json.dumps([emulation.endpoint_url, str(emulation.log.parent)]), flush=True)
     sys.stdin.read()
@@ -88,7 +89,7 @@ def test_nothing_is_left_after_its_parent_was_ended(
     assert Path(folder).parent == tmp_path
 
     parent.send_signal(end)
-    parent.wait()
+    parent.wait(timeout=20)
 
     eventually(lambda: not _listens(url))
     eventually(lambda: not list(tmp_path.iterdir()))
