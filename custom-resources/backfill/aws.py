@@ -1,20 +1,25 @@
-"""The only module that calls AWS: Organizations and SQS."""
+"""The only module that calls AWS."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
+from backfill import telemetry
+from backfill.preflight import SERVICE_PRINCIPAL, Organization
 from backfill.run import ACTIVE, Account
 
 if TYPE_CHECKING:
+    from mypy_boto3_account import AccountClient
+    from mypy_boto3_account.type_defs import GetAlternateContactRequestTypeDef
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_organizations import OrganizationsClient
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
-
-SERVICE_PRINCIPAL = "account.amazonaws.com"
-"""https://docs.aws.amazon.com/accounts/latest/reference/using-orgs-trusted-access.html"""
 
 BULK_GROUP = "backfill"
 """One message group for all bulk letters makes AccountQueue a fair queue: letters of new accounts overtake them.
@@ -26,6 +31,17 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-f
 _CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 10, "mode": "standard"})
 
 
+# The last thing before CloudFormation is told: it must leave the time for that.
+_BRIEF = Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 2, "mode": "standard"})
+
+_ROLLBACK = "UPDATE_ROLLBACK_"
+_HOUR = 3600
+
+
+def account_client() -> "AccountClient":
+    return boto3.client("account", config=_CONFIG)
+
+
 def organizations_client() -> "OrganizationsClient":
     return boto3.client("organizations", config=_CONFIG)
 
@@ -34,15 +50,40 @@ def sqs_client() -> "SQSClient":
     return boto3.client("sqs", config=_CONFIG)
 
 
-class AwsOrganization:
-    """AWS Organizations. https://docs.aws.amazon.com/organizations/latest/APIReference/API_Operations.html"""
+def cloudwatch_client() -> "CloudWatchClient":
+    return boto3.client("cloudwatch", config=_CONFIG)
 
-    def __init__(self, client: "OrganizationsClient") -> None:
-        self._client = client
+
+def cloudformation_client() -> "CloudFormationClient":
+    return boto3.client("cloudformation", config=_BRIEF)
+
+
+class AwsOrganization:
+    """AWS Organizations, and a look at members' contacts.
+
+    https://docs.aws.amazon.com/organizations/latest/APIReference/API_Operations.html
+    """
+
+    def __init__(
+        self, organizations: "OrganizationsClient", account: "AccountClient", *, region: str, account_id: str
+    ) -> None:
+        """``region`` and ``account_id`` are those of the caller."""
+        self._organizations = organizations
+        self._account = account
+        self.region = region
+        self.account_id = account_id
+
+    def organization(self) -> Organization | None:
+        """What DescribeOrganization tells; None where the account is in no organization."""
+        try:
+            found = self._organizations.describe_organization()["Organization"]
+        except self._organizations.exceptions.AWSOrganizationsNotInUseException:
+            return None
+        return Organization(found["MasterAccountId"], found["FeatureSet"])
 
     def trusted_access(self) -> bool:
         """Whether account.amazonaws.com may act in the organization."""
-        pages = self._client.get_paginator("list_aws_service_access_for_organization").paginate()
+        pages = self._organizations.get_paginator("list_aws_service_access_for_organization").paginate()
         return any(
             service.get("ServicePrincipal") == SERVICE_PRINCIPAL
             for page in pages
@@ -51,14 +92,34 @@ class AwsOrganization:
 
     def enable_trusted_access(self) -> None:
         """Let account.amazonaws.com act in the organization."""
-        self._client.enable_aws_service_access(ServicePrincipal=SERVICE_PRINCIPAL)
+        self._organizations.enable_aws_service_access(ServicePrincipal=SERVICE_PRINCIPAL)
+
+    def active_members(self) -> Iterator[str]:
+        """The ids of active accounts but our own."""
+        active = (account.account_id for account in self.accounts() if account.state == ACTIVE)
+        return (account_id for account_id in active if account_id != self.account_id)
+
+    def read(self, account_id: str | None) -> str | None:
+        """The error code of a GetAlternateContact that did not go through; a contact that is not set does."""
+        call: GetAlternateContactRequestTypeDef = {"AlternateContactType": "SECURITY"}
+        if account_id is not None:
+            call["AccountId"] = account_id
+        try:
+            self._account.get_alternate_contact(**call)
+        except self._account.exceptions.ResourceNotFoundException:
+            return None
+        except ClientError as error:
+            return error.response.get("Error", {}).get("Code") or "none"
+        except BotoCoreError as error:
+            return type(error).__name__
+        return None
 
     def accounts(self) -> Iterator[Account]:
         """Every account, page by page; pages may be empty and still have a next one.
 
         ``State`` is the newer field; a runtime whose botocore does not know it still has ``Status``.
         """
-        for page in self._client.get_paginator("list_accounts").paginate():
+        for page in self._organizations.get_paginator("list_accounts").paginate():
             for account in page["Accounts"]:
                 yield Account(account["Id"], account.get("State") or account.get("Status") or ACTIVE)
 
@@ -78,3 +139,39 @@ class AwsAccountQueue:
         ]
         answer = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
         return [int(failed["Id"]) for failed in answer.get("Failed", [])]
+
+    def waiting(self) -> int:
+        """Letters on the queue, those in flight and delayed ones too; SQS counts approximately."""
+        attributes = self._client.get_queue_attributes(
+            QueueUrl=self._url,
+            AttributeNames=[
+                "ApproximateNumberOfMessages",
+                "ApproximateNumberOfMessagesNotVisible",
+                "ApproximateNumberOfMessagesDelayed",
+            ],
+        )["Attributes"]
+        return sum(int(count) for count in attributes.values())
+
+
+def rolls_back(client: "CloudFormationClient", stack_id: str) -> bool:
+    """Whether the stack is on its way back from a failed update: the request itself does not say so."""
+    [stack] = client.describe_stacks(StackName=stack_id)["Stacks"]
+    return stack["StackStatus"].startswith(_ROLLBACK)
+
+
+def last_backfill(client: "CloudWatchClient") -> Callable[[datetime], datetime | None]:
+    """What finds the hour of the last completed backfill since a time, or None."""
+
+    def find(since: datetime) -> datetime | None:
+        answer = client.get_metric_statistics(
+            Namespace=telemetry.NAMESPACE,
+            MetricName=telemetry.BACKFILL_COMPLETED,
+            Dimensions=[{"Name": "service", "Value": telemetry.SERVICE}],
+            StartTime=since,
+            EndTime=datetime.now(UTC),
+            Period=2 * _HOUR,  # 62 days of hours would be more points than the 1,440 of one answer
+            Statistics=["Sum"],
+        )
+        return max((point["Timestamp"] for point in answer["Datapoints"] if point["Sum"] > 0), default=None)
+
+    return find

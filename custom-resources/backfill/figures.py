@@ -14,8 +14,11 @@ class Figures:
 
     def summary(self) -> str:
         """One sentence that claims no more than what happened: letters are sent, contacts not yet set."""
-        skipped = ", ".join(f"{count} {state}" for state, count in sorted(self.skipped.items())) or "none"
         return (
             f"{self.listed} accounts listed, {self.enqueued} put on AccountQueue for the worker to bring right, "
-            f"skipped: {skipped}"
+            f"skipped: {self.skipped_by_state()}"
         )
+
+    def skipped_by_state(self) -> str:
+        """Such as ``1 CLOSED, 3 SUSPENDED``, or ``none``."""
+        return ", ".join(f"{count} {state}" for state, count in sorted(self.skipped.items())) or "none"

@@ -1,33 +1,46 @@
-"""The backfill's door: CloudFormation's request in, exactly one answer out, whatever happens between."""
+"""The backfill's door: CloudFormation gets exactly one answer, the schedule and the operator a result or an error."""
 
 import os
 import time
-import traceback
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+from datetime import UTC, datetime
+from threading import Event
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.utilities.data_classes import CloudFormationCustomResourceEvent
 from botocore.exceptions import BotoCoreError, ClientError
 
-from backfill import aws
+from backfill import aws, call, telemetry
 from backfill.answer import Answer, Request, deliver
+from backfill.errors import BackfillError
 from backfill.figures import Figures
-from backfill.run import BackfillError, run
+from backfill.letters import Reason
+from backfill.service import Service, watch
+from backfill.settings import Settings
+from backfill.telemetry import Telemetry, logger
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-logger = Logger(service="backfill")
+Result = TypeVar("Result")
 
-_RESERVE = 60
-"""Seconds kept at the end of an invocation to tell CloudFormation."""
+_RESERVE = 75
+"""Seconds kept at the end of an invocation: to ask whether the stack rolls back (2 x 8), and to tell CloudFormation."""
 
 
 @logger.inject_lambda_context(log_event=False)
-def lambda_handler(event: dict[str, Any], context: "LambdaContext") -> None:
-    """Answer one request of CloudFormation."""
-    request = CloudFormationCustomResourceEvent(event)
-    answer = _answer(request, time.monotonic() + context.get_remaining_time_in_millis() / 1000 - _RESERVE)
+def lambda_handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any] | None:
+    """Answer one request of CloudFormation, or do what the schedule or the operator asks for."""
+    deadline = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - _RESERVE
+    if "RequestType" in event:
+        _answer_cloudformation(CloudFormationCustomResourceEvent(event), deadline)
+        return None
+    return _serve(event, deadline)
+
+
+def _answer_cloudformation(request: CloudFormationCustomResourceEvent, deadline: float) -> None:
+    answer = _answer(request, deadline)
     log = logger.info if answer.success else logger.error
     log(
         "answering CloudFormation",
@@ -47,36 +60,105 @@ def lambda_handler(event: dict[str, Any], context: "LambdaContext") -> None:
 
 
 def _answer(request: CloudFormationCustomResourceEvent, deadline: float) -> Answer:
+    figures = Figures()
     if request.request_type == "Delete":
-        return Answer(success=True, reason="The contacts stay as they are.", data=_data(Figures()))
+        kept = "The contacts stay as they are."
+        return Answer(success=True, reason=kept, data=_data(figures, kept))
+
+    def work(stop: Event) -> str:
+        settings, service = _service()
+        if not settings.enabled:
+            return "The package is disabled: nothing was put on AccountQueue. Enabling it starts a backfill."
+        # A worker at work may still have the old contacts.
+        delay = settings.update_delay if request.request_type == "Update" else 0
+        service.backfill(Reason.BACKFILL, settings.mode, delay=delay, figures=figures, stop=stop)
+        return figures.summary()
+
     try:
-        figures = run(
-            aws.AwsOrganization(aws.organizations_client()),
-            aws.AwsAccountQueue(aws.sqs_client(), os.environ["ACCOUNT_QUEUE_URL"]),
-            delay=int(os.environ["UPDATE_DELAY"]) if request.request_type == "Update" else 0,
-            deadline=deadline,
-        )
-    except BackfillError as error:
-        return Answer(success=False, reason=str(error))
-    except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "none")
-        return Answer(
-            success=False, reason=f"{error.operation_name} was refused: {code}. See the log of BackfillFunction."
-        )
-    except BotoCoreError as error:
-        return Answer(success=False, reason=f"AWS could not be reached: {type(error).__name__}.")
+        summary = _until(deadline, work, figures)
     except Exception as error:  # noqa: BLE001 - CloudFormation waits for hours if nobody answers
-        place = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
-        logger.error("unforeseen", extra={"error": type(error).__name__, "at": place})
-        return Answer(success=False, reason=f"Unforeseen {type(error).__name__}. See the log of BackfillFunction.")
-    return Answer(success=True, reason=figures.summary(), data=_data(figures))
+        sentence = _sentence(error)
+        # A second failure would leave the stack in UPDATE_ROLLBACK_FAILED, and nobody could deploy the remedy.
+        if request.request_type == "Update" and _rolls_back(request.stack_id):
+            return Answer(success=True, reason=f"Rolled back all the same: {sentence}", data=_data(figures, sentence))
+        return Answer(success=False, reason=sentence)
+    return Answer(success=True, reason=summary, data=_data(figures, summary))
 
 
-def _data(figures: Figures) -> dict[str, str]:
+def _serve(event: dict[str, Any], deadline: float) -> dict[str, Any]:
+    figures = Figures()
+    try:
+        asked = call.read(event)
+        if asked is None:
+            days = watch(aws.last_backfill(aws.cloudwatch_client()), Telemetry(), datetime.now(UTC))
+            return {"daysSinceBackfill": days}
+        reason, mode = asked.reason, asked.mode
+        served = _until(deadline, lambda stop: _service()[1].serve(reason, mode, figures=figures, stop=stop), figures)
+    except Exception as error:  # noqa: BLE001 - whatever it is, its message stays here
+        sentence = _sentence(error)
+        logger.error("backfill failed", extra={"why": sentence})
+        # Raised anew, for whoever called and for UndeliveredQueue: the error itself may repeat what it was given.
+        raise BackfillError(sentence) from None
+    return {
+        "summary": figures.summary() if served else "Letters still wait on AccountQueue: stood back.",
+        "listed": figures.listed,
+        "enqueued": figures.enqueued,
+        "skipped": dict(figures.skipped),
+        "stoodBack": not served,
+    }
+
+
+def _service() -> tuple[Settings, Service]:
+    settings = Settings.read(os.environ)
+    organization = aws.AwsOrganization(
+        aws.organizations_client(),
+        aws.account_client(),
+        region=settings.region,
+        account_id=settings.management_account_id,
+    )
+    queue = aws.AwsAccountQueue(aws.sqs_client(), settings.account_queue_url)
+    return settings, Service(settings, organization, queue, Telemetry())
+
+
+def _until(deadline: float, work: Callable[[Event], Result], figures: Figures) -> Result:
+    """What ``work`` returns, but no later than ``deadline``, even where a call hangs; ``work`` is then told to stop."""
+    stop = Event()
+    pool = ThreadPoolExecutor(1, "backfill")
+    future = pool.submit(work, stop)
+    wait([future], timeout=max(deadline - time.monotonic(), 0))
+    stop.set()
+    pool.shutdown(wait=False)
+    if not future.done():
+        raise BackfillError(f"Time ran out before every account was listed: {figures.summary()}.")
+    return future.result()
+
+
+def _sentence(error: Exception) -> str:
+    """What to tell of an error: AWS's code, never its message, which may repeat what it was given."""
+    if isinstance(error, BackfillError):
+        return str(error)
+    if isinstance(error, ClientError):
+        code = error.response.get("Error", {}).get("Code", "none")
+        return f"{error.operation_name} was refused: {code}. See the log of BackfillFunction."
+    if isinstance(error, BotoCoreError):
+        return f"AWS could not be reached: {type(error).__name__}."
+    telemetry.unforeseen(error)
+    return f"Unforeseen {type(error).__name__}. See the log of BackfillFunction."
+
+
+def _rolls_back(stack_id: str) -> bool:
+    try:
+        return aws.rolls_back(aws.cloudformation_client(), stack_id)
+    except Exception as error:  # noqa: BLE001 - CloudFormation waits for hours if nobody answers
+        logger.error("the stack's status is unknown", extra={"error": type(error).__name__})
+        return False
+
+
+def _data(figures: Figures, summary: str) -> dict[str, str]:
     """Every attribute that the template's outputs read, in every success."""
     return {
-        "Summary": figures.summary(),
+        "Summary": summary,
         "Listed": str(figures.listed),
         "Enqueued": str(figures.enqueued),
-        "Skipped": str(figures.skipped.total()),
+        "Skipped": figures.skipped_by_state(),
     }

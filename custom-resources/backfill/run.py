@@ -1,13 +1,15 @@
-"""Lists every account and puts a letter for each on AccountQueue."""
+"""Lists every account and puts a letter for each on AccountQueue, both at the same time."""
 
 import itertools
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Event
 from typing import Protocol
 
+from backfill.errors import BackfillError
 from backfill.figures import Figures
-from backfill.letters import letter
 
 ACTIVE = "ACTIVE"
 BATCH_SIZE = 10
@@ -15,12 +17,11 @@ BATCH_SIZE = 10
 
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
 """
+SENDS_AT_A_TIME = 4
+"""Enough that sending never holds up the listing: a page is two batches, and takes longer than two sends."""
 
-_SEND_TRIES = 5
-
-
-class BackfillError(Exception):
-    """The backfill could not be done. Its text is one sentence for the person who deploys."""
+_SEND_TRIES = 8
+"""With waits of 0.2 s, doubled each time: 0.2 x (2^7 - 1) = 25 s for SQS to recover."""
 
 
 @dataclass(frozen=True)
@@ -31,16 +32,6 @@ class Account:
     state: str = ACTIVE
 
 
-class Organization(Protocol):
-    """What the backfill asks of AWS Organizations."""
-
-    def trusted_access(self) -> bool: ...
-
-    def enable_trusted_access(self) -> None: ...
-
-    def accounts(self) -> Iterator[Account]: ...
-
-
 class AccountQueue(Protocol):
     """Where letters go."""
 
@@ -49,49 +40,52 @@ class AccountQueue(Protocol):
 
 
 def run(
-    organization: Organization,
+    accounts: Iterable[Account],
     queue: AccountQueue,
+    write: Callable[[str], str],
     *,
     delay: int,
-    deadline: float,
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
-) -> Figures:
-    """Enable trusted access if it is off, then send a letter for every account that ListAccounts calls ACTIVE.
+    figures: Figures,
+    stop: Event,
+) -> None:
+    """Send a letter, as ``write`` makes it of an account id, for every account that ListAccounts calls ACTIVE.
 
-    Page by page: no more than one page and one batch are ever held. ``deadline`` is a time of ``clock``.
+    While pages are listed here, threads send: no more than one page and a few batches are ever held, however large the
+    organization is. ``figures`` counts along, so that whoever sets ``stop`` can tell how far it came.
 
     Raises:
-        BackfillError: SQS keeps refusing letters, or the deadline comes first; the text carries the figures.
+        BackfillError: SQS keeps refusing letters, or ``stop`` was set; the text carries the figures.
     """
-    if not organization.trusted_access():
-        organization.enable_trusted_access()
-    figures = Figures()
 
     def active() -> Iterator[Account]:
-        for account in organization.accounts():
+        for account in accounts:
             figures.listed += 1
             if account.state == ACTIVE:
                 yield account
             else:
                 figures.skipped[account.state] += 1
 
-    accounts = active()
-    while batch := list(itertools.islice(accounts, BATCH_SIZE)):
-        if clock() >= deadline:
-            raise BackfillError(f"Time ran out before every account was listed: {figures.summary()}.")
-        _send(queue, [letter(account.account_id) for account in batch], delay, figures, sleep)
-    return figures
+    under_way: deque[Future[int]] = deque()
+    source = active()
+    with ThreadPoolExecutor(SENDS_AT_A_TIME, "send") as pool:
+        while batch := list(itertools.islice(source, BATCH_SIZE)):
+            if stop.is_set():
+                raise BackfillError(f"Time ran out before every account was listed: {figures.summary()}.")
+            letters = [write(account.account_id) for account in batch]
+            under_way.append(pool.submit(_send, queue, letters, delay, figures, stop))
+            if len(under_way) > SENDS_AT_A_TIME:
+                figures.enqueued += under_way.popleft().result()
+        while under_way:
+            figures.enqueued += under_way.popleft().result()
 
 
-def _send(
-    queue: AccountQueue, letters: Sequence[str], delay: int, figures: Figures, sleep: Callable[[float], None]
-) -> None:
+def _send(queue: AccountQueue, letters: Sequence[str], delay: int, figures: Figures, stop: Event) -> int:
+    """Send one batch, its refused letters again; how many letters it was."""
+    size = len(letters)
     for attempt in range(_SEND_TRIES):
-        refused = queue.send(letters, delay=delay)
-        figures.enqueued += len(letters) - len(refused)
-        letters = [letters[index] for index in refused]
+        letters = [letters[index] for index in queue.send(letters, delay=delay)]
         if not letters:
-            return
-        sleep(0.2 * 2**attempt)
-    raise BackfillError(f"SQS did not take {len(letters)} letters in {_SEND_TRIES} tries: {figures.summary()}.")
+            return size
+        if attempt < _SEND_TRIES - 1 and stop.wait(0.2 * 2**attempt):
+            break
+    raise BackfillError(f"SQS did not take {len(letters)} letters, tried again and again: {figures.summary()}.")

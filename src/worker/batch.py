@@ -16,6 +16,9 @@ from worker.retry import delay
 ACCOUNTS_AT_A_TIME = 5
 """The batch size of the event source in template.yaml: small enough to share 50 accounts evenly between two workers."""
 
+Content = Letter | Permanent | None
+"""What a message says: an account to work on, nothing that can be read, or nothing to do."""
+
 
 @dataclass(frozen=True)
 class Record:
@@ -40,6 +43,9 @@ class Report(Protocol):
 
     def account(self, letter: Letter | None, record: Record, result: Result, error: WorkerError | None) -> None:
         """An account is worked off: right, skipped, or failed for good with ``error``; ``letter`` None: unreadable."""
+
+    def nothing_to_do(self, record: Record) -> None:
+        """The message tells of nothing that asks for work."""
 
     def returned(self, letter: Letter, record: Record, result: Result, error: WorkerError, seconds: int) -> None:
         """A letter goes back for another try in ``seconds``."""
@@ -75,15 +81,16 @@ class Batch:
                         self._report.not_settled(record, broken)
         return [record.message_id for record in records if record.message_id not in settled]
 
-    def _work_on_account(
-        self, group: Iterable[tuple[Letter | Permanent, Record]], deadline: float, settled: set[str]
-    ) -> None:
+    def _work_on_account(self, group: Iterable[tuple[Content, Record]], deadline: float, settled: set[str]) -> None:
         # Letters of one account one after another: the second finds the contacts right, and puts nothing.
         for letter, record in group:
             if self._is_settled(letter, record, deadline):
                 settled.add(record.message_id)
 
-    def _is_settled(self, letter: Letter | Permanent, record: Record, deadline: float) -> bool:
+    def _is_settled(self, letter: Content, record: Record, deadline: float) -> bool:
+        if letter is None:
+            self._report.nothing_to_do(record)
+            return True
         if isinstance(letter, Permanent):
             return self._is_failed(None, record, Result(), letter)
         last_try = record.tries >= self._max_tries
@@ -127,7 +134,7 @@ def failure(letter: Letter | None, record: Record, result: Result, error: Worker
     }
 
 
-def _by_account(records: Iterable[Record]) -> list[list[tuple[Letter | Permanent, Record]]]:
+def _by_account(records: Iterable[Record]) -> list[list[tuple[Content, Record]]]:
     """The messages with their letters, those of one account together; what can't be read stands alone."""
     read_records = [(_letter(record), record) for record in records]
     return [
@@ -136,12 +143,12 @@ def _by_account(records: Iterable[Record]) -> list[list[tuple[Letter | Permanent
     ]
 
 
-def _account_or_message(item: tuple[Letter | Permanent, Record]) -> str:
+def _account_or_message(item: tuple[Content, Record]) -> str:
     letter, record = item
     return letter.account_id if isinstance(letter, Letter) else record.message_id
 
 
-def _letter(record: Record) -> Letter | Permanent:
+def _letter(record: Record) -> Content:
     try:
         return read(record.body)
     except Permanent as error:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -22,6 +22,17 @@ EVENT_ACCOUNT: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """Where the account stands below ``detail.serviceEventDetails``, by the event's name."""
 
+ACCOUNT_JOINED = "AccountJoinedOrganization"
+"""An account was created in the organization or accepted its invitation. AWS has published the name, not the shape.
+
+https://aws.amazon.com/about-aws/whats-new/2026/05/aws-organizations-cloudtrail/
+"""
+_PLACES = ("serviceEventDetails", "requestParameters", "responseElements")
+_ACCOUNT_KEYS = ("memberAccountId", "accountId", "account", "id")
+"""Names under which an account's id may stand, the most telling first; any other name comes after them."""
+_DEPTH = 8
+"""How deep it is looked for; AWS's own events are half as deep."""
+
 _ACCOUNT_ID = re.compile(r"[0-9]{12}")
 _REASON = re.compile(r"[A-Za-z_]{1,64}")
 
@@ -35,8 +46,10 @@ class Letter:
     mode: Mode = Mode.ENFORCE
 
 
-def read(body: str) -> Letter:
-    """The letter in a message's ``body``.
+def read(body: str) -> Letter | None:
+    """The letter in a message's ``body``; None where it tells of nothing to do.
+
+    That is so when an organization is created: its management account joins it, which is here already.
 
     Raises:
         UnreadableLetter: it is neither an event that this package listens to nor a letter of a version it knows.
@@ -66,11 +79,13 @@ def _from_letter(content: dict[str, object]) -> Letter:
     return Letter(str(account_id), reason, mode)
 
 
-def _from_event(content: dict[str, object]) -> Letter:
+def _from_event(content: dict[str, object]) -> Letter | None:
     detail = content["detail"]
     if not isinstance(detail, dict):
         raise UnreadableLetter("no_event_name")
     name = detail.get("eventName")
+    if name == ACCOUNT_JOINED:
+        return _from_joining(detail, content.get("account", detail.get("recipientAccountId")))
     path = EVENT_ACCOUNT.get(name) if isinstance(name, str) else None
     if path is None:
         raise UnreadableLetter("unknown_event")
@@ -80,6 +95,29 @@ def _from_event(content: dict[str, object]) -> Letter:
     if not _is_account_id(found):
         raise EventWithoutAccount("no_account_id")
     return Letter(str(found), str(name))
+
+
+def _from_joining(detail: dict[str, object], management_account: object) -> Letter | None:
+    found = [each for place in _PLACES for each in _account_ids(detail.get(place))]
+    members = sorted((rank, account_id) for rank, account_id in found if account_id != management_account)
+    if members:
+        return Letter(members[0][1], ACCOUNT_JOINED)
+    if found:
+        return None
+    raise EventWithoutAccount("no_account_id")
+
+
+def _account_ids(value: object, depth: int = _DEPTH) -> Iterator[tuple[int, str]]:
+    """Every account id somewhere in ``value``, with the rank of the name that it stands under."""
+    if depth and isinstance(value, list):
+        for each in value:
+            yield from _account_ids(each, depth - 1)
+    elif depth and isinstance(value, dict):
+        for key, each in value.items():
+            if isinstance(each, str) and _is_account_id(each):
+                yield _ACCOUNT_KEYS.index(key) if key in _ACCOUNT_KEYS else len(_ACCOUNT_KEYS), each
+            else:
+                yield from _account_ids(each, depth - 1)
 
 
 def _is_account_id(value: object) -> bool:

@@ -54,6 +54,10 @@ class Telemetry:
         else:
             logger.info("account done", extra=fields)
 
+    def nothing_to_do(self, record: Record) -> None:
+        """One line for an event that asks for no work."""
+        logger.info("nothing to do", extra={"message_id": record.message_id, "tries": record.tries})
+
     def returned(self, letter: Letter, record: Record, result: Result, error: WorkerError, seconds: int) -> None:
         """One line for a letter that goes back to AccountQueue."""
         counts = _contacts(result)

@@ -8,11 +8,13 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
 import pytest
 
+from emulation import deploy
 from emulation.organization import Emulation
 from emulation.settings import Settings
 
@@ -20,6 +22,14 @@ from emulation.settings import Settings
 SETTINGS = Settings(quota_speed=10, delay_speed=600)
 
 Statement = dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `sam build` makes of the template."""
+    folder = tmp_path_factory.mktemp("build")
+    deploy.build(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

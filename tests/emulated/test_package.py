@@ -1,11 +1,9 @@
 """The package itself: template.yaml, deployed by `sam` to an organization of 45 accounts, and what becomes of them."""
 
-import json
 import re
+import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -16,96 +14,10 @@ from emulation.organization import Emulation
 from emulation.settings import MANAGEMENT_ACCOUNT
 from emulation.waiting import eventually
 from tests.emulated.conftest import SETTINGS
+from tests.emulated.package import EVENTS, Package
 
-EVENTS = Path(__file__).parents[1] / "events"
 MEMBERS, SUSPENDED = 44, 3
 """Three pages of ListAccounts, with the management account."""
-
-Contacts = dict[str, dict[str, str]]
-
-
-@dataclass
-class Package:
-    """The deployed package and its organization."""
-
-    emulation: Emulation
-    build: Path
-    outputs: dict[str, str]
-    wanted: Contacts
-    accounts: list[str] = field(default_factory=list)
-
-    def is_right(self, account: str) -> bool:
-        return self.emulation.contacts().get(account) == self.wanted
-
-    def new_account(self) -> str:
-        """An account that nobody has been told of."""
-        [account] = self.emulation.create_accounts(1)
-        return account
-
-    def tell_of(self, account: str, event: str = "create-account-result") -> None:
-        """Let AWS emit a recorded event about the account."""
-        self.emulation.deliver(json.loads((EVENTS / f"{event}.json").read_text().replace("111122223333", account)))
-
-    def send(self, *bodies: str) -> None:
-        """Put messages on AccountQueue in one batch."""
-        entries = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)]
-        self.sqs.send_message_batch(QueueUrl=self.outputs["AccountQueueUrl"], Entries=entries)
-
-    def letter(self, account: str) -> str:
-        return json.dumps({"version": 1, "accountId": account, "reason": "manual", "mode": "enforce"})
-
-    @property
-    def sqs(self) -> Any:
-        return self.emulation.client("sqs")
-
-    def arn(self, queue: str) -> str:
-        answer = self.sqs.get_queue_attributes(QueueUrl=self.outputs[f"{queue}Url"], AttributeNames=["QueueArn"])
-        found: str = answer["Attributes"]["QueueArn"]
-        return found
-
-    def messages(self, queue: str) -> list[dict[str, Any]]:
-        """What is on a queue, left there."""
-        answer = self.sqs.receive_message(
-            QueueUrl=self.outputs[f"{queue}Url"],
-            MessageAttributeNames=["All"],
-            MaxNumberOfMessages=10,
-            VisibilityTimeout=0,
-        )
-        found: list[dict[str, Any]] = answer.get("Messages", [])
-        return found
-
-    def failure_of(self, account: str) -> dict[str, str]:
-        """Why the account is on FailedAccountQueue, once it is there."""
-
-        def found() -> dict[str, str] | None:
-            for message in self.messages("FailedAccountQueue"):
-                attributes = {name: each["StringValue"] for name, each in message["MessageAttributes"].items()}
-                if attributes["AccountId"] == account:
-                    return attributes
-            return None
-
-        return eventually(found, within=60) or {}
-
-    def move_back(self) -> None:
-        self.sqs.start_message_move_task(
-            SourceArn=self.arn("FailedAccountQueue"), DestinationArn=self.arn("AccountQueue")
-        )
-
-    def log_lines(self, group: str = "WorkerLogGroupName") -> list[dict[str, Any]]:
-        """What a function logged as JSON."""
-        pages = self.emulation.client("logs").get_paginator("filter_log_events")
-        texts = [
-            event["message"] for page in pages.paginate(logGroupName=self.outputs[group]) for event in page["events"]
-        ]
-        return [json.loads(text) for text in texts if text.startswith("{")]
-
-
-@pytest.fixture(scope="module")
-def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `sam build` makes of the template."""
-    folder = tmp_path_factory.mktemp("build")
-    deploy.build(folder)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +49,16 @@ def test_the_first_deployment_brings_every_account_right(package: Package) -> No
     assert package.messages("FailedAccountQueue") == []
 
 
-@pytest.mark.parametrize("event", ["create-account-result", "create-managed-account", "update-managed-account"])
+@pytest.mark.parametrize(
+    "event",
+    [
+        "create-account-result",
+        "create-managed-account",
+        "update-managed-account",
+        "account-joined-organization",
+        "account-joined-organization-other-shape",
+    ],
+)
 def test_a_new_account_gets_its_contacts_when_aws_tells_of_it(package: Package, event: str) -> None:
     account = package.new_account()
     package.tell_of(account, event)
@@ -152,6 +73,16 @@ def test_a_failed_creation_wakes_nobody(package: Package, event: str) -> None:
     eventually(lambda: package.is_right(next_account))
     assert package.emulation.contacts().get(account) is None
     assert package.messages("FailedAccountQueue") == []
+
+
+def test_the_management_account_of_a_new_organization_asks_for_nothing(package: Package) -> None:
+    account, before = package.new_account(), package.emulation.counts()
+    package.tell_of("no such account", "account-joined-organization-management")
+    eventually(lambda: any(line.get("message") == "nothing to do" for line in package.log_lines()))
+    assert package.emulation.counts() == before
+    assert package.messages("FailedAccountQueue") == []
+    package.tell_of(account)
+    eventually(lambda: package.is_right(account))
 
 
 def test_an_account_that_is_right_costs_three_looks_and_no_put(package: Package) -> None:
@@ -254,6 +185,30 @@ def test_passing_trouble_passes(package: Package, error: str) -> None:
     assert package.messages("FailedAccountQueue") == []
 
 
+def test_a_worker_killed_in_the_middle_of_a_batch_loses_nothing_and_repeats_no_put(package: Package) -> None:
+    accounts = package.emulation.create_accounts(3)
+    url, folder = package.outputs["AccountQueueUrl"], package.emulation.log.parent
+    before = package.emulation.counts()
+    # Given a queue that brings back soon what a dead worker held, and one account whose last call takes its time
+    package.sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "4"})
+    try:
+        package.emulation.set_fault(
+            accounts[0], "slow", operation="PutAlternateContact", contact_type="SECURITY", times=1, seconds=30
+        )
+        package.send(*(package.letter(account) for account in accounts))
+        eventually(lambda: all(package.is_right(account) for account in accounts))
+        # When the worker dies before it could tell SQS
+        subprocess.run(["pkill", "-KILL", "-f", f"{folder}/ministack-lambda-.*WorkerFunction"], check=True)  # noqa: S603, S607
+        # Then the letters are read again, by looks alone
+        eventually(lambda: package.counted("GetAlternateContact", before) >= 3 * len(accounts) + 3, within=20)
+        eventually(lambda: package.waiting("AccountQueue") == 0, within=20)
+    finally:
+        package.sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "1080"})
+    assert package.counted("PutAlternateContact", before) == 3 * len(accounts)
+    assert package.counted("unchanged puts", before) == 0
+    assert package.messages("FailedAccountQueue") == []
+
+
 def test_what_eventbridge_cannot_hand_over_is_kept(package: Package) -> None:
     account, url = package.new_account(), package.outputs["AccountQueueUrl"]
     policy = package.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])["Attributes"]["Policy"]
@@ -269,7 +224,7 @@ def test_what_eventbridge_cannot_hand_over_is_kept(package: Package) -> None:
 def test_the_rules_match_what_aws_sends(package: Package) -> None:
     events = package.emulation.client("events")
     patterns = [each["EventPattern"] for each in events.list_rules()["Rules"]]
-    assert len(patterns) == 2
+    assert len(patterns) == 3
 
     def matches(path: Path) -> int:
         event = path.read_text()
@@ -314,8 +269,8 @@ def test_a_changed_contact_reaches_every_account_and_a_deletion_leaves_them(smal
     small.wanted = wanted_contacts({**deploy.parameters(), **changed})
     eventually(lambda: all(small.is_right(account) for account in small.accounts), within=20)
 
-    # Nothing to update is no error, and no reason to run again. 15 looks at first, 18 after the change.
-    eventually(lambda: small.emulation.counts()["GetAlternateContact"] == 3 * 5 + 3 * 6)
+    # Nothing to update is no error, and no reason to run again. 15 looks at first, 18 after the change; one of each preflight.
+    eventually(lambda: small.emulation.counts()["GetAlternateContact"] == 1 + 3 * 5 + 1 + 3 * 6)
     before = small.emulation.counts()
     deploy.deploy(small.emulation, small.build, parameters=changed)
     assert small.emulation.counts() == before

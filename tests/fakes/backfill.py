@@ -1,20 +1,32 @@
-"""What the backfill talks to: Organizations and AccountQueue."""
+"""What the backfill talks to: Organizations, members' contacts, and AccountQueue."""
 
 import json
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from backfill.run import Account
+from backfill.preflight import Organization
+from backfill.run import ACTIVE, Account
+
+MANAGEMENT = "000000000000"
 
 
 @dataclass
 class FakeOrganization:
-    """An organization that counts how many accounts were drawn from its list."""
+    """An organization with all features and trusted access, whose members can all be read."""
 
     listing: Iterable[Account] = ()
+    region: str = "us-east-1"
+    account_id: str = MANAGEMENT
+    described: Organization | None = field(default_factory=lambda: Organization(MANAGEMENT, "ALL"))
     trusted: bool = True
     enabled: int = 0
-    drawn: int = 0
+    refusals: dict[str | None, list[str]] = field(default_factory=dict)
+    """By account id, the error codes of the next reads."""
+    reads: list[str | None] = field(default_factory=list)
+
+    def organization(self) -> Organization | None:
+        return self.described
 
     def trusted_access(self) -> bool:
         return self.trusted
@@ -23,10 +35,16 @@ class FakeOrganization:
         self.enabled += 1
         self.trusted = True
 
+    def active_members(self) -> Iterator[str]:
+        return (each.account_id for each in self.listing if each.state == ACTIVE and each.account_id != self.account_id)
+
+    def read(self, account_id: str | None) -> str | None:
+        self.reads.append(account_id)
+        codes = self.refusals.get(account_id)
+        return codes.pop(0) if codes else None
+
     def accounts(self) -> Iterator[Account]:
-        for account in self.listing:
-            self.drawn += 1
-            yield account
+        return iter(self.listing)
 
 
 @dataclass
@@ -38,11 +56,20 @@ class FakeAccountQueue:
     """The account ids of each send."""
     delays: list[int] = field(default_factory=list)
     taken: list[str] = field(default_factory=list)
+    bodies: list[str] = field(default_factory=list)
+    """Of all letters taken."""
+    waiting_letters: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def send(self, bodies: Sequence[str], *, delay: int) -> list[int]:
         account_ids = [json.loads(body)["accountId"] for body in bodies]
-        refused = self.refusals.pop(0) if self.refusals else []
-        self.sends.append(account_ids)
-        self.delays.append(delay)
-        self.taken.extend(account_id for index, account_id in enumerate(account_ids) if index not in refused)
+        with self._lock:
+            refused = self.refusals.pop(0) if self.refusals else []
+            self.sends.append(account_ids)
+            self.delays.append(delay)
+            self.taken.extend(account_id for index, account_id in enumerate(account_ids) if index not in refused)
+            self.bodies.extend(body for index, body in enumerate(bodies) if index not in refused)
         return refused
+
+    def waiting(self) -> int:
+        return self.waiting_letters

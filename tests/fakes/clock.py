@@ -1,6 +1,7 @@
 """Time that passes only when somebody sleeps."""
 
 import threading
+from collections.abc import Callable
 
 _SHORTEST = 1e-6
 """No sleep of a real clock returns in no time; without this, a wait of 1e-17 s would never end."""
@@ -21,3 +22,17 @@ class FakeClock:
         with self._lock:
             self.sleeps.append(seconds)
             self.now += max(seconds, _SHORTEST)
+
+
+class FakeStop(threading.Event):
+    """An event that nobody waits for: the waits are remembered, and ``when_waiting`` may set it."""
+
+    def __init__(self, when_waiting: Callable[["FakeStop"], None] = lambda _: None) -> None:
+        super().__init__()
+        self.waits: list[float] = []
+        self._when_waiting = when_waiting
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waits.append(timeout or 0)
+        self._when_waiting(self)
+        return self.is_set()

@@ -36,4 +36,12 @@ WORKER: Mapping[str, str] = MappingProxyType(
     }
 )
 
-BACKFILL: Mapping[str, str] = MappingProxyType({"ACCOUNT_QUEUE_URL": f"{_SQS}/AccountQueue", "UPDATE_DELAY": "180"})
+BACKFILL: Mapping[str, str] = MappingProxyType(
+    {
+        "MANAGEMENT_ACCOUNT_ID": "000000000000",
+        "ACCOUNT_QUEUE_URL": f"{_SQS}/AccountQueue",
+        "MODE": "enforce",
+        "ENABLED": "true",
+        "UPDATE_DELAY": "180",
+    }
+)

@@ -135,7 +135,7 @@ class FakeQueues:
 class Told:
     """One thing that was told of a message."""
 
-    what: Literal["account", "returned", "not settled"]
+    what: Literal["account", "nothing to do", "returned", "not settled"]
     record: Record
     letter: Letter | None = None
     result: Result | None = None
@@ -151,6 +151,9 @@ class FakeReport:
 
     def account(self, letter: Letter | None, record: Record, result: Result, error: WorkerError | None) -> None:
         self.told.append(Told("account", record, letter, result, error))
+
+    def nothing_to_do(self, record: Record) -> None:
+        self.told.append(Told("nothing to do", record))
 
     def returned(self, letter: Letter, record: Record, result: Result, error: WorkerError, seconds: int) -> None:
         self.told.append(Told("returned", record, letter, result, error, seconds))

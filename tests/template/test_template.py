@@ -1,17 +1,24 @@
 """Relations that must hold inside template.yaml, and between it and the code."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from backfill import call
 from backfill import handler as backfill_handler
+from backfill.call import Call
 from backfill.figures import Figures
+from backfill.letters import Mode, Reason
+from backfill.service import WATCHED
+from backfill.settings import Settings as BackfillSettings
 from worker.batch import ACCOUNTS_AT_A_TIME
 from worker.contacts import ContactType
-from worker.letter import EVENT_ACCOUNT
+from worker.letter import ACCOUNT_JOINED, EVENT_ACCOUNT
 from worker.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -49,7 +56,7 @@ def event_names(resources: Resources) -> set[str]:
 
 
 def test_the_worker_reads_every_event_that_a_rule_lets_in_and_no_other(resources: Resources) -> None:
-    assert event_names(resources) == set(EVENT_ACCOUNT)
+    assert event_names(resources) == {*EVENT_ACCOUNT, ACCOUNT_JOINED}
 
 
 def test_no_rule_pins_the_region_or_the_detail_type(resources: Resources) -> None:
@@ -65,6 +72,8 @@ def test_every_rule_lets_in_only_what_succeeded(resources: Resources) -> None:
         return [s for each in pattern for s in states(each)] if isinstance(pattern, list) else []
 
     for rule in of_type(resources, "AWS::Events::Rule").values():
+        if rule["EventPattern"]["detail"]["eventName"] == [ACCOUNT_JOINED]:
+            continue  # which happens or does not; its shape is not published
         found = states(rule["EventPattern"]["detail"]["serviceEventDetails"])
         assert found
         assert all(state == ["SUCCEEDED"] for state in found)
@@ -218,19 +227,92 @@ def test_the_backfill_waits_for_all_that_reads_and_keeps_its_letters(resources: 
     assert set(resources["Backfill"]["DependsOn"]) == needed
 
 
-def test_a_change_of_any_contact_parameter_runs_the_backfill_again(
+def test_a_change_of_any_contact_policy_or_mode_runs_the_backfill_again(
     template: dict[str, Any], resources: Resources
 ) -> None:
+    """And enabling it does: AccountQueue keeps letters for seven days only."""
     watched = re.findall(r"'Ref': '(\w+)'", str(resources["Backfill"]["Properties"]))
     contacts = [name for name in template["Parameters"] if name.startswith(("Billing", "Operations", "Security"))]
-    assert sorted(watched) == sorted(contacts)
+    assert sorted(watched) == sorted([*contacts, "Mode", "Enabled"])
     assert len(contacts) == 15
 
 
 def test_the_backfill_gives_every_attribute_that_outputs_read(template: dict[str, Any]) -> None:
     read = re.findall(r"'Fn::GetAtt': \['Backfill', '(\w+)'\]", str(template["Outputs"]))
     assert read
-    assert set(read) <= set(backfill_handler._data(Figures()))
+    assert set(read) <= set(backfill_handler._data(Figures(), "summary"))
+
+
+def test_the_backfill_gets_exactly_the_variables_that_it_reads(resources: Resources) -> None:
+    given = environment(resources, "BackfillFunction")
+    lambdas_own = {"AWS_REGION"}
+    asked: set[str] = set()
+
+    class Remembering(dict[str, str]):
+        def __getitem__(self, key: str) -> str:
+            asked.add(key)
+            return super().__getitem__(key)
+
+    values = dict.fromkeys(given, "180") | {"MODE": "report", "AWS_REGION": "us-east-1"}
+    BackfillSettings.read(Remembering(values))
+    assert asked == set(given) | lambdas_own
+
+
+@pytest.mark.parametrize("function", ["WorkerFunction", "BackfillFunction"])
+def test_both_functions_have_the_stacks_mode(resources: Resources, function: str) -> None:
+    assert environment(resources, function)["MODE"] == {"Ref": "Mode"}
+
+
+# ---- schedules, Enabled -----------------------------------------------------------------------------------------
+
+
+def schedules(resources: Resources) -> dict[str, Any]:
+    return of_type(resources, "AWS::Scheduler::Schedule")
+
+
+def test_the_schedules_call_what_the_backfill_understands(resources: Resources) -> None:
+    asked = [call.read(json.loads(each["Target"]["Input"])) for each in schedules(resources).values()]
+    assert asked == [Call(Reason.RECONCILE, Mode.ENFORCE), None]
+
+
+def test_what_a_schedule_cannot_hand_over_is_kept(resources: Resources) -> None:
+    for schedule in schedules(resources).values():
+        target = schedule["Target"]
+        assert target["Arn"] == arn("BackfillFunction")
+        assert target["RoleArn"] == arn("ScheduleRole")
+        assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 86400, "MaximumRetryAttempts": 185}
+        assert target["DeadLetterConfig"] == {"Arn": arn("UndeliveredQueue")}
+
+
+def test_what_lambda_cannot_hand_over_is_kept(resources: Resources) -> None:
+    destination = resources["BackfillFunction"]["Properties"]["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]
+    assert destination == {"Type": "SQS", "Destination": arn("UndeliveredQueue")}
+
+
+def test_schedules_begin_when_the_backfill_is_done(resources: Resources) -> None:
+    """The watch would otherwise find none."""
+    assert {resources[name]["DependsOn"] for name in schedules(resources)} == {"Backfill"}
+
+
+def test_every_way_to_reconcile_has_a_rate_and_its_two_periods(template: dict[str, Any]) -> None:
+    ways = template["Mappings"]["Reconcile"]
+    assert list(ways) == template["Parameters"]["Reconcile"]["AllowedValues"]
+    assert template["Parameters"]["Reconcile"]["Default"] == "weekly"
+    for way in ways.values():
+        days = re.fullmatch(r"rate\((\d+) days?\)", way["Schedule"])
+        assert days
+        assert way["TwoPeriodsInDays"] == 2 * int(days[1])
+        assert timedelta(days=way["TwoPeriodsInDays"]) < WATCHED
+
+
+def test_enabled_stops_worker_and_schedules_and_nothing_else(template: dict[str, Any], resources: Resources) -> None:
+    assert template["Conditions"]["IsEnabled"] == {"Fn::Equals": [{"Ref": "Enabled"}, "true"]}
+    assert event_source(resources)["Enabled"] == {"Fn::If": ["IsEnabled", True, False]}
+    for schedule in schedules(resources).values():
+        assert schedule["State"] == {"Fn::If": ["Reconciles", "ENABLED", "DISABLED"]}
+    assert {"Condition": "IsEnabled"} in template["Conditions"]["Reconciles"]["Fn::And"]
+    for rule in of_type(resources, "AWS::Events::Rule").values():
+        assert "State" not in rule
 
 
 # ---- permissions ------------------------------------------------------------------------------------------------
@@ -249,16 +331,26 @@ WORKER_MAY = {
     "logs:PutLogEvents",
 }
 BACKFILL_MAY = {
+    "account:GetAlternateContact",
+    "cloudformation:DescribeStacks",
+    "cloudwatch:GetMetricStatistics",
+    "organizations:DescribeOrganization",
     "organizations:ListAccounts",
     "organizations:ListAWSServiceAccessForOrganization",
     "organizations:EnableAWSServiceAccess",
+    "sqs:GetQueueAttributes",
     "sqs:SendMessage",
     "logs:CreateLogStream",
     "logs:PutLogEvents",
 }
 
 
-@pytest.mark.parametrize(("role", "may"), [("WorkerRole", WORKER_MAY), ("BackfillRole", BACKFILL_MAY)])
+SCHEDULE_MAY = {"lambda:InvokeFunction", "sqs:SendMessage"}
+
+
+@pytest.mark.parametrize(
+    ("role", "may"), [("WorkerRole", WORKER_MAY), ("BackfillRole", BACKFILL_MAY), ("ScheduleRole", SCHEDULE_MAY)]
+)
 def test_a_role_may_do_exactly_what_its_function_calls(resources: Resources, role: str, may: set[str]) -> None:
     assert "ManagedPolicyArns" not in resources[role]["Properties"]
     actions: set[str] = set()
@@ -326,9 +418,8 @@ def test_a_function_logs_to_an_unnamed_group_with_retention(resources: Resources
 
 def test_nothing_has_a_name_that_a_second_stack_would_collide_with(resources: Resources) -> None:
     for name, each in resources.items():
-        assert not {key for key in each["Properties"] if re.fullmatch(r"(Queue|Function|Role|LogGroup)?Name", key)}, (
-            name
-        )
+        names = r"(Queue|Function|Role|LogGroup|Schedule|Topic|Alarm|Dashboard)?Name"
+        assert not {key for key in each["Properties"] if re.fullmatch(names, key)}, name
 
 
 def test_runtime_and_architecture(template: dict[str, Any]) -> None:

@@ -15,14 +15,17 @@ FROM_INSIDE_OUT = {
         *("contacts", "decision", "errors", "letter", "pacing", "retry"),
         *("calls", "account", "batch", "settings", "telemetry", "aws", "handler"),
     ),
-    "backfill": ("figures", "letters", "run", "answer", "aws", "handler"),
+    "backfill": (
+        *("errors", "figures", "letters", "settings", "call", "run", "preflight", "service"),
+        *("answer", "telemetry", "aws", "handler"),
+    ),
 }
 """Every module of a package; each may import those before it."""
 
 ONLY_AT_THE_EDGE = {
     "boto3": {"worker.aws", "backfill.aws"},
     "botocore": {"worker.aws", "backfill.aws", "worker.handler", "backfill.handler"},
-    "aws_lambda_powertools": {"worker.handler", "worker.telemetry", "backfill.handler"},
+    "aws_lambda_powertools": {"worker.handler", "worker.telemetry", "backfill.handler", "backfill.telemetry"},
     "os": {"worker.handler", "backfill.handler"},
     "urllib": {"backfill.answer"},
     "http": {"backfill.answer"},

@@ -2,6 +2,8 @@
 
 import json
 import re
+import threading
+import time
 import urllib.request
 from collections.abc import Callable
 from functools import partial
@@ -13,7 +15,8 @@ from botocore.exceptions import ClientError, NoRegionError
 
 from backfill import aws, handler
 from backfill.answer import NotDelivered, deliver
-from backfill.run import run
+from backfill.errors import BackfillError
+from tests.fakes.clock import FakeStop
 from tests.fakes.cloudformation import CONTACT, LOGICAL_ID, RESPONSE_URL, SIGNATURE, STACK_ID, FakeResponseUrl, event
 from tests.fakes.environment import BACKFILL
 from tests.fakes.lambda_context import FakeContext
@@ -35,6 +38,15 @@ ACCOUNTS = [
 ]
 
 
+def stack_in(status: str) -> HttpAnswer:
+    """What DescribeStacks says of the stack."""
+    return HttpAnswer(
+        body="<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>alternate-contacts</StackName>"
+        f"<StackStatus>{status}</StackStatus><CreationTime>2026-11-24T10:00:00Z</CreationTime></member></Stacks>"
+        "</DescribeStacksResult></DescribeStacksResponse>"
+    )
+
+
 @pytest.fixture
 def response_url(monkeypatch: pytest.MonkeyPatch) -> FakeResponseUrl:
     fake = FakeResponseUrl()
@@ -46,15 +58,20 @@ def response_url(monkeypatch: pytest.MonkeyPatch) -> FakeResponseUrl:
 @pytest.fixture
 def wire(monkeypatch: pytest.MonkeyPatch) -> FakeWire:
     """An organization of three accounts."""
-    wire, organizations, sqs = FakeWire(), aws.organizations_client(), aws.sqs_client()
-    wire.attach(organizations)
-    wire.attach(sqs)
-    monkeypatch.setattr(aws, "organizations_client", lambda: organizations)
-    monkeypatch.setattr(aws, "sqs_client", lambda: sqs)
+    wire = FakeWire()
+    for name in ("account", "organizations", "sqs", "cloudwatch", "cloudformation"):
+        client = getattr(aws, f"{name}_client")()
+        wire.attach(client)
+        monkeypatch.setattr(aws, f"{name}_client", partial(lambda found: found, client))
+    monkeypatch.setattr(handler, "Event", FakeStop)
     for name, value in BACKFILL.items():
         monkeypatch.setenv(name, value)
     principal = {"ServicePrincipal": "account.amazonaws.com"}
     wire.answer("ListAWSServiceAccessForOrganization", HttpAnswer(body={"EnabledServicePrincipals": [principal]}))
+    described = {"Organization": {"MasterAccountId": "000000000000", "FeatureSet": "ALL"}}
+    wire.answer("DescribeOrganization", HttpAnswer(body=described))
+    wire.answer("GetAlternateContact", refusal("ResourceNotFoundException", 404))
+    wire.answer("DescribeStacks", stack_in("UPDATE_IN_PROGRESS"))
     wire.answer("ListAccounts", HttpAnswer(body={"Accounts": ACCOUNTS}))
     wire.answer("SendMessageBatch", HttpAnswer(body={"Successful": []}))
     return wire
@@ -94,7 +111,7 @@ def test_a_backfill_answers_with_its_figures(ask: Ask, request_type: str) -> Non
         "Summary": "3 accounts listed, 2 put on AccountQueue for the worker to bring right, skipped: 1 SUSPENDED",
         "Listed": "3",
         "Enqueued": "2",
-        "Skipped": "1",
+        "Skipped": "1 SUSPENDED",
     }
 
 
@@ -126,7 +143,8 @@ def test_a_delete_succeeds_and_calls_nobody(ask: Ask, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("operation", "code"),
     [
-        ("ListAWSServiceAccessForOrganization", "AWSOrganizationsNotInUseException"),
+        ("DescribeOrganization", "AccessDeniedException"),
+        ("ListAWSServiceAccessForOrganization", "AccessDeniedException"),
         ("ListAccounts", "AccessDeniedException"),
         ("SendMessageBatch", "AWS.SimpleQueueService.NonExistentQueue"),
     ],
@@ -166,15 +184,12 @@ def test_a_missing_variable_fails(ask: Ask, monkeypatch: pytest.MonkeyPatch, nam
     assert ask(request_type)["Status"] == "FAILED"
 
 
-def test_letters_that_sqs_does_not_take_fail_with_the_figures(
-    ask: Ask, wire: FakeWire, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(handler, "run", partial(run, sleep=lambda _: None))
+def test_letters_that_sqs_does_not_take_fail_with_the_figures(ask: Ask, wire: FakeWire) -> None:
     failed = [{"Id": "0", "SenderFault": False, "Code": "InternalError"}]
     wire.answer("SendMessageBatch", HttpAnswer(body={"Failed": failed}))
     told = ask("Create")
     assert told["Status"] == "FAILED"
-    assert "3 accounts listed, 1 put on AccountQueue" in told["Reason"]
+    assert "SQS did not take 1 letters, tried again and again: 3 accounts listed" in told["Reason"]
 
 
 @pytest.mark.usefixtures("wire")
@@ -191,6 +206,154 @@ def test_an_answer_that_does_not_get_through_is_raised_for_lambda_to_try_again(r
     with pytest.raises(NotDelivered) as caught:
         handler.lambda_handler(event("Create"), FakeContext(900_000))  # type: ignore[arg-type]
     assert SIGNATURE not in str(caught.value)
+
+
+def test_a_call_that_hangs_does_not_keep_cloudformation_waiting(response_url: FakeResponseUrl, wire: FakeWire) -> None:
+    hanging = threading.Event()
+
+    def hang(_: object) -> HttpAnswer:
+        hanging.wait(30)
+        return HttpAnswer(body={"Accounts": []})
+
+    wire.answer("ListAccounts", hang)
+    started = time.monotonic()
+    handler.lambda_handler(event("Create"), FakeContext(75_300))  # type: ignore[arg-type]
+    hanging.set()
+    assert time.monotonic() - started < 20
+    (told,) = response_url.answers()
+    assert (told["Status"], told["Reason"][:13]) == ("FAILED", "Time ran out ")
+
+
+def test_a_duplicate_request_gets_the_same_answer(response_url: FakeResponseUrl, wire: FakeWire) -> None:
+    """Lambda may deliver an asynchronous invocation twice; letters that are there twice cost Gets only."""
+    for _ in range(2):
+        handler.lambda_handler(event("Create"), FakeContext(900_000))  # type: ignore[arg-type]
+    first, second = response_url.answers()
+    assert first == second
+    assert len(wire.asked("SendMessageBatch")) == 2
+
+
+# ---- Rollback -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", ["UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_FAILED"])
+def test_an_update_that_fails_while_the_stack_rolls_back_succeeds_all_the_same(
+    ask: Ask, wire: FakeWire, status: str
+) -> None:
+    wire.answer("DescribeStacks", stack_in(status))
+    wire.answer("ListAccounts", refusal("AccessDeniedException", 400))
+    told = ask("Update")
+    assert told["Status"] == "SUCCESS"
+    assert told["Reason"] == (
+        "Rolled back all the same: ListAccounts was refused: AccessDeniedException. See the log of BackfillFunction."
+    )
+    assert set(told["Data"]) == DATA_KEYS
+    assert all(told["Data"].values())
+
+
+def test_a_rollback_sends_the_letters_of_the_old_contacts(ask: Ask, wire: FakeWire) -> None:
+    wire.answer("DescribeStacks", stack_in("UPDATE_ROLLBACK_IN_PROGRESS"))
+    assert ask("Update")["Data"]["Enqueued"] == "2"
+    assert wire.asked("DescribeStacks") == []
+
+
+@pytest.mark.parametrize(
+    "answer", [refusal("AccessDenied", 403), HttpAnswer(body="<DescribeStacksResponse/>"), HttpAnswer(body="nonsense")]
+)
+def test_a_stack_that_does_not_say_does_not_roll_back(ask: Ask, wire: FakeWire, answer: HttpAnswer) -> None:
+    wire.answer("DescribeStacks", answer)
+    wire.answer("ListAccounts", refusal("AccessDeniedException", 400))
+    assert ask("Update")["Status"] == "FAILED"
+
+
+def test_a_failed_create_does_not_ask(ask: Ask, wire: FakeWire) -> None:
+    wire.answer("ListAccounts", refusal("AccessDeniedException", 400))
+    assert ask("Create")["Status"] == "FAILED"
+    assert wire.asked("DescribeStacks") == []
+
+
+# ---- Preflight, mode, enabled ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("request_type", ["Create", "Update"])
+def test_an_obstacle_fails_with_its_sentence_and_nothing_is_half_done(
+    ask: Ask, wire: FakeWire, request_type: str
+) -> None:
+    described = {"Organization": {"MasterAccountId": "999999999999", "FeatureSet": "ALL"}}
+    wire.answer("DescribeOrganization", HttpAnswer(body=described))
+    told = ask(request_type)
+    assert told["Status"] == "FAILED"
+    assert told["Reason"].startswith("This is account 000000000000, and the management account")
+    assert wire.asked("SendMessageBatch") == []
+
+
+def test_letters_have_the_mode_of_the_stack(ask: Ask, wire: FakeWire, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MODE", "report")
+    ask("Create")
+    (sent,) = wire.asked("SendMessageBatch")
+    assert {json.loads(entry["MessageBody"])["mode"] for entry in sent["Entries"]} == {"report"}
+
+
+@pytest.mark.parametrize("request_type", ["Create", "Update"])
+def test_a_disabled_package_deploys_and_asks_nobody(
+    ask: Ask, wire: FakeWire, monkeypatch: pytest.MonkeyPatch, request_type: str
+) -> None:
+    monkeypatch.setenv("ENABLED", "false")
+    told = ask(request_type)
+    assert told["Status"] == "SUCCESS"
+    assert told["Data"]["Summary"].startswith("The package is disabled")
+    assert wire.requests == []
+
+
+# ---- The schedule and the operator ----------------------------------------------------------------------------------
+
+
+def call(event: dict[str, Any]) -> dict[str, Any]:
+    found = handler.lambda_handler(event, FakeContext(900_000))  # type: ignore[arg-type]
+    assert found is not None
+    return found
+
+
+def test_a_call_answers_with_figures(wire: FakeWire, response_url: FakeResponseUrl) -> None:
+    assert call({"reason": "manual"}) == {
+        "summary": "3 accounts listed, 2 put on AccountQueue for the worker to bring right, skipped: 1 SUSPENDED",
+        "listed": 3,
+        "enqueued": 2,
+        "skipped": {"SUSPENDED": 1},
+        "stoodBack": False,
+    }
+    (sent,) = wire.asked("SendMessageBatch")
+    assert [entry["DelaySeconds"] for entry in sent["Entries"]] == [0, 0]
+    assert response_url.requests == []
+
+
+@pytest.mark.parametrize(("waiting", "stood_back"), [("0", False), ("3", True)])
+def test_the_schedule_stands_back_while_letters_wait(wire: FakeWire, waiting: str, stood_back: bool) -> None:
+    attributes = {"ApproximateNumberOfMessages": waiting, "ApproximateNumberOfMessagesNotVisible": "0"}
+    wire.answer("GetQueueAttributes", HttpAnswer(body={"Attributes": attributes}))
+    assert call({"reason": "reconcile"})["stoodBack"] is stood_back
+    assert bool(wire.asked("SendMessageBatch")) is not stood_back
+
+
+@pytest.mark.usefixtures("wire")
+def test_the_watch_answers_with_days(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aws, "last_backfill", lambda _: lambda _: None)
+    assert call({"reason": "watch"}) == {"daysSinceBackfill": 62.0}
+
+
+def test_a_call_that_fails_is_raised_with_one_sentence(wire: FakeWire) -> None:
+    """Lambda then tries once more, and keeps it on UndeliveredQueue."""
+    wire.answer("ListAccounts", refusal("AccessDeniedException", 400, EVERYTHING))
+    with pytest.raises(BackfillError) as caught:
+        call({"reason": "manual"})
+    assert str(caught.value) == "ListAccounts was refused: AccessDeniedException. See the log of BackfillFunction."
+    assert caught.value.__suppress_context__
+
+
+@pytest.mark.usefixtures("wire")
+def test_a_call_that_is_not_understood_says_what_would_be() -> None:
+    with pytest.raises(BackfillError, match="The call was not understood"):
+        call({"answer": EVERYTHING})
 
 
 # ---- The same resource for ever -------------------------------------------------------------------------------------
@@ -265,7 +428,7 @@ def test_nothing_secret_is_logged(
 @pytest.mark.usefixtures("wire")
 def test_the_log_tells_request_and_success(ask: Ask, capsys: pytest.CaptureFixture[str]) -> None:
     ask("Create")
-    (line,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    *_, line = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert (line["level"], line["service"], line["request"], line["success"]) == ("INFO", "backfill", "Create", True)
     assert line["why"].startswith("3 accounts listed")
 

@@ -1,19 +1,22 @@
 """A letter for every active account: page by page, in batches of ten, and no letter lost on the way."""
 
+import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backfill.errors import BackfillError
 from backfill.figures import Figures
-from backfill.run import ACTIVE, BATCH_SIZE, Account, BackfillError, run
-from tests.fakes.backfill import FakeAccountQueue, FakeOrganization
-from tests.fakes.clock import FakeClock
+from backfill.letters import Mode, Reason, letter
+from backfill.run import ACTIVE, BATCH_SIZE, SENDS_AT_A_TIME, Account, run
+from tests.fakes.backfill import FakeAccountQueue
+from tests.fakes.clock import FakeStop
 
 STATES = [ACTIVE, "PENDING_ACTIVATION", "SUSPENDED", "PENDING_CLOSURE", "CLOSED"]
-TRIES = 5
+TRIES = 8
 
 
 def accounts(count: int) -> list[Account]:
@@ -24,119 +27,117 @@ def ids(found: list[Account]) -> list[str]:
     return [account.account_id for account in found]
 
 
+def write(account_id: str) -> str:
+    return letter(account_id, reason=Reason.BACKFILL, mode=Mode.ENFORCE)
+
+
 def backfill(
-    organization: FakeOrganization,
-    queue: FakeAccountQueue,
-    *,
-    delay: int = 0,
-    deadline: float = 100,
-    clock: FakeClock | None = None,
+    listing: Iterable[Account], queue: FakeAccountQueue, *, delay: int = 0, stop: threading.Event | None = None
 ) -> Figures:
-    clock = clock or FakeClock()
-    return run(organization, queue, delay=delay, deadline=deadline, clock=clock, sleep=clock.sleep)
-
-
-def test_trusted_access_is_enabled_where_it_is_off() -> None:
-    organization = FakeOrganization(trusted=False)
-    backfill(organization, FakeAccountQueue())
-    assert organization.enabled == 1
-
-
-def test_trusted_access_is_left_alone_where_it_is_on() -> None:
-    organization = FakeOrganization(trusted=True)
-    backfill(organization, FakeAccountQueue())
-    assert organization.enabled == 0
+    figures = Figures()
+    run(listing, queue, write, delay=delay, figures=figures, stop=stop or FakeStop())
+    return figures
 
 
 def test_an_empty_organization_is_done() -> None:
     queue = FakeAccountQueue()
-    assert backfill(FakeOrganization(), queue) == Figures()
+    assert backfill([], queue) == Figures()
     assert queue.sends == []
 
 
 @pytest.mark.parametrize("count", [1, 9, 10, 11, 20, 95])
 def test_sends_a_letter_for_every_account_in_batches_of_ten(count: int) -> None:
     queue = FakeAccountQueue()
-    figures = backfill(FakeOrganization(accounts(count)), queue)
-    assert queue.taken == ids(accounts(count))
-    assert [len(send) for send in queue.sends] == [10] * (count // 10) + [count % 10] * (count % 10 > 0)
+    figures = backfill(accounts(count), queue)
+    assert sorted(queue.taken) == ids(accounts(count))
+    assert Counter(len(send) for send in queue.sends) == Counter([10] * (count // 10) + [count % 10] * (count % 10 > 0))
     assert (figures.listed, figures.enqueued, figures.skipped) == (count, count, Counter())
 
 
 @pytest.mark.parametrize("delay", [0, 180])
 def test_every_letter_waits_as_long_as_it_is_told_to(delay: int) -> None:
     queue = FakeAccountQueue(refusals=[[3]])
-    backfill(FakeOrganization(accounts(25)), queue, delay=delay)
+    backfill(accounts(25), queue, delay=delay)
     assert set(queue.delays) == {delay}
 
 
 @pytest.mark.parametrize("state", STATES[1:])
 def test_skips_what_is_not_active(state: str) -> None:
     queue = FakeAccountQueue()
-    figures = backfill(FakeOrganization([Account("1" * 12, state), Account("2" * 12)]), queue)
+    figures = backfill([Account("1" * 12, state), Account("2" * 12)], queue)
     assert queue.taken == ["2" * 12]
     assert (figures.listed, figures.enqueued, figures.skipped) == (2, 1, Counter({state: 1}))
 
 
 def test_an_account_that_tells_no_state_counts_as_active() -> None:
     queue = FakeAccountQueue()
-    backfill(FakeOrganization([Account("1" * 12)]), queue)
+    backfill([Account("1" * 12)], queue)
     assert queue.taken == ["1" * 12]
 
 
 def test_batches_are_full_even_if_many_accounts_are_skipped() -> None:
     listing = [account for each in accounts(20) for account in (each, Account("9" * 12, "CLOSED"))]
     queue = FakeAccountQueue()
-    backfill(FakeOrganization(listing), queue)
+    backfill(listing, queue)
     assert [len(send) for send in queue.sends] == [10, 10]
 
 
-def test_never_more_than_one_batch_ahead() -> None:
+def test_the_listing_runs_ahead_of_the_sending_by_a_few_batches_at_most() -> None:
     """An organization of 50,000 accounts does not fit into memory as letters, and need not."""
-    queue = FakeAccountQueue()
-    drawn = []
+    queue, ahead = FakeAccountQueue(), []
 
     def listing() -> Iterator[Account]:
-        for number, account in enumerate(accounts(95)):
-            assert len(queue.taken) == number // BATCH_SIZE * BATCH_SIZE
-            drawn.append(account)
+        for number, account in enumerate(accounts(500)):
+            ahead.append(number - len(queue.taken))
             yield account
 
-    backfill(FakeOrganization(listing()), queue)
-    assert len(drawn) == len(queue.taken) == 95
+    backfill(listing(), queue)
+    assert len(queue.taken) == len(ahead) == 500
+    assert max(ahead) <= BATCH_SIZE * (SENDS_AT_A_TIME + 2)
+
+
+def test_the_next_accounts_are_listed_while_a_send_is_under_way() -> None:
+    listed_further = threading.Event()
+
+    class Slow(FakeAccountQueue):
+        def send(self, bodies: Sequence[str], *, delay: int) -> list[int]:
+            assert listed_further.wait(10)
+            return super().send(bodies, delay=delay)
+
+    def listing() -> Iterator[Account]:
+        yield from accounts(BATCH_SIZE * 3)
+        listed_further.set()
+
+    assert backfill(listing(), Slow()).enqueued == BATCH_SIZE * 3
 
 
 # ---- Letters that SQS does not take ---------------------------------------------------------------------------------
 
 
 def test_letters_that_sqs_did_not_take_are_sent_again_and_no_others() -> None:
-    queue, clock = FakeAccountQueue(refusals=[[0, 4, 9], [1]]), FakeClock()
-    figures = backfill(FakeOrganization(accounts(12)), queue, clock=clock)
-    every = ids(accounts(12))
-    assert queue.sends == [every[:10], [every[0], every[4], every[9]], [every[4]], every[10:]]
+    queue, stop = FakeAccountQueue(refusals=[[0, 4, 9], [1]]), FakeStop()
+    figures = backfill(accounts(10), queue, stop=stop)
+    every = ids(accounts(10))
+    assert queue.sends == [every, [every[0], every[4], every[9]], [every[4]]]
     assert Counter(queue.taken) == Counter(every)
-    assert figures.enqueued == 12
-    assert clock.sleeps == [0.2, 0.4]
+    assert figures.enqueued == 10
+    assert stop.waits == [0.2, 0.4]
 
 
 def test_gives_up_on_letters_that_sqs_keeps_refusing_and_tells_how_far_it_came() -> None:
-    queue = FakeAccountQueue(refusals=[[], [1, 2], *[[0, 1]] * (TRIES - 1)])
-    listing = [*accounts(20), Account("9" * 12, "CLOSED")]
+    queue, stop = FakeAccountQueue(refusals=[[1, 2], *[[0, 1]] * (TRIES - 1)]), FakeStop()
     with pytest.raises(BackfillError) as caught:
-        backfill(FakeOrganization(listing), queue)
-    assert len(queue.sends) == 1 + TRIES
-    assert str(caught.value) == (
-        "SQS did not take 2 letters in 5 tries: "
-        "20 accounts listed, 18 put on AccountQueue for the worker to bring right, skipped: none."
-    )
+        backfill([*accounts(10), Account("9" * 12, "CLOSED")], queue, stop=stop)
+    assert len(queue.sends) == TRIES
+    assert str(caught.value).startswith("SQS did not take 2 letters, tried again and again: 1")
+    assert 20 < sum(stop.waits) < 30
 
 
-def test_waits_longer_and_longer_but_seconds_only() -> None:
-    clock = FakeClock()
+def test_a_backfill_that_is_told_to_stop_waits_for_sqs_no_longer() -> None:
+    stop = FakeStop(when_waiting=threading.Event.set)
     with pytest.raises(BackfillError):
-        backfill(FakeOrganization(accounts(1)), FakeAccountQueue(refusals=[[0]] * TRIES), clock=clock)
-    assert clock.sleeps[:4] == [0.2, 0.4, 0.8, 1.6]
-    assert clock.now < 10
+        backfill(accounts(1), FakeAccountQueue(refusals=[[0]] * TRIES), stop=stop)
+    assert len(stop.waits) == 1
 
 
 @given(
@@ -145,16 +146,18 @@ def test_waits_longer_and_longer_but_seconds_only() -> None:
 )
 def test_every_active_account_gets_one_letter(states: list[str], refusals: list[frozenset[int]]) -> None:
     class Stubborn(FakeAccountQueue):
-        def send(self, bodies: object, *, delay: int) -> list[int]:
-            assert isinstance(bodies, list)
-            # Never two refusals in a row, and none of a letter that is not there.
-            refused = refusals.pop() if refusals and len(self.sends) % 2 == 0 else frozenset()
-            self.refusals = [[index for index in refused if index < len(bodies)]]
-            return super().send(bodies, delay=delay)
+        def send(self, bodies: Sequence[str], *, delay: int) -> list[int]:
+            # Of whole batches only, so that what is sent again goes through.
+            refused = refusals.pop() if refusals and len(bodies) == BATCH_SIZE else frozenset()
+            refused = frozenset() if len(refused) == BATCH_SIZE else refused
+            with self._lock:
+                taken = [body for index, body in enumerate(bodies) if index not in refused]
+            super().send(taken, delay=delay)
+            return sorted(refused)
 
     queue = Stubborn()
     listing = [Account(f"{number:012}", state) for number, state in enumerate(states)]
-    figures = backfill(FakeOrganization(listing), queue)
+    figures = backfill(listing, queue)
     active = [account.account_id for account in listing if account.state == ACTIVE]
     assert Counter(queue.taken) == Counter(active)
     assert all(0 < len(send) <= BATCH_SIZE for send in queue.sends)
@@ -166,29 +169,19 @@ def test_every_active_account_gets_one_letter(states: list[str], refusals: list[
 # ---- Time -----------------------------------------------------------------------------------------------------------
 
 
-def test_stops_at_the_deadline_and_tells_how_far_it_came() -> None:
-    clock, queue = FakeClock(), FakeAccountQueue()
+def test_stops_when_it_is_told_to_and_tells_how_far_it_came() -> None:
+    stop, queue = FakeStop(), FakeAccountQueue()
 
-    def slow() -> Iterator[Account]:
-        for account in accounts(100):
-            clock.now += 1
-            yield account
+    def endless() -> Iterator[Account]:
+        for number in range(10**6):
+            if number == 25:
+                stop.set()
+            yield Account(f"{number:012}")
 
     with pytest.raises(BackfillError) as caught:
-        backfill(FakeOrganization(slow()), queue, deadline=25, clock=clock)
+        backfill(endless(), queue, stop=stop)
     assert len(queue.taken) == 20
-    assert str(caught.value).startswith("Time ran out before every account was listed: 30 accounts listed, 20 put on")
-    assert clock.now <= 30
-
-
-def test_an_organization_that_is_done_at_the_deadline_is_done() -> None:
-    clock = FakeClock()
-
-    def slow() -> Iterator[Account]:
-        yield from accounts(10)
-        clock.now += 1000
-
-    assert backfill(FakeOrganization(slow()), FakeAccountQueue(), deadline=25, clock=clock).enqueued == 10
+    assert str(caught.value).startswith("Time ran out before every account was listed: 30 accounts listed, ")
 
 
 # ---- Figures --------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -107,6 +108,14 @@ def test_a_skipped_account_is_settled(bench: Bench) -> None:
     assert (told.what, told.error) == ("account", None)
     assert told.result is not None
     assert told.result.skipped == "SUSPENDED"
+    assert (bench.queues.failed, bench.queues.returned) == ([], {})
+
+
+def test_an_event_that_asks_for_nothing_is_settled_without_a_call(bench: Bench) -> None:
+    path = Path(__file__).parents[2] / "events" / "account-joined-organization-management.json"
+    assert bench.work_off(record("one", body=path.read_text()), record("two")) == []
+    assert [told.what for told in bench.report.of("one")] == ["nothing to do"]
+    assert {account_id for _, account_id, _ in bench.api.calls} == {MEMBER}
     assert (bench.queues.failed, bench.queues.returned) == ([], {})
 
 

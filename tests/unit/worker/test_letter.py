@@ -41,7 +41,7 @@ def test_reads_a_letter(reason: str, mode: Mode) -> None:
 
 
 def test_a_letter_without_mode_enforces() -> None:
-    assert read(json.dumps(without("mode"))).mode is Mode.ENFORCE
+    assert read(json.dumps(without("mode"))) == Letter(ACCOUNT, "backfill", Mode.ENFORCE)
 
 
 def test_a_letter_may_say_more_than_is_known() -> None:
@@ -208,6 +208,7 @@ def _only_a_letter_or_permanent(body: str) -> None:
         found = read(body)
     except Permanent:
         return
+    assert found is not None
     assert len(found.account_id) == 12
     assert found.account_id.isascii()
     assert found.account_id.isdigit()
@@ -248,3 +249,56 @@ def test_any_event_is_a_letter_or_refused(name: object, filling: object, data: s
 @given(st.from_regex(r"[0-9]{12}", fullmatch=True), st.from_regex(r"[A-Za-z_]{1,64}", fullmatch=True))
 def test_every_account_and_reason_survive_the_way(account_id: str, reason: str) -> None:
     assert read(json.dumps(letter(accountId=account_id, reason=reason))) == Letter(account_id, reason)
+
+
+# ---- An account joins: AWS has not published how it says so ---------------------------------------------------------
+
+MANAGEMENT = "000000000000"
+
+
+def joined(**detail: object) -> str:
+    told = {"eventName": "AccountJoinedOrganization", "recipientAccountId": MANAGEMENT} | detail
+    return json.dumps({"version": "0", "source": "aws.organizations", "account": MANAGEMENT, "detail": told})
+
+
+@pytest.mark.parametrize("place", ["serviceEventDetails", "requestParameters", "responseElements"])
+@pytest.mark.parametrize(
+    "details",
+    [
+        {"accountId": ACCOUNT, "joinedMethod": "INVITED"},
+        {"memberAccountId": ACCOUNT, "joinedMethod": "Created"},
+        {"account": ACCOUNT},
+        {"account": {"id": ACCOUNT, "arn": f"arn:aws:organizations::{MANAGEMENT}:account/o-x/{ACCOUNT}"}},
+        {"accountJoinedStatus": {"account": {"accountId": ACCOUNT}}},
+        {"accountId": MANAGEMENT, "memberAccountId": ACCOUNT},
+        {"accountId": MANAGEMENT, "aNameThatNobodyThoughtOf": ACCOUNT},
+        {"managementAccountId": "999999999999", "accountId": ACCOUNT},
+        {"accounts": [{"accountId": MANAGEMENT}, {"accountId": ACCOUNT}]},
+        {"handshake": {"parties": [{"id": "o-abc", "type": "ORGANIZATION"}, {"id": ACCOUNT, "type": "ACCOUNT"}]}},
+    ],
+)
+def test_finds_the_account_that_joined_wherever_it_stands(place: str, details: dict[str, object]) -> None:
+    assert read(joined(**{place: details})) == Letter(ACCOUNT, "AccountJoinedOrganization")
+
+
+def test_the_most_telling_name_wins() -> None:
+    details = {"id": "222222222222", "accountId": "333333333333", "memberAccountId": ACCOUNT}
+    assert read(joined(serviceEventDetails=details)) == Letter(ACCOUNT, "AccountJoinedOrganization")
+
+
+def test_the_management_account_of_a_new_organization_asks_for_nothing() -> None:
+    assert read(joined(serviceEventDetails={"accountId": MANAGEMENT, "joinedMethod": "CREATED"})) is None
+
+
+@pytest.mark.parametrize("details", [None, {}, [], "x", {"accountId": 7}, {"accountId": "12"}, {"other": "x"}])
+def test_joining_without_an_account_is_told(details: object) -> None:
+    with pytest.raises(EventWithoutAccount):
+        read(joined(serviceEventDetails=details))
+
+
+def test_an_account_too_deep_to_be_meant_is_not_found() -> None:
+    details: object = {"accountId": ACCOUNT}
+    for _ in range(500):
+        details = {"nested": details}
+    with pytest.raises(EventWithoutAccount):
+        read(joined(serviceEventDetails=details))

@@ -127,6 +127,13 @@ def test_one_line_for_a_letter_that_nobody_can_read(printed: Printed) -> None:
     assert (line["reason"], line["error_code"], line["operation"]) == ("unreadable_letter", "not_json", "none")
 
 
+def test_one_line_for_an_event_that_asks_for_nothing(printed: Printed) -> None:
+    Telemetry().nothing_to_do(RECORD)
+    ((line,), measured) = printed()
+    assert (line["level"], line["message"], line["message_id"]) == ("INFO", "nothing to do", "message 1")
+    assert measured == []
+
+
 def test_one_line_for_a_letter_that_goes_back(printed: Printed) -> None:
     error = Unavailable("ReadTimeoutError", "GetAlternateContact")
     Telemetry().returned(LETTER, RECORD, Result(errors={BILLING: error}), error, 60)

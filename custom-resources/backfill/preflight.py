@@ -1,0 +1,149 @@
+"""What would make every account fail, looked at before anything is sent; each with a sentence that says what to do."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from threading import Event
+from typing import Protocol
+
+from backfill.errors import BackfillError
+
+SERVICE_PRINCIPAL = "account.amazonaws.com"
+"""https://docs.aws.amazon.com/accounts/latest/reference/using-orgs-trusted-access.html"""
+ENABLE_TRUSTED_ACCESS = f"aws organizations enable-aws-service-access --service-principal {SERVICE_PRINCIPAL}"
+
+MEMBERS_TRIED = 5
+"""One member may be refused for reasons of its own, such as having been created a moment ago; not five."""
+PATIENCE = 90
+"""Seconds. IAM and trusted access are eventually consistent: in the first minute, good calls are refused."""
+_PAUSE = 5
+
+
+@dataclass(frozen=True)
+class Organization:
+    """The organization as DescribeOrganization tells of it."""
+
+    management_account_id: str
+    feature_set: str
+
+
+class Subject(Protocol):
+    """What the checks look at; a call that AWS refuses raises botocore's errors, but for :meth:`read`."""
+
+    region: str
+    account_id: str
+
+    def organization(self) -> Organization | None:
+        """None where the account is in no organization."""
+
+    def trusted_access(self) -> bool: ...
+
+    def enable_trusted_access(self) -> None: ...
+
+    def active_members(self) -> Iterator[str]:
+        """The ids of active accounts other than our own."""
+
+    def read(self, account_id: str | None) -> str | None:
+        """Read a contact of an account, None: our own; the error code of a call that did not go through."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One condition. ``obstacle`` returns None where it is met, or else the sentence to show.
+
+    ``settles``: right after deployment or a change of trusted access it may fail for a minute although all is well.
+    """
+
+    name: str
+    obstacle: Callable[[Subject], str | None]
+    settles: bool = False
+
+
+def region_of_events(region: str) -> str:
+    """The one region of the partition of ``region`` where the events of AWS Organizations exist.
+
+    https://docs.aws.amazon.com/organizations/latest/userguide/orgs_cloudtrail-integration.html
+    """
+    return "cn-northwest-1" if region.startswith("cn-") else "us-east-1"
+
+
+def _region(subject: Subject) -> str | None:
+    home = region_of_events(subject.region)
+    if subject.region == home:
+        return None
+    return f"The events of AWS Organizations exist only in {home}, and this is {subject.region}: deploy in {home}."
+
+
+def _management_account(subject: Subject) -> str | None:
+    organization = subject.organization()
+    if organization is None:
+        return (
+            f"Account {subject.account_id} is in no organization: deploy in the management account of your "
+            "organization, or create one first with aws organizations create-organization --feature-set ALL."
+        )
+    if organization.management_account_id == subject.account_id:
+        return None
+    return (
+        f"This is account {subject.account_id}, and the management account of the organization is "
+        f"{organization.management_account_id}: deploy there."
+    )
+
+
+def _all_features(subject: Subject) -> str | None:
+    organization = subject.organization()
+    if organization is not None and organization.feature_set == "ALL":
+        return None
+    return (
+        "The organization has only consolidated billing, and alternate contacts of members need all features: "
+        "enable them with aws organizations enable-all-features, and let the members agree."
+    )
+
+
+def _trusted_access(subject: Subject) -> str | None:
+    if subject.trusted_access():
+        return None
+    return f"Trusted access of {SERVICE_PRINCIPAL} is off: enable it with {ENABLE_TRUSTED_ACCESS}."
+
+
+def _a_real_read(subject: Subject) -> str | None:
+    refused = "none"
+    # An organization may have no member yet: then our own contact tells as much as can be known.
+    members: list[str | None] = list(itertools.islice(subject.active_members(), MEMBERS_TRIED))
+    for account_id in members or [None]:
+        code = subject.read(account_id)
+        if code is None:
+            return None
+        refused = f"{code} for {account_id or 'the management account'}"
+    return (
+        f"GetAlternateContact does not go through ({refused}): look for a permissions boundary or a policy "
+        "that keeps the caller from account:GetAlternateContact."
+    )
+
+
+TRUSTED_ACCESS = Check("trusted access", _trusted_access)
+CHECKS = (
+    Check("region", _region),
+    Check("management account", _management_account),
+    Check("all features", _all_features),
+    TRUSTED_ACCESS,
+    Check("a contact can be read", _a_real_read, settles=True),
+)
+
+
+def preflight(subject: Subject, *, may_change: bool, stop: Event) -> None:
+    """Go through all checks, waiting out what settles; enable trusted access where it is off, if we ``may_change`` it.
+
+    Raises:
+        BackfillError: a check is not met, or ``stop`` was set; nothing but trusted access was changed.
+    """
+    for check in CHECKS:
+        sentence = check.obstacle(subject)
+        if sentence and check is TRUSTED_ACCESS and may_change:
+            subject.enable_trusted_access()
+            continue
+        waited = 0
+        while sentence and check.settles and waited < PATIENCE and not stop.wait(_PAUSE):
+            waited += _PAUSE
+            sentence = check.obstacle(subject)
+        if sentence:
+            raise BackfillError(sentence)

@@ -1,0 +1,94 @@
+"""What the backfill does for whoever calls it: CloudFormation, the schedule, the operator."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from threading import Event
+from typing import Protocol
+
+from backfill.errors import BackfillError
+from backfill.figures import Figures
+from backfill.letters import Mode, Reason, letter
+from backfill.preflight import Subject, preflight
+from backfill.run import Account, AccountQueue, run
+from backfill.settings import Settings
+
+WATCHED = timedelta(days=62)
+"""How far back the watch looks: over two months, the longest that two periods of the schedule take."""
+
+
+class Organization(Subject, Protocol):
+    """What the backfill asks of AWS Organizations and of one member."""
+
+    def accounts(self) -> Iterator[Account]: ...
+
+
+class LetterQueue(AccountQueue, Protocol):
+    """AccountQueue, which also tells how full it is."""
+
+    def waiting(self) -> int:
+        """Letters on it, those in flight and delayed ones too; SQS counts approximately."""
+
+
+class Report(Protocol):
+    """Tells the world what was done."""
+
+    def done(self, reason: Reason, mode: Mode, figures: Figures, *, counts: bool) -> None:
+        """A letter for every account is sent; it ``counts`` as a backfill unless it goes less far than the stack."""
+
+    def stood_back(self, letters: int) -> None:
+        """The scheduled run has left the quota to ``letters`` that still wait."""
+
+    def days_since_backfill(self, days: float) -> None:
+        """What the alarm on an overdue reconcile watches."""
+
+
+class Service:
+    """Backfills one organization."""
+
+    def __init__(self, settings: Settings, organization: Organization, queue: LetterQueue, report: Report) -> None:
+        self._settings = settings
+        self._organization = organization
+        self._queue = queue
+        self._report = report
+
+    def backfill(self, reason: Reason, mode: Mode, *, delay: int, figures: Figures, stop: Event) -> None:
+        """Check, then send every account's letter; ``figures`` counts along. Sends nothing where a check is not met.
+
+        Raises:
+            BackfillError: it could not be done, with a sentence that says why, or ``stop`` was set.
+        """
+        mode = mode.stricter(self._settings.mode)
+        preflight(self._organization, may_change=mode is Mode.ENFORCE, stop=stop)
+
+        def write(account_id: str) -> str:
+            return letter(account_id, reason=reason, mode=mode)
+
+        run(self._organization.accounts(), self._queue, write, delay=delay, figures=figures, stop=stop)
+        self._report.done(reason, mode, figures, counts=mode is self._settings.mode)
+
+    def serve(self, reason: Reason, mode: Mode, *, figures: Figures, stop: Event) -> bool:
+        """A backfill for the schedule or the operator; False where the scheduled one stood back.
+
+        Only the scheduled one does: while letters wait, it would send the same once more, and spend their quota.
+
+        Raises:
+            BackfillError: it could not be done, with a sentence that says why, or ``stop`` was set.
+        """
+        if not self._settings.enabled:
+            raise BackfillError("The package is disabled: set the stack's parameter Enabled to true, which backfills.")
+        if reason is Reason.RECONCILE and (waiting := self._queue.waiting()):
+            self._report.stood_back(waiting)
+            return False
+        self.backfill(reason, mode, delay=0, figures=figures, stop=stop)
+        return True
+
+
+def watch(last_backfill: Callable[[datetime], datetime | None], report: Report, now: datetime) -> float:
+    """Tell how many days ago the last backfill was completed, at most 62; ``last_backfill`` looks for it since a time.
+
+    CloudWatch alarms look back seven days at most (docs/adr/0007-reconcile-is-watched-daily.md).
+    """
+    found = last_backfill(now - WATCHED)
+    days = round((now - found if found else WATCHED) / timedelta(days=1), 1)
+    report.days_since_backfill(days)
+    return days

@@ -1,0 +1,237 @@
+"""What the operator's command meets in unit tests: a stack, and SQS in memory behind a real client."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from alternate_contacts.stack import Stack
+from tests.fakes.clock import FakeClock
+from tests.fakes.environment import WORKER
+from tests.fakes.wire import FakeWire, HttpAnswer, refusal
+
+QUEUES = ("AccountQueue", "FailedAccountQueue", "UndeliveredQueue")
+_SQS = "https://sqs.us-east-1.amazonaws.com/000000000000"
+_SENT = 1_767_225_600_000
+"""2026-01-01, in milliseconds: when every message was sent."""
+
+PARAMETERS: Mapping[str, str] = {
+    **{
+        "".join(word.capitalize() for word in name.split("_")): value
+        for name, value in WORKER.items()
+        if name.startswith(("BILLING", "OPERATIONS", "SECURITY"))
+    },
+    "Mode": "enforce",
+    "Enabled": "true",
+    "Reconcile": "weekly",
+    "PutRate": "default",
+    "GetRate": "default",
+    "QuotaShare": "100",
+}
+SECRETS = [value for name, value in WORKER.items() if name.endswith(("_NAME", "_TITLE", "_ADDRESS", "_NUMBER"))]
+"""What must never be printed."""
+
+STACK = Stack(
+    name="alternate-contacts",
+    parameters=PARAMETERS,
+    outputs={
+        **{f"{queue}Url": f"{_SQS}/{queue}" for queue in QUEUES},
+        "WorkerLogGroupName": "worker-log",
+        "BackfillLogGroupName": "backfill-log",
+        "BackfillFunctionName": "backfill-function",
+    },
+    arn="arn:aws:cloudformation:us-east-1:000000000000:stack/alternate-contacts/0f6b7a52",
+    status="CREATE_COMPLETE",
+)
+
+
+def failed_attributes(account_id: str, reason: str = "not_authorized", **changes: str) -> dict[str, str]:
+    """What the worker writes on a message on FailedAccountQueue."""
+    return {
+        "AccountId": account_id,
+        "Reason": reason,
+        "ErrorCode": "AccessDeniedException",
+        "Operation": "PutAlternateContact",
+        "ContactTypes": "BILLING",
+        "Tries": "10",
+        "FailedAt": "2026-01-02T03:04:05+00:00",
+    } | changes
+
+
+@dataclass
+class StoredMessage:
+    """A message on a `FakeSqs`, hidden until ``visible_at``."""
+
+    message_id: str
+    body: str
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    redriven: bool = False
+    group: str | None = None
+    visible_at: float = 0.0
+    receipt: str = ""
+
+
+class FakeSqs:
+    """Queues with visibility and receipts as SQS has them, whose time only passes when ``clock`` does.
+
+    A move task runs when it is listed, in steps of ``moves_at_a_time``.
+    """
+
+    def __init__(self, wire: FakeWire, clock: FakeClock | None = None) -> None:
+        self.clock = clock or FakeClock()
+        self.queues: dict[str, list[StoredMessage]] = {queue: [] for queue in QUEUES}
+        self.refused: dict[str, Callable[[dict[str, Any]], str | None]] = {}
+        """By batch operation: the error code for an entry, or None to take it."""
+        self.tasks: list[dict[str, Any]] = []
+        self.moves_at_a_time = 1000
+        self.on_move: Callable[[], None] = lambda: None
+        """Called when a task has come to its end, for what the worker does meanwhile."""
+        self._ids = 0
+        wire.answer("GetQueueAttributes", self._answered(self._attributes))
+        wire.answer("ReceiveMessage", self._answered(self._receive))
+        wire.answer("SendMessageBatch", self._batch("SendMessageBatch", self._send))
+        wire.answer("DeleteMessageBatch", self._batch("DeleteMessageBatch", self._delete))
+        wire.answer("ChangeMessageVisibilityBatch", self._batch("ChangeMessageVisibilityBatch", self._change))
+        wire.answer("StartMessageMoveTask", self._answered(self._start))
+        wire.answer("ListMessageMoveTasks", self._answered(self._list))
+
+    def put(
+        self, queue: str, body: str, attributes: Mapping[str, str] | None = None, *, redriven: bool = False
+    ) -> StoredMessage:
+        """A message that somebody sent, or that SQS itself moved here."""
+        message = StoredMessage(self._next("message"), body, attributes or {}, redriven)
+        self.queues[queue].append(message)
+        return message
+
+    def fail(self, account_id: str, reason: str = "not_authorized", **changes: str) -> StoredMessage:
+        """A message on FailedAccountQueue, as the worker sends it."""
+        body = json.dumps({"version": 1, "accountId": account_id, "reason": "backfill", "mode": "enforce"})
+        return self.put("FailedAccountQueue", body, failed_attributes(account_id, reason, **changes))
+
+    def bodies(self, queue: str) -> list[str]:
+        """What is on a queue, hidden or not."""
+        return [message.body for message in self.queues[queue]]
+
+    def hidden(self, queue: str) -> list[StoredMessage]:
+        """What is in flight."""
+        return [message for message in self.queues[queue] if message.visible_at > self.clock()]
+
+    def _attributes(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        queue = _queue(parameters)
+        hidden = len(self.hidden(queue))
+        told = {
+            "ApproximateNumberOfMessages": str(len(self.queues[queue]) - hidden),
+            "ApproximateNumberOfMessagesNotVisible": str(hidden),
+            "ApproximateNumberOfMessagesDelayed": "0",
+            "QueueArn": f"arn:aws:sqs:us-east-1:000000000000:{queue}",
+        }
+        return {"Attributes": {name: told[name] for name in parameters["AttributeNames"]}}
+
+    def _receive(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        now = self.clock()
+        visible = [message for message in self.queues[_queue(parameters)] if message.visible_at <= now]
+        taken = visible[: parameters["MaxNumberOfMessages"]]
+        for message in taken:
+            message.visible_at = now + parameters["VisibilityTimeout"]
+            message.receipt = self._next("receipt")
+        return {"Messages": [_described(message) for message in taken]} if taken else {}
+
+    def _send(self, queue: str, entry: dict[str, Any]) -> str | None:
+        self.queues[queue].append(
+            StoredMessage(self._next("message"), entry["MessageBody"], group=entry.get("MessageGroupId"))
+        )
+        return None
+
+    def _delete(self, queue: str, entry: dict[str, Any]) -> str | None:
+        message = self._by_receipt(queue, entry)
+        if message is None:
+            return "ReceiptHandleIsInvalid"
+        self.queues[queue].remove(message)
+        return None
+
+    def _change(self, queue: str, entry: dict[str, Any]) -> str | None:
+        message = self._by_receipt(queue, entry)
+        if message is None:
+            return "ReceiptHandleIsInvalid"
+        if message.visible_at <= self.clock():
+            return "MessageNotInflight"
+        message.visible_at = self.clock() + entry["VisibilityTimeout"]
+        return None
+
+    def _start(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        source, destination = (parameters[name].rpartition(":")[2] for name in ("SourceArn", "DestinationArn"))
+        to_move = [message for message in self.queues[source] if message.visible_at <= self.clock()]
+        self.tasks.insert(0, {"source": source, "destination": destination, "to_move": to_move, "moved": 0})
+        return {"TaskHandle": "handle"}
+
+    def _list(self, _: dict[str, Any]) -> dict[str, Any]:
+        results = []
+        for number, task in enumerate(reversed(self.tasks)):
+            step, task["to_move"] = task["to_move"][: self.moves_at_a_time], task["to_move"][self.moves_at_a_time :]
+            for message in step:
+                self.queues[task["source"]].remove(message)
+                self.queues[task["destination"]].append(message)
+            task["moved"] += len(step)
+            running = bool(task["to_move"])
+            results.append(
+                {
+                    "Status": "RUNNING" if running else "COMPLETED",
+                    "ApproximateNumberOfMessagesMoved": task["moved"],
+                    "StartedTimestamp": _SENT + number,
+                }
+            )
+            if step and not running:
+                self.on_move()
+        return {"Results": results[::-1]}
+
+    def _by_receipt(self, queue: str, entry: dict[str, Any]) -> StoredMessage | None:
+        return next((each for each in self.queues[queue] if each.receipt == entry["ReceiptHandle"]), None)
+
+    def _batch(
+        self, operation: str, handle: Callable[[str, dict[str, Any]], str | None]
+    ) -> Callable[[dict[str, Any]], HttpAnswer]:
+        def answered(parameters: dict[str, Any]) -> HttpAnswer:
+            entries: Sequence[dict[str, Any]] = parameters["Entries"]
+            assert 1 <= len(entries) <= 10
+            answer: dict[str, list[dict[str, Any]]] = {"Successful": [], "Failed": []}
+            for entry in entries:
+                refuse = self.refused.get(operation)
+                code = (refuse and refuse(entry)) or handle(_queue(parameters), entry)
+                if code:
+                    answer["Failed"].append({"Id": entry["Id"], "Code": code, "SenderFault": True})
+                else:
+                    answer["Successful"].append({"Id": entry["Id"], "MessageId": "m", "MD5OfMessageBody": "0"})
+            return HttpAnswer(body=answer)
+
+        return answered
+
+    def _answered(self, handle: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[dict[str, Any]], HttpAnswer]:
+        return lambda parameters: HttpAnswer(body=handle(parameters))
+
+    def _next(self, kind: str) -> str:
+        self._ids += 1
+        return f"{kind}-{self._ids}"
+
+
+def denied(wire: FakeWire, operation: str) -> None:
+    """From now on AWS refuses the operation, with a message that nobody is to see."""
+    wire.answer(operation, refusal("AccessDenied", 403, f"not for {SECRETS[0]}"))
+
+
+def _queue(parameters: Mapping[str, Any]) -> str:
+    return str(parameters["QueueUrl"]).rpartition("/")[2]
+
+
+def _described(message: StoredMessage) -> dict[str, Any]:
+    system = {"SentTimestamp": str(_SENT), "ApproximateReceiveCount": "1"}
+    if message.redriven:
+        system["DeadLetterQueueSourceArn"] = "arn:aws:sqs:us-east-1:000000000000:AccountQueue"
+    return {
+        "MessageId": message.message_id,
+        "ReceiptHandle": message.receipt,
+        "Body": message.body,
+        "Attributes": system,
+        "MessageAttributes": {
+            name: {"DataType": "String", "StringValue": value} for name, value in message.attributes.items()
+        },
+    }
