@@ -101,7 +101,7 @@ def drain(task: Task, letters: "Queue[str]", start: Barrier, finish: Barrier, le
             time.sleep(0.001)
             continue
         time.sleep(PAUSE / task.speed)
-        answer = lambda_handler({"Records": records}, Context(time.monotonic() + TIMEOUT))  # type: ignore[arg-type]
+        answer = lambda_handler({"Records": records}, Context(time.monotonic() + TIMEOUT))  # type: ignore[arg-type,typeddict-item]
         kept = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
         for record in records:
             if record["messageId"] in kept:
@@ -138,12 +138,12 @@ def _receive(letters: "Queue[str]", waiting: list[tuple[float, str, int]]) -> li
 
 def run(task: Task) -> tuple[float, int]:
     """Let two processes drain a queue with a letter for each account."""
-    from backfill.letters import letter
+    from backfill.letters import Mode, Reason, letter
 
     spawn = mp.get_context("spawn")
     letters: Queue[str] = spawn.Queue()
     for account in task.accounts:
-        letters.put(letter(account))
+        letters.put(letter(account, reason=Reason.BACKFILL, mode=Mode.ENFORCE))
     start, finish = spawn.Barrier(WORKERS + 1), spawn.Barrier(WORKERS + 1)
     left = spawn.Value("i", len(task.accounts))
     given_up = spawn.Value("i", 0)
