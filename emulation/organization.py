@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -123,6 +124,11 @@ class Emulation:
     def set_feature_set(self, feature_set: str) -> None:
         """Make it an organization of ALL features, or of CONSOLIDATED_BILLING only."""
         self._control("set-feature-set", feature_set=feature_set)
+
+    def let_the_account_api_in(self) -> None:
+        """Enable its trusted access, and wait until that has settled."""
+        self.client("organizations").enable_aws_service_access(ServicePrincipal="account.amazonaws.com")
+        time.sleep(self._settings.settling)
 
     def throttle_organizations(self, calls: int) -> None:
         """Let the next calls of Organizations fail with TooManyRequestsException."""

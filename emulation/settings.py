@@ -28,10 +28,16 @@ class Settings:
     quota_speed: float = 1.0
     """How many times faster than on AWS the account API's quotas refill."""
     delay_speed: float = 1.0
-    """By what the waits of a retry are divided: ChangeMessageVisibility, DelaySeconds, Lambda's asynchronous retries.
+    """By what the waits of a retry are divided: ChangeMessageVisibility, DelaySeconds, Lambda's asynchronous retries;
+    and the minute that trusted access takes to settle.
     A queue's own VisibilityTimeout is never shortened: it is measured against how long a function runs."""
     latency: float = 0.0
     """Seconds the account API takes to answer."""
+
+    @property
+    def settling(self) -> float:
+        """Seconds for which the account API still refuses members after trusted access was enabled."""
+        return 60 / self.delay_speed
 
     def arguments(self) -> list[str]:
         """These settings as command-line arguments."""

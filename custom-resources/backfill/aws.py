@@ -8,7 +8,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from backfill import telemetry
+from backfill.metrics import BACKFILL_COMPLETED, NAMESPACE, SERVICE
 from backfill.preflight import SERVICE_PRINCIPAL, Organization
 from backfill.run import ACTIVE, Account
 
@@ -164,9 +164,9 @@ def last_backfill(client: "CloudWatchClient") -> Callable[[datetime], datetime |
 
     def find(since: datetime) -> datetime | None:
         answer = client.get_metric_statistics(
-            Namespace=telemetry.NAMESPACE,
-            MetricName=telemetry.BACKFILL_COMPLETED,
-            Dimensions=[{"Name": "service", "Value": telemetry.SERVICE}],
+            Namespace=NAMESPACE,
+            MetricName=BACKFILL_COMPLETED,
+            Dimensions=[{"Name": "service", "Value": SERVICE}],
             StartTime=since,
             EndTime=datetime.now(UTC),
             Period=2 * _HOUR,  # 62 days of hours would be more points than the 1,440 of one answer

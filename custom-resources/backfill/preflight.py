@@ -14,9 +14,8 @@ ENABLE_TRUSTED_ACCESS = f"aws organizations enable-aws-service-access --service-
 
 MEMBERS_TRIED = 5
 """One member may be refused for reasons of its own, such as having been created a moment ago; not five."""
-PATIENCE = 90
-"""Seconds. IAM and trusted access are eventually consistent: in the first minute, good calls are refused."""
-_PAUSE = 5
+_PAUSES = (0.5, 1, 2, 4, 8, 15, 15, 15, 15, 15)
+"""Seconds, 90.5 in all. IAM and trusted access are eventually consistent: for a minute, good calls are refused."""
 
 
 @dataclass(frozen=True)
@@ -141,9 +140,8 @@ def preflight(subject: Subject, *, may_change: bool, stop: Event) -> None:
         if sentence and check is TRUSTED_ACCESS and may_change:
             subject.enable_trusted_access()
             continue
-        waited = 0
-        while sentence and check.settles and waited < PATIENCE and not stop.wait(_PAUSE):
-            waited += _PAUSE
+        pauses = iter(_PAUSES if check.settles else ())
+        while sentence and (pause := next(pauses, None)) and not stop.wait(pause):
             sentence = check.obstacle(subject)
         if sentence:
             raise BackfillError(sentence)

@@ -7,10 +7,7 @@ from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
 from backfill.figures import Figures
 from backfill.letters import Mode, Reason
-
-SERVICE = "backfill"
-NAMESPACE = "AlternateContacts"
-BACKFILL_COMPLETED = "BackfillCompleted"
+from backfill.metrics import BACKFILL_COMPLETED, DAYS_SINCE_BACKFILL, NAMESPACE, RECONCILE_SKIPPED, SERVICE
 
 logger = Logger(service=SERVICE)
 
@@ -29,11 +26,11 @@ class Telemetry:
     def stood_back(self, letters: int) -> None:
         """One line and a metric."""
         logger.info("reconcile stood back", extra={"letters_waiting": letters})
-        _count("ReconcileSkipped", 1)
+        _count(RECONCILE_SKIPPED, 1)
 
     def days_since_backfill(self, days: float) -> None:
         """A metric."""
-        _count("DaysSinceBackfill", days)
+        _count(DAYS_SINCE_BACKFILL, days)
 
 
 def unforeseen(error: Exception) -> None:

@@ -6,6 +6,7 @@ Import this only in the process of the emulation: ministack reads its environmen
 from emulation.services import (
     account,
     cloudformation,
+    cloudwatch,
     eventbridge,
     iam,
     lambda_functions,
@@ -16,7 +17,17 @@ from emulation.services import (
 from emulation.services.patching import Patches
 from emulation.settings import Settings
 
-_MODULES = (account, cloudformation, eventbridge, iam, lambda_functions, message_move_tasks, organizations, sqs)
+_MODULES = (
+    account,
+    cloudformation,
+    cloudwatch,
+    eventbridge,
+    iam,
+    lambda_functions,
+    message_move_tasks,
+    organizations,
+    sqs,
+)
 
 #: All names of ministack that are replaced, by service.
 PATCHES: dict[str, Patches] = {module.__name__.rpartition(".")[2]: module.patches for module in _MODULES}

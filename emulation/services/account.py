@@ -31,7 +31,8 @@ def configure(settings: Settings) -> None:
     """Make the rules that are put behind the paths."""
     global api
     quotas = QUOTAS if settings.quotas else None
-    api = AccountApi(MembershipView(), quotas=quotas, speed=settings.quota_speed, latency=settings.latency)
+    organization = MembershipView(settings.settling)
+    api = AccountApi(organization, quotas=quotas, speed=settings.quota_speed, latency=settings.latency)
 
 
 @patches.around("ministack.services.account.handle_request")

@@ -9,8 +9,10 @@ repost.aws/knowledge-center/best-practices-custom-cf-lambda):
   LogicalResourceId, names a PhysicalResourceId, and has at most 4,096 bytes.
 * When a Create failed, the rollback sends a Delete: with the PhysicalResourceId of the response, or, if there was none,
   one that CloudFormation makes up.
+* DescribeStacks shows the Description of the template (API_Stack.html), however the stack was made.
 
-ministack invokes once, starts the clock afterwards, accepts any response, and forgets a resource whose Create failed.
+ministack invokes once, starts the clock afterwards, accepts any response, and forgets a resource whose Create failed
+and the Description of a stack that a change set made.
 """
 
 import json
@@ -18,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ministack.core.responses import new_uuid
-from ministack.services import lambda_svc
+from ministack.services import cloudformation, lambda_svc
 from ministack.services.cloudformation import custom_resource
 
 from emulation.services.patching import Patches
@@ -109,6 +111,14 @@ async def roll_back(original: Any, stack_name: str, stack_id: str, stack: Any, o
         }
         operation["created"].append(logical_id)
     await original(stack_name, stack_id, stack, operation, *more)
+
+
+@patches.around("ministack.services.cloudformation.handlers._ACTION_HANDLERS", "DescribeStacks")
+def describe_stacks(original: Any, parameters: dict[str, Any]) -> Any:
+    """Describe stacks, each as its present template does."""
+    for stack in cloudformation._stacks.values():
+        stack["Description"] = stack.get("_template", {}).get("Description", "")
+    return original(parameters)
 
 
 def _ask(token: str, event: dict[str, Any], function: dict[str, Any]) -> dict[str, Any]:

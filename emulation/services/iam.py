@@ -10,9 +10,12 @@ AWS (service authorization reference: list_awsaccountmanagement.html, list_awsor
   or disabling a service has condition key `organizations:ServicePrincipal`.
 * The batch calls of SQS need the action of the single call, such as sqs:SendMessage. The calls on message move tasks
   name the dead-letter queue, which the request holds as an ARN or in the task handle.
+* FilterLogEvents is about a log group's streams, `...:log-group:{name}:log-stream:`, as AWS's refusals say: a policy
+  needs the ARN that ends in `:*` (iam-access-control-overview-cwl.html in the CloudWatch Logs documentation).
 
 ministack has no route for the account API, gives all calls of Organizations one made-up ARN and the move tasks "*",
-knows none of these condition keys, makes actions of the batch calls, and sees plain HTTP wherever it looks (`_ORIGIN`).
+knows none of these condition keys, makes actions of the batch calls, has FilterLogEvents be about the log group itself,
+and sees plain HTTP wherever it looks (`_ORIGIN`).
 """
 
 import base64
@@ -76,7 +79,10 @@ def extract_resource_arn(
         return _organizations_arn(parameters)
     if service == "sqs" and (source := parameters.get("SourceArn") or _source_of(parameters.get("TaskHandle"))):
         return str(source)
-    return str(original(service, method, path, headers, body, query, region, account))
+    arn = str(original(service, method, path, headers, body, query, region, account))
+    if service == "logs" and headers.get("x-amz-target", "").endswith(".FilterLogEvents"):
+        return f"{arn}:log-stream:"
+    return arn
 
 
 @patches.around("ministack.core.iam_actions.request_tag_context")

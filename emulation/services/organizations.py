@@ -4,7 +4,8 @@ AWS (botocore model `organizations` 2016-11-28 and the Organizations API referen
 
 * The lists of accounts come in pages of at most 20. An account has `State`, the older `Status` (which has no word for
   PENDING_ACTIVATION and CLOSED) and `Paths`.
-* Trusted access is off until somebody enables it, which needs an organization with all features.
+* Trusted access is off until somebody enables it, which needs an organization with all features. It is eventually
+  consistent: for a minute or so the service that was let in is still refused.
 * Before CreateOrganization every call fails with AWSOrganizationsNotInUseException. The management account may do
   everything, a member only DescribeOrganization.
 * A finished CreateAccount is an event in us-east-1 (the shape is that of a captured one).
@@ -52,20 +53,30 @@ class _State:
 _STATE = _State()
 
 
+@dataclass(frozen=True)
 class MembershipView:
-    """The organization as the account API sees it (`emulation.account_api.Organization`)."""
+    """The organization as the account API sees it (`emulation.account_api.Organization`).
 
-    management_account_id = MANAGEMENT_ACCOUNT
+    That is later than Organizations itself does: trusted access takes ``settling`` seconds to be known there.
+    """
+
+    settling: float
+    management_account_id: str = MANAGEMENT_ACCOUNT
 
     def account_state(self, account_id: str) -> str | None:
         """The account's State, or None for one that is not a member."""
-        with _organization():
-            account = organizations._accounts.get(account_id)
-        return str(account["Status"]) if _STATE.exists and account else None
+        return _state_of(account_id)
 
     def trusted_access(self) -> bool:
         """Whether the organization lets the account API in."""
-        return "account.amazonaws.com" in _STATE.trusted_since
+        since = _STATE.trusted_since.get("account.amazonaws.com")
+        return since is not None and time.time() - since >= self.settling
+
+
+def _state_of(account_id: str) -> str | None:
+    with _organization():
+        account = organizations._accounts.get(account_id)
+    return str(account["Status"]) if _STATE.exists and account else None
 
 
 def identifier() -> str:
@@ -133,7 +144,7 @@ async def handle_request(original: Any, method: str, path: str, headers: Any, bo
     caller = get_account_id()
     if called == "CreateOrganization":
         return _create_organization(json.loads(body))
-    if not _STATE.exists or (caller != MANAGEMENT_ACCOUNT and MembershipView().account_state(caller) is None):
+    if not _STATE.exists or (caller != MANAGEMENT_ACCOUNT and _state_of(caller) is None):
         return _refused("AWSOrganizationsNotInUseException", "Your account is not a member of an organization.")
     if caller != MANAGEMENT_ACCOUNT and called != "DescribeOrganization":
         return _refused("AccessDeniedException", "You don't have permissions to access this resource.")

@@ -19,7 +19,7 @@ CONTACT = {
 @pytest.fixture
 def member(emulation: Emulation) -> str:
     """A member that trusted access reaches."""
-    emulation.client("organizations").enable_aws_service_access(ServicePrincipal="account.amazonaws.com")
+    emulation.let_the_account_api_in()
     return emulation.create_accounts(1)[0]
 
 

@@ -22,7 +22,7 @@ TLS_ONLY = {
 
 
 def test_a_member_needs_the_members_arn_and_the_own_account_its_own(emulation: Emulation, caller: Callers) -> None:
-    emulation.client("organizations").enable_aws_service_access(ServicePrincipal="account.amazonaws.com")
+    emulation.let_the_account_api_in()
     one, other = emulation.create_accounts(2)
     organization = emulation.client("organizations").describe_organization()["Organization"]["Id"]
     allowed = f"arn:aws:account::{emulation.management_account}:account/{organization}/{one}"

@@ -16,7 +16,7 @@ FROM_INSIDE_OUT = {
         *("calls", "account", "batch", "settings", "telemetry", "aws", "handler"),
     ),
     "backfill": (
-        *("errors", "figures", "letters", "settings", "call", "run", "preflight", "service"),
+        *("errors", "figures", "letters", "metrics", "settings", "call", "run", "preflight", "service"),
         *("answer", "telemetry", "aws", "handler"),
     ),
 }
