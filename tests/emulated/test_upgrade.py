@@ -43,13 +43,17 @@ def git(*arguments: str) -> bytes | None:
     return done.stdout if done.returncode == 0 else None
 
 
+FIRST_RELEASE = "802aaa44"
+"""The commit of v0.1.0, for clones that have the history but not the tags."""
+
+
 def last_release() -> str | None:
-    """The newest version tag before this commit; this commit's own if there is none before."""
+    """The newest version tag before this commit, or this commit's own; without any tag the first release's commit."""
     for commit in ("HEAD^", "HEAD"):
         tag = git("describe", "--tags", "--abbrev=0", "--match", "v*", commit)
         if tag:
             return tag.decode().strip()
-    return None
+    return FIRST_RELEASE if git("cat-file", "-e", f"{FIRST_RELEASE}^{{commit}}") is not None else None
 
 
 def checked_out(release: str, folder: Path) -> Path:
@@ -133,7 +137,7 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The last release's repository."""
     tag = last_release()
     if tag is None:
-        pytest.skip("no version tag to upgrade from: not a git clone, a shallow one, or nothing was released yet")
+        pytest.skip("no release to upgrade from: not a git clone, or a shallow one")
     return checked_out(tag, tmp_path_factory.mktemp("release"))
 
 
