@@ -9,7 +9,7 @@ RUNTIME := $(VENV)/runtime/bin
 ACCOUNTS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit contract template emulated check format build lock clean
+.PHONY: help setup demo test unit contract template emulated check format package build screenshots lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -40,7 +40,7 @@ template: setup ## the template as data, and the linters
 	$(DEV)/python -m pytest tests/template
 
 emulated: setup ## the real template, deployed by sam to the emulation, IAM enforced
-	$(DEV)/python -m pytest tests/emulated
+	$(DEV)/python -m pytest tests/emulated --numprocesses 2 --dist loadfile
 
 check: setup ## format, lint, types
 	$(DEV)/ruff format --check .
@@ -51,8 +51,15 @@ format: setup ## let ruff write
 	$(DEV)/ruff format .
 	$(DEV)/ruff check --fix .
 
+package: setup ## a configuration package for CfCT in dist/cfct/ (see docs/control-tower.md)
+	$(DEV)/python -m control_tower.package $(if $(BUCKET),--bucket "$(BUCKET)") $(if $(MANIFEST),--manifest "$(MANIFEST)") \
+	  $(if $(MERGE),--merge "$(MERGE)") $(if $(HOME_REGION),--home-region "$(HOME_REGION)")
+
 build: setup ## the two Lambda zips, in .aws-sam/build
 	$(SAM)/sam build
+
+screenshots: setup ## the pictures in docs/images, from the real command (needs chromium)
+	$(DEV)/python -m docs.screenshots
 
 # The only target that needs uv; run it after editing an .in file. The functions' files leave out jmespath: the runtime
 # has it, because boto3 needs it, and has it compiled.
@@ -64,5 +71,5 @@ lock: ## pin requirements with hashes
 	  $(LOCK) --no-emit-package jmespath $$name.in --output-file $$name.txt || exit 1; done
 
 clean: ## remove what make wrote
-	rm -rf $(VENV) .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .aws-sam dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""The operator's command `alternate-contacts`: what is wrong, why, and what mends it."""

@@ -1,0 +1,51 @@
+"""Plan, then apply: the one way in which a verb changes anything."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from alternate_contacts import terminal
+
+
+class Plan(Protocol):
+    """What a verb is about to do, told before it is done."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to do."""
+
+    @property
+    def sentences(self) -> Sequence[str]:
+        """For people."""
+
+    def document(self) -> Mapping[str, object]:
+        """For ``--json``."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came of a plan; not ``complete`` if any of it was left undone."""
+
+    sentences: Sequence[str]
+    document: Mapping[str, object]
+    complete: bool = True
+
+
+def carry_out(plan: Plan, act: Callable[[], Done], *, dry_run: bool, yes: bool, as_json: bool) -> bool:
+    """Print the plan, ask, act, and tell what came of it; whether all of the plan is done.
+
+    Raises:
+        Trouble: nobody agreed to the plan.
+    """
+    out = terminal.notes() if as_json else terminal.results()
+    for sentence in plan.sentences:
+        out.print(sentence)
+    done = Done((), {})
+    if not (dry_run or plan.is_empty):
+        terminal.confirm(yes=yes)
+        done = act()
+        for sentence in done.sentences:
+            out.print(sentence)
+    if as_json:
+        terminal.answer({"plan": plan.document(), **({"done": done.document} if done.document else {})})
+    return done.complete

@@ -1,0 +1,91 @@
+"""The verb `failures`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import typer
+from rich.console import Console
+
+from alternate_contacts import terminal, undelivered
+from alternate_contacts.failures.reasons import remedy
+from alternate_contacts.failures.report import NO_ACCOUNT, FailedAccount, by_account, failure
+from alternate_contacts.options import AsJson, Options
+from alternate_contacts.reading import Reading, look
+from alternate_contacts.terminal import count
+from worker.contacts import ContactType
+
+
+@dataclass(frozen=True)
+class Report:
+    """What is wrong: accounts that failed, and what could not be delivered."""
+
+    accounts: Sequence[FailedAccount]
+    failed: Reading
+    undelivered: Reading
+
+    @property
+    def is_well(self) -> bool:
+        return not self.failed.counted and not self.undelivered.counted
+
+    def document(self) -> dict[str, object]:
+        return {
+            "accounts": [account.document() for account in self.accounts],
+            "messages": self.failed.document(),
+            "undelivered": {**self.undelivered.document(), "kinds": undelivered.count(self.undelivered.messages)},
+            "remarks": [*self.failed.remarks, *self.undelivered.remarks],
+        }
+
+
+def failures(context: typer.Context, as_json: AsJson = False) -> None:
+    """Name every failed account: why, since when, and what to do about it. Takes nothing off the queue.
+
+    Exit code 0: none; 1: some, or something is undelivered; 2: could not find out.
+    """
+    options: Options = context.obj
+    stack, sqs = options.stack(), options.session().client("sqs")
+    failed = look(sqs, stack.failed_account_queue_url, "FailedAccountQueue")
+    report = Report(
+        accounts=by_account(failure(message) for message in failed.messages),
+        failed=failed,
+        undelivered=look(sqs, stack.undelivered_queue_url, "UndeliveredQueue"),
+    )
+    if as_json:
+        terminal.answer(report.document())
+    else:
+        _show(report, terminal.results())
+    if not report.is_well:
+        raise typer.Exit(1)
+
+
+def _show(report: Report, console: Console) -> None:
+    if report.accounts:
+        console.print(_table(report.accounts))
+        console.print("What to do:")
+        for reason in sorted({account.latest.reason for account in report.accounts}):
+            console.print(f"  {reason}: {remedy(reason)}")
+    elif not report.failed.counted:
+        console.print("No account has failed.")
+    kinds = undelivered.count(report.undelivered.messages)
+    if kinds:
+        told = ", ".join(f"{count(number, kind)}" for kind, number in kinds.items())
+        console.print(f"On UndeliveredQueue: {told}. `alternate-contacts replay --undelivered` makes up for them.")
+    for remark in (*report.failed.remarks, *report.undelivered.remarks):
+        console.print(remark)
+
+
+def _table(accounts: Sequence[FailedAccount]) -> object:
+    columns = ("account", "reason", "error", "contact types", "tries", "since", "messages")
+    title = f"{count(len(accounts), 'failed account')}"
+    table = terminal.table(*columns, title=title)
+    for account in accounts:
+        latest = account.latest
+        table.add_row(
+            latest.account_id if latest.account_id != NO_ACCOUNT else f"{NO_ACCOUNT} (message {latest.message_id})",
+            latest.reason,
+            "-" if latest.error_code == "none" else f"{latest.error_code} at {latest.operation}",
+            "all" if len(latest.contact_types) == len(ContactType) else ", ".join(latest.contact_types) or "-",
+            "-" if latest.tries is None else str(latest.tries),
+            terminal.moment(account.since),
+            str(account.messages),
+        )
+    return table

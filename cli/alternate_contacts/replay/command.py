@@ -1,0 +1,178 @@
+"""The verbs `replay` and `discard`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from alternate_contacts import terminal
+from alternate_contacts.backfill import call
+from alternate_contacts.changing import Done, Plan, carry_out
+from alternate_contacts.options import AsJson, DryRun, Options, Yes
+from alternate_contacts.queues import Held, Message, arn, depth
+from alternate_contacts.reading import holding
+from alternate_contacts.replay.move_task import MoveTasks
+from alternate_contacts.replay.plans import Chosen, MakeUp, MoveAll
+from alternate_contacts.replay.transfer import transfer
+from alternate_contacts.selection import AccountIds, MessageIds, Reasons, Selection
+from alternate_contacts.session import Session
+from alternate_contacts.stack import Stack
+from alternate_contacts.terminal import count
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+_FAILED, _UNDELIVERED = "FailedAccountQueue", "UndeliveredQueue"
+
+
+@dataclass(frozen=True)
+class _How:
+    """What the operator wants of every change."""
+
+    dry_run: bool
+    yes: bool
+    as_json: bool
+
+    @property
+    def thinking(self) -> int:
+        """Seconds to read a plan and agree to it."""
+        return 0 if self.dry_run or self.yes else 600
+
+    def carry_out(self, plan: Plan, act: Callable[[], Done]) -> bool:
+        return carry_out(plan, act, dry_run=self.dry_run, yes=self.yes, as_json=self.as_json)
+
+
+def replay(
+    context: typer.Context,
+    account: AccountIds = [],  # noqa: B006 - typer copies it
+    reason: Reasons = [],  # noqa: B006
+    undelivered: Annotated[
+        bool,
+        typer.Option(
+            "--undelivered",
+            help="What lies on UndeliveredQueue instead: events go back to AccountQueue, anything else starts a "
+            "backfill.",
+        ),
+    ] = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Put failed accounts back on AccountQueue: all of them, or those chosen. Accounts that are right come to no harm.
+
+    Exit code 0: done; 1: some could not be put back, or you said no; 2: could not be done.
+    """
+    options: Options = context.obj
+    selection = Selection.of(account, reason)
+    if undelivered and not selection.is_everything:
+        raise typer.BadParameter("--undelivered goes without --account and --reason")
+    session, stack, how = options.session(), options.stack(), _How(dry_run, yes, as_json)
+    if undelivered:
+        complete = _make_up(session, stack, how)
+    elif selection.is_everything:
+        complete = _move_all(session.client("sqs"), stack, how)
+    else:
+        complete = _replay_chosen(session.client("sqs"), stack, selection, how)
+    if not complete:
+        raise typer.Exit(1)
+
+
+def discard(
+    context: typer.Context,
+    account: AccountIds = [],  # noqa: B006 - typer copies it
+    reason: Reasons = [],  # noqa: B006
+    message: MessageIds = [],  # noqa: B006
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Delete failed accounts that no replay can help: those that have left, messages that nobody can read.
+
+    Exit code 0: done; 1: some could not be deleted, or you said no; 2: could not be done.
+    """
+    options: Options = context.obj
+    selection = Selection.of(account, reason, message)
+    if selection.is_everything:
+        raise typer.BadParameter("say which: --account, --reason or --message")
+    stack, client, how = options.stack(), options.session().client("sqs"), _How(dry_run, yes, as_json)
+    with holding(client, stack.failed_account_queue_url, _FAILED, thinking=how.thinking) as (held, reading):
+        chosen = selection.choose(reading.messages)
+        plan = Chosen(chosen, selection.missing(chosen), reading.remarks, discard=True)
+
+        def act() -> Done:
+            left = held.delete(chosen)
+            said = [f"{count(len(chosen) - left, 'message')} deleted."]
+            if left:
+                said.append(f"{count(left, 'message')} could not be deleted: try again.")
+            return Done(said, {"deleted": len(chosen) - left, "left": left}, complete=not left)
+
+        complete = how.carry_out(plan, act) and not plan.missing
+    if not complete:
+        raise typer.Exit(1)
+
+
+def _move_all(client: "SQSClient", stack: Stack, how: _How) -> bool:
+    url = stack.failed_account_queue_url
+    plan = MoveAll(depth(client, url), stack.enabled)
+
+    def act() -> Done:
+        tasks = MoveTasks(
+            client, url=url, source_arn=arn(client, url), destination_arn=arn(client, stack.account_queue_url)
+        )
+        with terminal.progress() as bar:
+            task = bar.add_task("SQS moves messages", total=plan.waiting.visible)
+            moved = tasks.move(plan.waiting.visible, told=lambda number: bar.update(task, completed=number))
+        left = depth(client, url).total
+        said = [f"{count(moved, 'message')} moved to AccountQueue."]
+        if left:
+            said.append(
+                f"{count(left, 'message')} on FailedAccountQueue now: failed again, new, or held by a reader. "
+                "See `alternate-contacts failures`."
+            )
+        return Done(said, {"moved": moved, "left": left}, complete=not left)
+
+    return how.carry_out(plan, act) and not plan.waiting.in_flight
+
+
+def _replay_chosen(client: "SQSClient", stack: Stack, selection: Selection, how: _How) -> bool:
+    with holding(client, stack.failed_account_queue_url, _FAILED, thinking=how.thinking) as (held, reading):
+        chosen = selection.choose(reading.messages)
+        plan = Chosen(chosen, selection.missing(chosen), reading.remarks, enabled=stack.enabled)
+        return how.carry_out(plan, lambda: _send(client, held, stack, chosen)) and not plan.missing
+
+
+def _make_up(session: Session, stack: Stack, how: _How) -> bool:
+    client = session.client("sqs")
+    with holding(client, stack.undelivered_queue_url, _UNDELIVERED, thinking=how.thinking) as (held, reading):
+        plan = MakeUp(reading.messages, reading.remarks, stack.enabled)
+
+        def act() -> Done:
+            sent = _send(client, held, stack, plan.to_send)
+            if not plan.to_make_up_for:
+                return sent
+            call.start(session, stack.backfill_function)
+            left = held.delete(plan.to_make_up_for)
+            said = ["A backfill was started."]
+            if left:
+                said.append(f"{count(left, 'failed invocation')} could not be deleted: try again.")
+            return Done(
+                [*sent.sentences, *said],
+                {**sent.document, "backfillStarted": True},
+                complete=sent.complete and not left,
+            )
+
+        return how.carry_out(plan, act)
+
+
+def _send(client: "SQSClient", held: Held, stack: Stack, messages: list[Message]) -> Done:
+    with terminal.progress() as bar:
+        task = bar.add_task("sending to AccountQueue", total=len(messages))
+        done = transfer(
+            client, held, stack.account_queue_url, messages, told=lambda number: bar.update(task, completed=number)
+        )
+    return Done(
+        [f"{count(done.sent, 'message')} sent to AccountQueue.", *done.remarks],
+        {"sent": done.sent, "notTaken": done.not_taken, "notDeleted": done.not_deleted},
+        complete=not done.not_taken,
+    )

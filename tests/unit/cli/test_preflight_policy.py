@@ -1,0 +1,89 @@
+"""What a policy says about one permission."""
+
+from typing import Any
+
+import pytest
+
+from alternate_contacts.preflight.policy import grants, verdict
+
+ROLE = "arn:aws:iam::111122223333:role/AWSControlTowerExecution"
+WITHOUT_TLS = {"Bool": {"aws:SecureTransport": "false"}}
+ELSEWHERE = {"StringNotEquals": {"aws:SourceVpce": "vpce-1"}}
+
+
+def said(*statements: dict[str, Any], resource: str = "arn:aws:s3:::code/key") -> bool | None:
+    policy = {"Version": "2012-10-17", "Statement": list(statements)}
+    return verdict(list(grants(policy, "s3:GetObject", (ROLE,), resource)))
+
+
+def allow(**changes: Any) -> dict[str, Any]:
+    return {"Effect": "Allow", "Principal": {"AWS": ROLE}, "Action": "s3:GetObject", "Resource": "*", **changes}
+
+
+def deny(**changes: Any) -> dict[str, Any]:
+    return allow(Effect="Deny", **changes)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        allow(),
+        allow(Action="s3:*"),
+        allow(Action="*"),
+        allow(Action=["s3:PutObject", "S3:getobject"]),
+        allow(Principal="*"),
+        allow(Principal={"AWS": "*"}),
+        allow(Principal={"AWS": ["arn:aws:iam::999999999999:root", ROLE]}),
+        allow(Resource="arn:aws:s3:::code/*"),
+        allow(Resource=["arn:aws:s3:::other/*", "arn:aws:s3:::code/*"]),
+    ],
+)
+def test_allows(statement: dict[str, Any]) -> None:
+    assert said(statement) is True
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        allow(Action="s3:PutObject"),
+        allow(Principal={"AWS": "arn:aws:iam::111122223333:role/Other"}),
+        allow(Principal={"Service": "lambda.amazonaws.com"}),
+        allow(Resource="arn:aws:s3:::code"),
+        allow(NotPrincipal={"AWS": "arn:aws:iam::999999999999:root"}, Principal=None),
+    ],
+)
+def test_says_nothing(statement: dict[str, Any]) -> None:
+    assert said(statement) is False
+
+
+@pytest.mark.parametrize(
+    ("statements", "verdict"),
+    [
+        ([], False),
+        ([allow(), deny()], False),
+        ([deny(), allow()], False),
+        ([allow(Condition=ELSEWHERE)], None),
+        ([allow(), allow(Condition=ELSEWHERE)], True),
+        ([allow(), deny(Condition=ELSEWHERE)], None),
+        ([allow(), deny(Condition=ELSEWHERE), deny()], False),
+        ([allow(), deny(Condition=WITHOUT_TLS)], True),
+        ([allow(), deny(Condition={"Bool": {"AWS:securetransport": [False]}})], True),
+        ([allow(), deny(Condition={**WITHOUT_TLS, **ELSEWHERE})], None),
+        ([allow(), deny(Condition={"Bool": {"aws:SecureTransport": "true"}})], None),
+        ([allow(), deny(NotAction="s3:GetObject", Action=None)], True),
+        ([allow(), deny(NotPrincipal={"AWS": ROLE}, Principal=None)], True),
+        ([allow(), deny(NotPrincipal={"AWS": "arn:aws:iam::999999999999:root"}, Principal=None)], False),
+        ([allow(), deny(Resource="arn:aws:s3:::code/secret/*")], True),
+    ],
+)
+def test_a_deny_beats_an_allow_and_a_condition_leaves_it_open(
+    statements: list[dict[str, Any]], verdict: bool | None
+) -> None:
+    given = [{key: value for key, value in each.items() if value is not None} for each in statements]
+    assert said(*given) is verdict
+
+
+def test_a_trust_policy_names_no_resource_and_may_have_one_statement() -> None:
+    trust = {"Statement": {"Effect": "Allow", "Principal": {"AWS": ROLE}, "Action": "sts:AssumeRole", "Sid": "In"}}
+    [grant] = grants(trust, "sts:AssumeRole", (ROLE,))
+    assert (grant.allows, grant.conditional, grant.sid) == (True, False, "In")

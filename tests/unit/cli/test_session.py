@@ -1,0 +1,66 @@
+"""Who calls, and where: the stack's home, whatever the profile says."""
+
+from pathlib import Path
+
+import pytest
+from botocore.config import Config
+
+from alternate_contacts.session import Session
+from tests.fakes.wire import FakeWire, HttpAnswer
+
+
+@pytest.fixture
+def profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A profile in Europe, and one in China."""
+    path = tmp_path / "config"
+    path.write_text("[profile europe]\nregion = eu-west-1\n[profile china]\nregion = cn-north-1\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(path))
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.usefixtures("profiles")
+@pytest.mark.parametrize(
+    ("profile", "region", "where"),
+    [
+        (None, None, "us-east-1"),
+        ("europe", None, "us-east-1"),
+        ("china", None, "cn-northwest-1"),
+        ("europe", "eu-central-1", "eu-central-1"),
+    ],
+)
+def test_the_region_is_that_of_the_stack(profile: str | None, region: str | None, where: str) -> None:
+    session = Session(profile, region)
+    assert session.region == where
+    assert session.client("sqs").meta.region_name == where
+    assert session.client("sqs", "eu-north-1").meta.region_name == "eu-north-1"
+
+
+def test_clients_retry_as_aws_advises_unless_told_otherwise() -> None:
+    retries = Session().client("sqs").meta.config.retries  # type: ignore[attr-defined]
+    assert (retries["mode"], retries["total_max_attempts"]) == ("standard", 5)
+    once = Config(read_timeout=960, retries={"total_max_attempts": 1, "mode": "standard"})
+    config = Session().client("lambda", config=once).meta.config
+    assert config.retries["total_max_attempts"] == 1  # type: ignore[attr-defined]
+    assert (config.read_timeout, config.connect_timeout) == (960, 5)  # type: ignore[attr-defined]
+
+
+def test_the_account_is_asked_for_once(aws: FakeWire, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    class Sts:
+        def get_caller_identity(self) -> dict[str, str]:
+            asked.append("sts")
+            return {"Account": "123456789012"}
+
+    monkeypatch.setattr(Session, "client", lambda *_: Sts())
+    session = Session()
+    assert (session.account_id, session.account_id) == ("123456789012", "123456789012")
+    assert asked == ["sts"]
+    assert aws.requests == []
+
+
+def test_an_answer_remembers_its_service(aws: FakeWire) -> None:
+    aws.answer("ListQueues", HttpAnswer())
+    answer = Session().client("sqs").list_queues()
+    assert answer["ResponseMetadata"]["AlternateContactsService"] == "sqs"  # type: ignore[typeddict-item]
