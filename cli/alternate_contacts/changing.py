@@ -31,21 +31,35 @@ class Done:
     complete: bool = True
 
 
-def carry_out(plan: Plan, act: Callable[[], Done], *, dry_run: bool, yes: bool, as_json: bool) -> bool:
+@dataclass(frozen=True)
+class How:
+    """What the operator wants of every change: only the plan; no question; one JSON document."""
+
+    dry_run: bool
+    yes: bool
+    as_json: bool
+
+    @property
+    def thinking(self) -> int:
+        """Seconds that somebody may take to read a plan and agree to it."""
+        return 0 if self.dry_run or self.yes else 600
+
+
+def carry_out(plan: Plan, act: Callable[[], Done], how: How) -> bool:
     """Print the plan, ask, act, and tell what came of it; whether all of the plan is done.
 
     Raises:
         Trouble: nobody agreed to the plan.
     """
-    out = terminal.notes() if as_json else terminal.results()
+    out = terminal.notes() if how.as_json else terminal.results()
     for sentence in plan.sentences:
         out.print(sentence)
     done = Done((), {})
-    if not (dry_run or plan.is_empty):
-        terminal.confirm(yes=yes)
+    if not (how.dry_run or plan.is_empty):
+        terminal.confirm(yes=how.yes)
         done = act()
         for sentence in done.sentences:
             out.print(sentence)
-    if as_json:
+    if how.as_json:
         terminal.answer({"plan": plan.document(), **({"done": done.document} if done.document else {})})
     return done.complete

@@ -32,7 +32,7 @@ class _Verbs(TyperGroup):
             code = _told(trouble)
         except (BotoCoreError, ClientError) as error:
             code = _told(in_plain_words(error))
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, typer.Abort):
             code = _told(Trouble("Stopped.", exit_code=INTERRUPTED))
         raise typer.Exit(code)
 

@@ -101,8 +101,8 @@ class Held:
         self._url = url
         self._seconds = seconds
         self._messages: dict[str, Message] = {}
-        # Ctrl-C is for the main thread: a receive under way comes to its end here, and what it brings is given back.
-        self._receiver = ThreadPoolExecutor(1, "receive")
+        # Ctrl-C is for the main thread. Here a receive under way comes to its end, and what it brings is given back.
+        self._thread = ThreadPoolExecutor(1, "held")
         self.not_given_back = 0
         """Known after the block: messages that only come back when their time is over."""
 
@@ -112,9 +112,10 @@ class Held:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._receiver.shutdown()
-        for batch in batches(list(self._messages.values())):
-            self._give_back(batch)
+        given_back = self._thread.submit(self._give_back)
+        self._thread.shutdown()
+        if error is None:
+            given_back.result()
 
     def receive(self, expected: int, told: Callable[[int], None] = lambda _: None) -> list[Message]:
         """Receive until nothing more comes: at least ``expected``, if they are to be had.
@@ -123,7 +124,7 @@ class Held:
         """
         empty = 0
         while empty < (1 if len(self._messages) >= expected else _EMPTY_RECEIVES):
-            new = self._receiver.submit(self._receive).result()
+            new = self._thread.submit(self._receive).result()
             empty = 0 if new else empty + 1
             told(len(self._messages))
         return list(self._messages.values())
@@ -156,7 +157,11 @@ class Held:
         self._messages.update((message.message_id, message) for message in messages)
         return len(self._messages) - known
 
-    def _give_back(self, batch: Sequence[Message]) -> None:
+    def _give_back(self) -> None:
+        for batch in batches(list(self._messages.values())):
+            self.not_given_back += self._not_given_back(batch)
+
+    def _not_given_back(self, batch: Sequence[Message]) -> int:
         entries: list[ChangeMessageVisibilityBatchRequestEntryTypeDef] = [
             {"Id": str(index), "ReceiptHandle": message.receipt_handle, "VisibilityTimeout": 0}
             for index, message in enumerate(batch)
@@ -165,11 +170,8 @@ class Held:
             answer = self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
         except (BotoCoreError, ClientError):
             # The other batches have to be given back all the same, and an error on its way out must not be hidden.
-            self.not_given_back += len(batch)
-        else:
-            self.not_given_back += sum(
-                not each["Code"].endswith("MessageNotInflight") for each in answer.get("Failed", [])
-            )
+            return len(batch)
+        return sum(not each["Code"].endswith("MessageNotInflight") for each in answer.get("Failed", []))
 
 
 def hold_seconds(expected: int) -> int:

@@ -395,12 +395,25 @@ def test_a_member_account_is_told_which_account_to_use(operator: Operator, monke
     assert f"use credentials of the organization's management account, {MANAGEMENT_ACCOUNT}" in result.stderr
 
 
+def test_a_thousand_failed_accounts_are_replayed_without_loss(operator: Operator) -> None:
+    accounts = operator.emulation.create_accounts(1000)
+    for number in range(0, len(accounts), 10):
+        batch = accounts[number : number + 10]
+        operator.fail(batch, "throttled" if number < 300 else "unavailable")
+    chosen = operator.json("replay", "--reason", "throttled", "--yes")
+    assert chosen["done"] == {"sent": 300, "notTaken": 0, "notDeleted": 0}
+    rest = operator.json("replay", "--yes")
+    assert rest["done"]["moved"] == 700
+    assert operator.run("status", "--watch", "--interval", "0.2").exit_code == 0
+    assert operator.is_right(*accounts)
+
+
 def test_as_a_program_it_answers_json_alone_and_stops_on_a_signal(operator: Operator) -> None:
     account = operator.new_account()
     paths = [str(ROOT / folder) for folder in ("cli", "src", "custom-resources")]
     environment = {**operator.emulation.environment, "PYTHONPATH": os.pathsep.join(paths)}
     command = [sys.executable, "-m", "alternate_contacts"]
-    operator.slow(account, seconds=5)
+    operator.slow(account, seconds=30)  # the last test here: nobody waits for it
     operator.send("AccountQueue", operator.letter(account))
     with subprocess.Popen(  # noqa: S603
         [*command, "status", "--watch", "--interval", "0.1"],
@@ -415,16 +428,3 @@ def test_as_a_program_it_answers_json_alone_and_stops_on_a_signal(operator: Oper
         watching.send_signal(signal.SIGTERM)
         _, said = watching.communicate(timeout=10)
     assert (watching.returncode, said) == (130, "Stopped.\n")
-
-
-def test_a_thousand_failed_accounts_are_replayed_without_loss(operator: Operator) -> None:
-    accounts = operator.emulation.create_accounts(1000)
-    for number in range(0, len(accounts), 10):
-        batch = accounts[number : number + 10]
-        operator.fail(batch, "throttled" if number < 300 else "unavailable")
-    chosen = operator.json("replay", "--reason", "throttled", "--yes")
-    assert chosen["done"] == {"sent": 300, "notTaken": 0, "notDeleted": 0}
-    rest = operator.json("replay", "--yes")
-    assert rest["done"]["moved"] == 700
-    assert operator.run("status", "--watch", "--interval", "0.2").exit_code == 0
-    assert operator.is_right(*accounts)

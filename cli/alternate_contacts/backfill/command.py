@@ -8,7 +8,7 @@ import typer
 
 from alternate_contacts import terminal
 from alternate_contacts.backfill.call import call
-from alternate_contacts.changing import Done, carry_out
+from alternate_contacts.changing import Done, How, carry_out
 from alternate_contacts.options import AsJson, DryRun, Options, Yes
 from alternate_contacts.queues import batches, send
 from alternate_contacts.selection import AccountIds
@@ -67,7 +67,7 @@ def backfill(
     def act() -> Done:
         return _some(session.client("sqs"), stack, plan) if plan.accounts else _all(session, stack, plan)
 
-    if not carry_out(plan, act, dry_run=dry_run, yes=yes, as_json=as_json):
+    if not carry_out(plan, act, How(dry_run, yes, as_json)):
         raise typer.Exit(1)
 
 

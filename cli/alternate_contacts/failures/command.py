@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC
+from itertools import groupby
 
 import typer
 from rich.console import Console
+from rich.table import Table
 
 from alternate_contacts import terminal, undelivered
 from alternate_contacts.failures.reasons import remedy
@@ -58,13 +61,14 @@ def failures(context: typer.Context, as_json: AsJson = False) -> None:
 
 
 def _show(report: Report, console: Console) -> None:
-    if report.accounts:
-        console.print(_table(report.accounts))
-        console.print("What to do:")
-        for reason in sorted({account.latest.reason for account in report.accounts}):
-            console.print(f"  {reason}: {remedy(reason)}")
-    elif not report.failed.counted:
+    if not report.failed.counted:
         console.print("No account has failed.")
+    by_reason = groupby(sorted(report.accounts, key=_reason), key=_reason)
+    for reason, accounts in by_reason:
+        failed = list(accounts)
+        console.print(f"{reason}: {count(len(failed), 'account')}", style="bold")
+        console.print(remedy(reason))
+        console.print(_table(failed))
     kinds = undelivered.count(report.undelivered.messages)
     if kinds:
         told = ", ".join(f"{count(number, kind)}" for kind, number in kinds.items())
@@ -73,19 +77,23 @@ def _show(report: Report, console: Console) -> None:
         console.print(remark)
 
 
-def _table(accounts: Sequence[FailedAccount]) -> object:
-    columns = ("account", "reason", "error", "contact types", "tries", "since", "messages")
-    title = f"{count(len(accounts), 'failed account')}"
-    table = terminal.table(*columns, title=title)
+def _reason(account: FailedAccount) -> str:
+    return account.latest.reason
+
+
+def _table(accounts: Sequence[FailedAccount]) -> Table:
+    """Narrow enough for most terminals: messages are only counted where an account has several."""
+    several = any(account.messages > 1 for account in accounts)
+    columns = ("account", "error", "contacts", "tries", "since (UTC)", *(["messages"] if several else []))
+    table = terminal.table(*columns)
     for account in accounts:
         latest = account.latest
         table.add_row(
             latest.account_id if latest.account_id != NO_ACCOUNT else f"{NO_ACCOUNT} (message {latest.message_id})",
-            latest.reason,
             "-" if latest.error_code == "none" else f"{latest.error_code} at {latest.operation}",
             "all" if len(latest.contact_types) == len(ContactType) else ", ".join(latest.contact_types) or "-",
             "-" if latest.tries is None else str(latest.tries),
-            terminal.moment(account.since),
-            str(account.messages),
+            f"{account.since.astimezone(UTC):%Y-%m-%d %H:%M}",
+            *([str(account.messages)] if several else []),
         )
     return table

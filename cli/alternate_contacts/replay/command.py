@@ -1,14 +1,12 @@
 """The verbs `replay` and `discard`."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from alternate_contacts import terminal
 from alternate_contacts.backfill import call
-from alternate_contacts.changing import Done, Plan, carry_out
+from alternate_contacts.changing import Done, How, carry_out
 from alternate_contacts.options import AsJson, DryRun, Options, Yes
 from alternate_contacts.queues import Held, Message, arn, depth
 from alternate_contacts.reading import holding
@@ -24,23 +22,6 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 _FAILED, _UNDELIVERED = "FailedAccountQueue", "UndeliveredQueue"
-
-
-@dataclass(frozen=True)
-class _How:
-    """What the operator wants of every change."""
-
-    dry_run: bool
-    yes: bool
-    as_json: bool
-
-    @property
-    def thinking(self) -> int:
-        """Seconds to read a plan and agree to it."""
-        return 0 if self.dry_run or self.yes else 600
-
-    def carry_out(self, plan: Plan, act: Callable[[], Done]) -> bool:
-        return carry_out(plan, act, dry_run=self.dry_run, yes=self.yes, as_json=self.as_json)
 
 
 def replay(
@@ -67,7 +48,7 @@ def replay(
     selection = Selection.of(account, reason)
     if undelivered and not selection.is_everything:
         raise typer.BadParameter("--undelivered goes without --account and --reason")
-    session, stack, how = options.session(), options.stack(), _How(dry_run, yes, as_json)
+    session, stack, how = options.session(), options.stack(), How(dry_run, yes, as_json)
     if undelivered:
         complete = _make_up(session, stack, how)
     elif selection.is_everything:
@@ -95,7 +76,7 @@ def discard(
     selection = Selection.of(account, reason, message)
     if selection.is_everything:
         raise typer.BadParameter("say which: --account, --reason or --message")
-    stack, client, how = options.stack(), options.session().client("sqs"), _How(dry_run, yes, as_json)
+    stack, client, how = options.stack(), options.session().client("sqs"), How(dry_run, yes, as_json)
     with holding(client, stack.failed_account_queue_url, _FAILED, thinking=how.thinking) as (held, reading):
         chosen = selection.choose(reading.messages)
         plan = Chosen(chosen, selection.missing(chosen), reading.remarks, discard=True)
@@ -107,12 +88,12 @@ def discard(
                 said.append(f"{count(left, 'message')} could not be deleted: try again.")
             return Done(said, {"deleted": len(chosen) - left, "left": left}, complete=not left)
 
-        complete = how.carry_out(plan, act) and not plan.missing
+        complete = carry_out(plan, act, how) and not plan.missing
     if not complete:
         raise typer.Exit(1)
 
 
-def _move_all(client: "SQSClient", stack: Stack, how: _How) -> bool:
+def _move_all(client: "SQSClient", stack: Stack, how: How) -> bool:
     url = stack.failed_account_queue_url
     plan = MoveAll(depth(client, url), stack.enabled)
 
@@ -123,26 +104,26 @@ def _move_all(client: "SQSClient", stack: Stack, how: _How) -> bool:
         with terminal.progress() as bar:
             task = bar.add_task("SQS moves messages", total=plan.waiting.visible)
             moved = tasks.move(plan.waiting.visible, told=lambda number: bar.update(task, completed=number))
-        left = depth(client, url).total
+        left = tasks.left()
         said = [f"{count(moved, 'message')} moved to AccountQueue."]
         if left:
             said.append(
-                f"{count(left, 'message')} on FailedAccountQueue now: failed again, new, or held by a reader. "
-                "See `alternate-contacts failures`."
+                f"SQS counts {count(left, 'message')} on FailedAccountQueue now: failed again, new, held by a reader, "
+                "or counted late. See `alternate-contacts failures`."
             )
         return Done(said, {"moved": moved, "left": left}, complete=not left)
 
-    return how.carry_out(plan, act) and not plan.waiting.in_flight
+    return carry_out(plan, act, how) and not plan.waiting.in_flight
 
 
-def _replay_chosen(client: "SQSClient", stack: Stack, selection: Selection, how: _How) -> bool:
+def _replay_chosen(client: "SQSClient", stack: Stack, selection: Selection, how: How) -> bool:
     with holding(client, stack.failed_account_queue_url, _FAILED, thinking=how.thinking) as (held, reading):
         chosen = selection.choose(reading.messages)
         plan = Chosen(chosen, selection.missing(chosen), reading.remarks, enabled=stack.enabled)
-        return how.carry_out(plan, lambda: _send(client, held, stack, chosen)) and not plan.missing
+        return carry_out(plan, lambda: _send(client, held, stack, chosen), how) and not plan.missing
 
 
-def _make_up(session: Session, stack: Stack, how: _How) -> bool:
+def _make_up(session: Session, stack: Stack, how: How) -> bool:
     client = session.client("sqs")
     with holding(client, stack.undelivered_queue_url, _UNDELIVERED, thinking=how.thinking) as (held, reading):
         plan = MakeUp(reading.messages, reading.remarks, stack.enabled)
@@ -162,7 +143,7 @@ def _make_up(session: Session, stack: Stack, how: _How) -> bool:
                 complete=sent.complete and not left,
             )
 
-        return how.carry_out(plan, act)
+        return carry_out(plan, act, how)
 
 
 def _send(client: "SQSClient", held: Held, stack: Stack, messages: list[Message]) -> Done:

@@ -20,6 +20,8 @@ _PAUSE = 0.5
 """Seconds between two looks at a task."""
 _LOOKS = 60
 """After so many the task that was just started should be listed."""
+_LOOKS_AT_THE_END = 6
+"""So many looks, three seconds in all, SQS gets to count what it has moved."""
 _ACTIVE = ("RUNNING", "CANCELLING")
 
 
@@ -64,6 +66,15 @@ class MoveTasks:
                 "Stopped looking; SQS goes on moving by itself, and `alternate-contacts replay` will look on again.",
                 exit_code=130,
             ) from None
+
+    def left(self) -> int:
+        """Messages still on the dead-letter queue, or counted there: SQS counts late."""
+        for _ in range(_LOOKS_AT_THE_END):
+            left = depth(self._client, self._url).total
+            if not left:
+                break
+            self._sleep(_PAUSE)
+        return left
 
     def _follow(self, moved: int, told: Callable[[int], None]) -> int:
         """Join the task that runs, or start one, and wait for its end."""

@@ -79,9 +79,7 @@ class TestFailure:
 @given(st.lists(st.tuples(st.sampled_from([ACCOUNT, OTHER, "unknown"]), st.integers(1, 3)), max_size=30))
 def test_merging_loses_no_message_and_tells_the_newest(told: list[tuple[str, int]]) -> None:
     failures = [
-        failure(
-            message(failed_attributes(account, FailedAt=f"2026-01-0{day}T00:00:00+00:00"), message_id=f"m{n}")
-        )
+        failure(message(failed_attributes(account, FailedAt=f"2026-01-0{day}T00:00:00+00:00"), message_id=f"m{n}"))
         for n, (account, day) in enumerate(told)
     ]
     merged = by_account(failures)
@@ -109,13 +107,16 @@ def test_every_failed_account_is_named_with_what_to_do(run: Run, sqs: FakeSqs) -
     assert result.exit_code == 1
     assert all(f"{number:012}" in result.stdout for number in range(25))
     [line] = [line for line in result.stdout.splitlines() if ACCOUNT in line]
-    assert " ".join(line.split()) == (
-        f"{ACCOUNT} not_in_organization AccessDeniedException at PutAlternateContact all 1 2026-01-02 03:04 UTC 1"
-    )
+    assert " ".join(line.split()) == (f"{ACCOUNT} AccessDeniedException at PutAlternateContact all 1 2026-01-02 03:04")
     assert "unknown (message message-27)" in result.stdout
-    for reason in ("not_authorized", "not_in_organization", "unreadable_letter"):
-        assert f"  {reason}: {REMEDIES[reason]}\n" in result.stdout
+    for reason, accounts in (("not_authorized", "25 accounts"), ("not_in_organization", "1 account")):
+        assert f"{reason}: {accounts}\n{REMEDIES[reason]}\n" in result.stdout
     assert "contact_refused" not in result.stdout
+
+
+def test_what_stands_in_a_message_is_no_markup(run: Run, sqs: FakeSqs) -> None:
+    sqs.fail(ACCOUNT, ErrorCode="[red]:bomb:[/red]")
+    assert "[red]:bomb:[/red] at PutAlternateContact" in run("failures").stdout
 
 
 def test_everything_is_given_back(run: Run, sqs: FakeSqs) -> None:
@@ -127,9 +128,11 @@ def test_everything_is_given_back(run: Run, sqs: FakeSqs) -> None:
     assert len(sqs.bodies("FailedAccountQueue")) == 25
 
 
-def test_messages_of_one_account_are_merged_in_json(run: Run, sqs: FakeSqs) -> None:
+def test_messages_of_one_account_are_merged(run: Run, sqs: FakeSqs) -> None:
     sqs.fail(ACCOUNT, FailedAt="2026-01-05T00:00:00+00:00")
     sqs.fail(ACCOUNT, "throttled", FailedAt="2026-01-06T00:00:00+00:00")
+    [line] = [line for line in run("failures").stdout.splitlines() if ACCOUNT in line]
+    assert line.split()[-3:] == ["2026-01-05", "00:00", "2"]
     result = run("failures", "--json")
     assert result.exit_code == 1
     document = json.loads(result.stdout)

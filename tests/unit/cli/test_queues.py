@@ -1,5 +1,10 @@
 """Messages are held for as long as needed, and always given back."""
 
+import itertools
+import signal
+import threading
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +12,7 @@ from hypothesis import strategies as st
 from alternate_contacts.queues import BATCH, Depth, Held, batches, depth, hold_seconds, send
 from alternate_contacts.session import Session
 from tests.fakes.cli import STACK, FakeSqs, denied
-from tests.fakes.wire import FakeWire
+from tests.fakes.wire import FakeWire, HttpAnswer
 
 URL = STACK.failed_account_queue_url
 
@@ -34,6 +39,27 @@ class TestHeld:
 
         with messages, pytest.raises(ZeroDivisionError):
             messages.receive(1, break_off)
+        assert sqs.hidden("FailedAccountQueue") == []
+
+    def test_ctrl_c_while_giving_back_does_not_keep_the_rest(self, sqs: FakeSqs, aws: FakeWire) -> None:
+        for number in range(25):
+            sqs.fail(f"{number:012}")
+        change, calls = aws._answers["ChangeMessageVisibilityBatch"], itertools.count(1)
+        given_back = threading.Event()
+
+        def interrupted(parameters: dict[str, Any]) -> HttpAnswer:
+            call = next(calls)
+            if call == 1:
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            answer = change(parameters)
+            if call == 3:
+                given_back.set()
+            return answer
+
+        aws.answer("ChangeMessageVisibilityBatch", interrupted)
+        with pytest.raises(KeyboardInterrupt), held() as messages:
+            messages.receive(25)
+        assert given_back.wait(5)
         assert sqs.hidden("FailedAccountQueue") == []
 
     def test_what_was_deleted_is_not_given_back(self, sqs: FakeSqs, aws: FakeWire) -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from alternate_contacts import terminal
 from alternate_contacts.queues import Message
+from alternate_contacts.replay import move_task
 from alternate_contacts.replay.move_task import MoveTasks
 from alternate_contacts.selection import Selection
 from alternate_contacts.session import Session
@@ -70,7 +71,10 @@ class TestAll:
         assert "SQS moves 3 messages" in result.stderr
         assert failed.bodies("FailedAccountQueue") == []
 
-    def test_what_fails_again_at_once_is_not_moved_for_ever(self, run: Run, failed: FakeSqs) -> None:
+    def test_what_fails_again_at_once_is_not_moved_for_ever(
+        self, run: Run, failed: FakeSqs, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(move_task, "_PAUSE", 0)
         failed.on_move = lambda: failed.fail(ACCOUNT)  # type: ignore[assignment]
         result = run("replay", "--yes", "--json")
         assert result.exit_code == 1
@@ -111,6 +115,15 @@ class TestAgreement:
                 break
             assert "Nothing was changed." in result.stderr
 
+    def test_ctrl_c_at_the_question_changes_nothing(
+        self, run: Run, failed: FakeSqs, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(terminal, "_somebody_is_there", lambda: True)
+        result = run("replay", "--account", ACCOUNT)  # nothing to read where the answer should be
+        assert result.exit_code == 130
+        assert result.stderr.endswith("Stopped.\n")
+        assert (len(failed.bodies("FailedAccountQueue")), failed.hidden("FailedAccountQueue")) == (3, [])
+
 
 class TestMoveTasks:
     @pytest.fixture
@@ -145,6 +158,12 @@ class TestMoveTasks:
         assert tasks.move(2, told.append) == 2
         assert len(sqs.tasks) == 2
         assert told == [1, 2]
+
+    def test_sqs_may_count_late(self, tasks: MoveTasks, sqs: FakeSqs, clock: FakeClock) -> None:
+        assert tasks.left() == 0
+        sqs.fail(ACCOUNT)
+        assert tasks.left() == 1
+        assert sum(clock.sleeps) == 3
 
     def test_it_joins_a_task_that_runs(self, tasks: MoveTasks, sqs: FakeSqs) -> None:
         sqs.moves_at_a_time = 2

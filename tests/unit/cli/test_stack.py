@@ -38,8 +38,7 @@ class Aws:
         self.region = region
         self.account_id = ACCOUNT
         self._clients: dict[str, Any] = {
-            name: session.client(name, region_name=region)
-            for name in ("cloudformation", "organizations")
+            name: session.client(name, region_name=region) for name in ("cloudformation", "organizations")
         }
         self._stubs = {name: Stubber(client) for name, client in self._clients.items()}
         for stub in self._stubs.values():
