@@ -11,7 +11,7 @@ REMEDIES: Mapping[str, str] = MappingProxyType(
         "throttled": "Another tool uses up the quota of the account API: lower QuotaShare or slow that tool down, "
         "then replay.",
         "unavailable": "AWS had trouble or could not be reached: replay.",
-        "not_authorized": "A service control policy or the worker's role forbids the operation shown: allow it, "
+        "not_authorized": "The worker's role, or a permissions boundary on it, forbids the operation shown: allow it, "
         "then replay.",
         "trusted_access_off": "Run `aws organizations enable-aws-service-access --service-principal "
         "account.amazonaws.com` in the management account, then replay.",
