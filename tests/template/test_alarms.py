@@ -84,19 +84,31 @@ def test_every_queue_and_function_is_watched(resources: Resources) -> None:
         assert f'"{name}"' in looked_at, name
 
 
-def test_letters_may_wait_as_long_as_the_largest_first_backfill_takes(resources: Resources) -> None:
+def test_letters_may_wait_as_long_as_a_first_backfill_takes(template: dict[str, Any], resources: Resources) -> None:
+    """Of 10,000 accounts at the least share of the quota, with the wait of an Update and an hour of retries."""
     properties = alarm(resources, "LettersTooOld")
-    assert (properties["Namespace"], properties["MetricName"]) == ("AWS/SQS", "ApproximateAgeOfOldestMessage")
-    assert properties["Dimensions"] == [{"Name": "QueueName", "Value": {"Fn::GetAtt": ["AccountQueue", "QueueName"]}}]
-    assert (properties["Statistic"], properties["Period"]) == ("Maximum", 300)
-    retries = 3645
-    assert properties["Threshold"] > 50_000 * 3 / 5 + retries
-    assert properties["Threshold"] > 10_000 * 3 / 1 + retries  # China
-    assert properties["Threshold"] < resources["AccountQueue"]["Properties"]["MessageRetentionPeriod"]
-    assert properties["TreatMissingData"] == "notBreaching"
+    parts = {each["Id"]: each for each in properties["Metrics"]}
+    assert parts["waiting"]["Expression"] == "IF(visible + FILL(inflight, 0) > 0, age, 0)"
+    for part, metric in (
+        ("age", "ApproximateAgeOfOldestMessage"),
+        ("visible", "ApproximateNumberOfMessagesVisible"),
+        ("inflight", "ApproximateNumberOfMessagesNotVisible"),
+    ):
+        assert parts[part]["MetricStat"]["Metric"] == {
+            "Namespace": "AWS/SQS",
+            "MetricName": metric,
+            "Dimensions": [{"Name": "QueueName", "Value": {"Fn::GetAtt": ["AccountQueue", "QueueName"]}}],
+        }
+    assert properties["Threshold"] == {"Fn::FindInMap": ["LettersTooOld", {"Ref": "AWS::Partition"}, "Seconds"]}
+    share = template["Parameters"]["QuotaShare"]["MinValue"] / 100
+    for partition, threshold in template["Mappings"]["LettersTooOld"].items():
+        puts_a_second = int(template["Mappings"]["AccountApiQuota"][partition]["PutRate"]) * share
+        assert threshold["Seconds"] > 10_000 * 3 / puts_a_second + 180 + 3645
+        assert threshold["Seconds"] < resources["AccountQueue"]["Properties"]["MessageRetentionPeriod"]
+    assert properties["TreatMissingData"] == "ignore"
 
 
-def test_an_overdue_reconcile_is_noticed_after_two_periods_also_if_the_watch_is_dead(resources: Resources) -> None:
+def test_an_overdue_reconcile_is_noticed_after_two_periods_and_a_dead_watch_is_told_of(resources: Resources) -> None:
     properties = alarm(resources, "ReconcileOverdue")
     assert properties["Namespace"] == backfill_metrics.NAMESPACE
     assert properties["MetricName"] == backfill_metrics.DAYS_SINCE_BACKFILL
@@ -105,7 +117,8 @@ def test_an_overdue_reconcile_is_noticed_after_two_periods_also_if_the_watch_is_
     assert properties["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
     assert properties["Threshold"] == {"Fn::FindInMap": ["Reconcile", {"Ref": "Reconcile"}, "TwoPeriodsInDays"]}
     assert (properties["Period"], properties["EvaluationPeriods"], properties["DatapointsToAlarm"]) == (86400, 2, 2)
-    assert properties["TreatMissingData"] == "breaching"
+    assert properties["TreatMissingData"] == "missing"
+    assert properties["InsufficientDataActions"] == [{"Ref": "AlarmTopic"}]
 
 
 def test_nobody_is_told_of_what_was_switched_off(resources: Resources) -> None:
@@ -146,11 +159,16 @@ def test_an_address_is_subscribed_only_if_there_is_one(template: dict[str, Any],
 @pytest.fixture
 def body(resources: Resources) -> dict[str, Any]:
     """The dashboard, with names in place of what CloudFormation puts there."""
-    text = resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    text, more = resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    for name, alarms in more.items():
+        condition, with_it, without_it = alarms["Fn::If"]
+        [listed] = re.findall(r"\$\{(\w+)\.Arn\}", with_it["Fn::Sub"])
+        assert (resources[listed]["Condition"], without_it) == (condition, "")
+        text = text.replace(f"${{{name}}}", with_it["Fn::Sub"])
     for reference in re.findall(r"\$\{([\w:.]+)\}", text):
         logical_id, _, attribute = reference.partition(".")
         assert logical_id in resources or reference == "AWS::Region", reference
-        assert attribute in ("", "QueueName")
+        assert attribute in ("", "QueueName", "Arn")
     found: dict[str, Any] = json.loads(re.sub(r"\$\{([\w:.]+)\}", r"\1", text))
     return found
 
@@ -167,7 +185,7 @@ def test_the_dashboard_shows_metrics_that_somebody_writes(body: dict[str, Any], 
         elif metric[0] == "AlternateContacts":
             assert metric[1] in (worker if metric[3] == "worker" else backfill)
             assert metric[2] == "service"
-            assert metric[4:5] in ([], ["contact_type"])
+            assert metric[4] == "contact_type" or isinstance(metric[4], dict)
         else:
             kinds = {"AWS/SQS": "AWS::SQS::Queue", "AWS/Lambda": "AWS::Serverless::Function"}
             assert resources[metric[3].partition(".")[0]]["Type"] == kinds[metric[0]]
@@ -186,6 +204,11 @@ def test_the_dashboard_shows_metrics_that_somebody_writes(body: dict[str, Any], 
 )
 def test_the_dashboard_shows_what_an_operator_asks_first(body: dict[str, Any], wanted: str) -> None:
     assert wanted in json.dumps(body)
+
+
+def test_the_dashboard_shows_every_alarm(body: dict[str, Any]) -> None:
+    [alarms] = [widget["properties"]["alarms"] for widget in body["widgets"] if widget["type"] == "alarm"]
+    assert {each.removesuffix(".Arn") for each in alarms} == ALARMS
 
 
 def test_no_widget_covers_another(body: dict[str, Any]) -> None:
