@@ -9,7 +9,7 @@ RUNTIME := $(VENV)/runtime/bin
 ACCOUNTS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit contract template emulated check format package build screenshots lock clean
+.PHONY: help setup demo test unit contract template emulated check format package build screenshots reference lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -60,6 +60,9 @@ build: setup ## the two Lambda zips, in .aws-sam/build
 
 screenshots: setup ## the pictures in docs/images, from the real command (needs chromium)
 	$(DEV)/python -m docs.screenshots
+
+reference: setup ## docs/command.md, from the command's own help
+	PYTHONPATH=cli:custom-resources:src $(DEV)/python -m alternate_contacts.reference > docs/command.md
 
 # The only target that needs uv; run it after editing an .in file. The functions' files leave out jmespath: the runtime
 # has it, because boto3 needs it, and has it compiled.
