@@ -90,9 +90,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Log nothing: a line for each of some thousand calls tells nobody anything."""
 
     def _deliver(self, answer: Answer) -> None:
-        if answer.latency > 0 and self.server.stopping.wait(answer.latency):
-            self.close_connection = True
-        elif answer.dropped:
+        if (answer.latency > 0 and self.server.stopping.wait(answer.latency)) or answer.dropped:
             self.close_connection = True
         elif answer.error is None:
             self._send(answer.status, answer.body)

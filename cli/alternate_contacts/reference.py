@@ -44,11 +44,16 @@ def _section(name: str, verb: Any) -> str:
 
 def _options(verb: Any) -> str:
     rows = [
-        f"| {', '.join(f'`{name}`' for name in (*each.opts, *each.secondary_opts))} | {_cell(each.help or '')} |"
+        f"| {_names(each)} | {_cell(each.help or '')}{f' Environment: `{each.envvar}`.' if each.envvar else ''} |"
         for each in verb.params
         if not each.name.endswith("_completion")
     ]
     return "\n".join(["| option | |", "|---|---|", *rows]) + "\n"
+
+
+def _names(option: Any) -> str:
+    value = f" {option.metavar}" if option.metavar else ""
+    return ", ".join(f"`{name}{value}`" for name in (*option.opts, *option.secondary_opts))
 
 
 def _cell(text: str) -> str:

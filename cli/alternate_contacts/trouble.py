@@ -134,7 +134,7 @@ def _refused_by_aws(error: ClientError) -> Trouble:
     if code in _REFUSED:
         return Trouble(
             f"These credentials may not {action(error)}: ask for that permission "
-            "(docs/operations.md lists what each verb needs)."
+            "(docs/command.md lists what each verb needs)."
         )
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if status == 429 or "Throttl" in code or code == "TooManyRequestsException":

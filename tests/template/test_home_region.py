@@ -151,7 +151,8 @@ def test_the_alarm_may_publish_to_its_topic_which_has_no_key(properties: dict[st
     assert "KmsMasterKeyId" not in properties["AlarmTopic"]
     policy = properties["AlarmTopicPolicy"]
     assert policy["Topics"] == [{"Ref": "AlarmTopic"}]
-    [allow] = policy["PolicyDocument"]["Statement"]
+    allow, deny = policy["PolicyDocument"]["Statement"]
+    assert (deny["Effect"], deny["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
     assert allow["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
     assert (allow["Effect"], allow["Action"], allow["Resource"]) == ("Allow", "sns:Publish", {"Ref": "AlarmTopic"})
     assert allow["Condition"] == {"ArnEquals": {"aws:SourceArn": arn("ForwardingFailedAlarm")}}
@@ -191,7 +192,7 @@ def test_whatever_can_be_tagged_is_tagged_and_nothing_has_a_name(home: dict[str,
 def test_every_wildcard_has_its_reason_beside_it() -> None:
     lines = FILE.read_text().splitlines()
     wild = [index for index, line in enumerate(lines) if re.search(r'Principal: "\*"|rule/\*', line)]
-    assert len(wild) == 3  # the Deny, and the rules with the reason above them
+    assert len(wild) == 4  # two Denies, and the rules with the reason above them
     for index in wild:
         assert "#" in lines[index] or "#" in lines[index - 1], lines[index]
 

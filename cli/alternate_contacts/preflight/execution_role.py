@@ -20,12 +20,15 @@ ADMINISTRATION_ROLE = "AWSControlTowerStackSetRole"
 DEPLOYING = (
     "cloudformation:CreateChangeSet",
     "cloudformation:CreateStack",
+    "cloudwatch:PutDashboard",
+    "cloudwatch:PutMetricAlarm",
     "events:PutRule",
     "iam:CreateRole",
     "iam:PassRole",
     "lambda:CreateFunction",
     "logs:CreateLogGroup",
     "scheduler:CreateSchedule",
+    "sns:CreateTopic",
     "sqs:CreateQueue",
 )
 """One action of each kind that deploying the package takes."""

@@ -1,0 +1,110 @@
+"""What the two functions print, taken from their own telemetry: every metric and every field of a log line."""
+
+import io
+import json
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from typing import Any
+
+from backfill import metrics as names
+from backfill import telemetry as backfill
+from backfill.figures import Figures
+from backfill.letters import Mode as BackfillMode
+from backfill.letters import Reason
+from worker import telemetry as worker
+from worker.account import Result
+from worker.batch import Record
+from worker.contacts import ContactType
+from worker.decision import Outcome
+from worker.errors import Refused, Throttled
+from worker.letter import Letter
+
+OF_POWERTOOLS = {"level", "location", "message", "timestamp", "service"}
+"""Fields of every line; those of the invocation (``function_request_id`` and more) are there within one only."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric as CloudWatch's embedded format declares it."""
+
+    namespace: str
+    name: str
+    unit: str
+    dimensions: frozenset[str]
+    service: str
+
+
+def metrics() -> set[Metric]:
+    """Every metric that the worker and the backfill write."""
+    return {metric for line in (*_worker_lines(), *_backfill_lines()) if "_aws" in line for metric in _metrics(line)}
+
+
+def log_lines() -> dict[str, set[str]]:
+    """The fields of every log line of both telemetries, by its message."""
+    found: dict[str, set[str]] = {}
+    for line in (*_worker_lines(), *_backfill_lines()):
+        if "_aws" not in line:
+            found.setdefault(line["message"], set()).update(line.keys() - OF_POWERTOOLS)
+    return found
+
+
+def _worker_lines() -> list[dict[str, Any]]:
+    letter, record = Letter("111111111111", "manual"), Record("message 1", "handle", "{}", 3)
+
+    def tell() -> None:
+        telemetry = worker.Telemetry()
+        for outcome in Outcome:
+            telemetry.account(letter, record, Result(dict.fromkeys(ContactType, outcome), throttled=1), None)
+        telemetry.account(letter, record, Result(), Refused("AccessDeniedException", "PutAlternateContact"))
+        telemetry.account(letter, record, Result(skipped="SUSPENDED"), None)
+        telemetry.nothing_to_do(record)
+        telemetry.returned(letter, record, Result(), Throttled("TooManyRequestsException", "GetAlternateContact"), 15)
+        telemetry.not_settled(record, Throttled())
+        telemetry.not_settled(record, RuntimeError())
+        telemetry.flush()
+
+    return _printed(worker.SERVICE, tell)
+
+
+def _backfill_lines() -> list[dict[str, Any]]:
+    def tell() -> None:
+        telemetry = backfill.Telemetry()
+        telemetry.done(Reason.RECONCILE, BackfillMode.ENFORCE, Figures(), counts=True)
+        telemetry.stood_back(7)
+        backfill.unforeseen(RuntimeError())
+
+    return _printed(names.SERVICE, tell)
+
+
+def _printed(service: str, tell: Callable[[], None]) -> list[dict[str, Any]]:
+    output = io.StringIO()
+    with _logging_to(service, output), redirect_stdout(output):
+        tell()
+    return [json.loads(line) for line in output.getvalue().splitlines()]
+
+
+@contextmanager
+def _logging_to(service: str, output: io.StringIO) -> Iterator[None]:
+    """Powertools' loggers keep the stdout of their import."""
+    handlers = [each for each in logging.getLogger(service).handlers if isinstance(each, logging.StreamHandler)]
+    before = [handler.setStream(output) for handler in handlers]
+    try:
+        yield
+    finally:
+        for handler, stream in zip(handlers, before, strict=True):
+            handler.setStream(stream)
+
+
+def _metrics(line: dict[str, Any]) -> Iterator[Metric]:
+    for directive in line["_aws"]["CloudWatchMetrics"]:
+        for dimensions in directive["Dimensions"]:
+            for metric in directive["Metrics"]:
+                yield Metric(
+                    namespace=directive["Namespace"],
+                    name=metric["Name"],
+                    unit=metric["Unit"],
+                    dimensions=frozenset(dimensions),
+                    service=line["service"],
+                )
