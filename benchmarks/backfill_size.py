@@ -70,7 +70,7 @@ is the rise of the peak over what the process had before the first call.
 
 {table(runs)}
 
-An invocation has 900 s, of which 75 are kept for the answer and up to 100 may go into the checks before. What is left
+An invocation has 900 s, of which 75 are kept for the answer and about 100 may go into the checks before. What is left
 is enough for 725 s / 0.15 s x 20 = 96,000 accounts at 150 ms a page; 50,000, the largest quota that AWS names, are
 measured above. Where pages take longer than that, the backfill fails with its figures rather than hang.
 

@@ -36,6 +36,10 @@ def complaints(manifest: Manifest, templates: Mapping[str, Template]) -> list[st
     found = list(_head(manifest))
     if not manifest.resource(MAIN):
         return [*found, f"The manifest has no resource with the name {MAIN}: take it from this repository's."]
+    names = [scalar(entries(each).get("name")) for each in items(entries(manifest.document.root).get("resources"))]
+    found += [
+        f"The manifest has {name} {names.count(name)} times: keep one." for name in templates if names.count(name) > 1
+    ]
     for name, template in templates.items():
         if manifest.resource(name):
             found += _resource(manifest, name, template)
@@ -85,7 +89,7 @@ def _path(manifest: Manifest, name: str) -> Iterator[str]:
     cut = re.sub(" +", " ", manifest.document.line(node)).split(" ")[2:3] if node else []
     if not path or cut != [path]:
         yield f"Write name: first in {name}, and resource_file: with a path that has neither quotes nor blanks."
-    elif path.startswith(("/", "s3", "http")) or ".." in path:
+    elif path == "manifest.yaml" or path.startswith(("/", "s3", "http")) or ".." in path:
         yield f"Give {name} a resource_file inside the configuration, such as template.yaml."
     elif path in manifest.paths_of_others(name):
         yield f"Another resource has the resource_file {path} too: give {name} one of its own."

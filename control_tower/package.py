@@ -58,6 +58,8 @@ def prepared(source: Path, home_region: str | None = None, merge: Path | None = 
     templates = _templates()
     manifest = _read(source)
     if merge:
+        if archive.NAME in merge.resolve().parts:
+            raise RefusalError(f"Merge a manifest from outside a folder {archive.NAME}: that one is written anew.")
         existing = _read(merge)
         if home_region not in (None, existing.home_region):
             raise RefusalError(

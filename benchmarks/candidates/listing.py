@@ -79,20 +79,20 @@ def _write(account_id: str) -> str:
     return letter(account_id, reason=Reason.BACKFILL, mode=Mode.ENFORCE)
 
 
-def _backfill(organization: aws.AwsOrganization, queue: aws.AwsAccountQueue) -> int:
+def _backfill(organization: aws.AwsOrganization, queue: aws.AwsQueue) -> int:
     figures = Figures()
     run(organization.accounts(), queue, _write, delay=0, figures=figures, stop=threading.Event())
     return figures.enqueued
 
 
-def _sequential(organization: aws.AwsOrganization, queue: aws.AwsAccountQueue) -> int:
+def _sequential(organization: aws.AwsOrganization, queue: aws.AwsQueue) -> int:
     letters = [_write(account.account_id) for account in organization.accounts() if account.state == ACTIVE]
     for start in range(0, len(letters), BATCH_SIZE):
         queue.send(letters[start : start + BATCH_SIZE], delay=0)
     return len(letters)
 
 
-_WORK: Mapping[str, Callable[[aws.AwsOrganization, aws.AwsAccountQueue], int]] = {
+_WORK: Mapping[str, Callable[[aws.AwsOrganization, aws.AwsQueue], int]] = {
     "backfill": _backfill,
     "sequential": _sequential,
 }
@@ -111,7 +111,7 @@ def main() -> None:
     unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes there, in KiB on Linux
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started = time.monotonic()
-    enqueued = _WORK[candidate](organization, aws.AwsAccountQueue(queue, "https://sqs.invalid/AccountQueue"))
+    enqueued = _WORK[candidate](organization, aws.AwsQueue(queue, "https://sqs.invalid/AccountQueue"))
     seconds = time.monotonic() - started
     active = sum(1 for number in range(accounts) if number % SUSPENDED or not number % STATELESS)
     done = {

@@ -62,8 +62,10 @@ class Selection:
         return [message for message in messages if self._means(message)]
 
     def missing(self, chosen: Iterable[Message]) -> Sequence[str]:
-        """Named accounts that are not among the ``chosen``."""
-        return sorted(self.accounts - {failure(message).account_id for message in chosen})
+        """Named accounts and messages that are not among the ``chosen``."""
+        found = [failure(message) for message in chosen]
+        accounts = self.accounts - {each.account_id for each in found}
+        return sorted(accounts) + sorted(self.messages - {each.message_id for each in found})
 
     def _means(self, message: Message) -> bool:
         why = failure(message)

@@ -124,8 +124,8 @@ class AwsOrganization:
                 yield Account(account["Id"], account.get("State") or account.get("Status") or ACTIVE)
 
 
-class AwsAccountQueue:
-    """AccountQueue."""
+class AwsQueue:
+    """AccountQueue, or UndeliveredQueue."""
 
     def __init__(self, client: "SQSClient", url: str) -> None:
         self._client = client
@@ -151,6 +151,19 @@ class AwsAccountQueue:
             ],
         )["Attributes"]
         return sum(int(count) for count in attributes.values())
+
+
+def refusal(error: Exception) -> str | None:
+    """What to say of a call that our role may not make, or not yet; None for any other error."""
+    if not isinstance(error, ClientError):
+        return None
+    code = error.response.get("Error", {}).get("Code", "none")
+    if code not in ("AccessDenied", "AccessDeniedException"):
+        return None
+    return (
+        f"{error.operation_name} was refused: {code}. Look for a permissions boundary or a policy that keeps "
+        "BackfillRole from it, then try again."
+    )
 
 
 def rolls_back(client: "CloudFormationClient", stack_id: str) -> bool:

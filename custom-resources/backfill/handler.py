@@ -1,5 +1,6 @@
 """The backfill's door: CloudFormation gets exactly one answer, the schedule and the operator a result or an error."""
 
+import json
 import os
 import time
 from collections.abc import Callable
@@ -97,6 +98,8 @@ def _serve(event: dict[str, Any], deadline: float) -> dict[str, Any]:
     except Exception as error:  # noqa: BLE001 - whatever it is, its message stays here
         sentence = _sentence(error)
         logger.error("backfill failed", extra={"why": sentence})
+        if event.get("reason") == Reason.RECONCILE and figures.enqueued:
+            _keep_what_lambdas_retry_would_hide(event)
         # Raised anew, for whoever called and for UndeliveredQueue: the error itself may repeat what it was given.
         raise BackfillError(sentence) from None
     return {
@@ -108,6 +111,15 @@ def _serve(event: dict[str, Any], deadline: float) -> dict[str, Any]:
     }
 
 
+def _keep_what_lambdas_retry_would_hide(event: dict[str, Any]) -> None:
+    """Lambda tries once more, finds the letters of the first try waiting, stands back, and so succeeds."""
+    try:
+        url = Settings.read(os.environ).undelivered_queue_url
+        aws.AwsQueue(aws.sqs_client(), url).send([json.dumps({"requestPayload": {"reason": event["reason"]}})], delay=0)
+    except Exception as error:  # noqa: BLE001 - what failed first is what is to be told
+        logger.error("the failed reconcile was not kept", extra={"error": type(error).__name__})
+
+
 def _service() -> tuple[Settings, Service]:
     settings = Settings.read(os.environ)
     organization = aws.AwsOrganization(
@@ -116,8 +128,8 @@ def _service() -> tuple[Settings, Service]:
         region=settings.region,
         account_id=settings.management_account_id,
     )
-    queue = aws.AwsAccountQueue(aws.sqs_client(), settings.account_queue_url)
-    return settings, Service(settings, organization, queue, Telemetry())
+    queue = aws.AwsQueue(aws.sqs_client(), settings.account_queue_url)
+    return settings, Service(settings, organization, queue, Telemetry(), aws.refusal)
 
 
 def _until(deadline: float, work: Callable[[Event], Result], figures: Figures) -> Result:
@@ -139,7 +151,10 @@ def _sentence(error: Exception) -> str:
         return str(error)
     if isinstance(error, ClientError):
         code = error.response.get("Error", {}).get("Code", "none")
-        return f"{error.operation_name} was refused: {code}. See the log of BackfillFunction."
+        return aws.refusal(error) or (
+            f"{error.operation_name} was refused: {code}. Try again; if it stays so, look that code up in AWS's "
+            "documentation of the operation."
+        )
     if isinstance(error, BotoCoreError):
         return f"AWS could not be reached: {type(error).__name__}."
     telemetry.unforeseen(error)

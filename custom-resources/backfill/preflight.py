@@ -105,18 +105,19 @@ def _trusted_access(subject: Subject) -> str | None:
 
 
 def _a_real_read(subject: Subject) -> str | None:
-    refused = "none"
+    code = refused = "none"
     # An organization may have no member yet: then our own contact tells as much as can be known.
     members: list[str | None] = list(itertools.islice(subject.active_members(), MEMBERS_TRIED))
     for account_id in members or [None]:
-        code = subject.read(account_id)
-        if code is None:
+        told = subject.read(account_id)
+        if told is None:
             return None
-        refused = f"{code} for {account_id or 'the management account'}"
-    return (
-        f"GetAlternateContact does not go through ({refused}): look for a permissions boundary or a policy "
-        "that keeps the caller from account:GetAlternateContact."
-    )
+        code, refused = told, f"{told} for {account_id or 'the management account'}"
+    if code.startswith("AccessDenied"):
+        remedy = "look for a permissions boundary or a policy that keeps the caller from account:GetAlternateContact."
+    else:
+        remedy = "AWS has trouble, or cannot be reached from here: try again."
+    return f"GetAlternateContact does not go through ({refused}): {remedy}"
 
 
 TRUSTED_ACCESS = Check("trusted access", _trusted_access)
@@ -129,19 +130,35 @@ CHECKS = (
 )
 
 
-def preflight(subject: Subject, *, may_change: bool, stop: Event) -> None:
-    """Go through all checks, waiting out what settles; enable trusted access where it is off, if we ``may_change`` it.
+def preflight(
+    subject: Subject, *, may_change: bool, stop: Event, refusal: Callable[[Exception], str | None] = lambda _: None
+) -> None:
+    """Go through all checks; enable trusted access where it is off, if we ``may_change`` it.
+
+    A new role, too, is refused at first, whatever it calls: ``refusal`` tells such an error from others, by a sentence.
+    All checks together wait no longer than their pauses.
 
     Raises:
         BackfillError: a check is not met, or ``stop`` was set; nothing but trusted access was changed.
     """
+    pauses = iter(_PAUSES)
     for check in CHECKS:
-        sentence = check.obstacle(subject)
-        if sentence and check is TRUSTED_ACCESS and may_change:
-            subject.enable_trusted_access()
-            continue
-        pauses = iter(_PAUSES if check.settles else ())
-        while sentence and (pause := next(pauses, None)) and not stop.wait(pause):
-            sentence = check.obstacle(subject)
-        if sentence:
-            raise BackfillError(sentence)
+        settles = check.settles
+        while True:
+            if stop.is_set():
+                raise BackfillError("Time ran out before everything was checked.")
+            try:
+                sentence = check.obstacle(subject)
+                if sentence and check is TRUSTED_ACCESS and may_change:
+                    subject.enable_trusted_access()
+                    sentence = None
+            except Exception as error:
+                told = refusal(error)
+                if told is None:
+                    raise
+                sentence, settles = told, True
+            if sentence is None:
+                break
+            pause = next(pauses, None) if settles else None
+            if pause is None or stop.wait(pause):
+                raise BackfillError(sentence)

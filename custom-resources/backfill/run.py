@@ -65,27 +65,32 @@ def run(
             else:
                 figures.skipped[account.state] += 1
 
-    under_way: deque[Future[int]] = deque()
+    under_way: deque[Future[None]] = deque()
     source = active()
-    with ThreadPoolExecutor(SENDS_AT_A_TIME, "send") as pool:
-        while batch := list(itertools.islice(source, BATCH_SIZE)):
-            if stop.is_set():
-                raise BackfillError(f"Time ran out before every account was listed: {figures.summary()}.")
-            letters = [write(account.account_id) for account in batch]
-            under_way.append(pool.submit(_send, queue, letters, delay, figures, stop))
-            if len(under_way) > SENDS_AT_A_TIME:
-                figures.enqueued += under_way.popleft().result()
-        while under_way:
-            figures.enqueued += under_way.popleft().result()
+    try:
+        with ThreadPoolExecutor(SENDS_AT_A_TIME, "send") as pool:
+            while batch := list(itertools.islice(source, BATCH_SIZE)):
+                if stop.is_set():
+                    raise BackfillError("Time ran out before every account was listed")
+                letters = [write(account.account_id) for account in batch]
+                under_way.append(pool.submit(_send, queue, letters, delay, figures, stop))
+                if len(under_way) > SENDS_AT_A_TIME:
+                    under_way.popleft().result()
+            while under_way:
+                under_way.popleft().result()
+    except BackfillError as error:
+        # Only now, when no thread sends any more, are the figures what they will stay.
+        raise BackfillError(f"{error}: {figures.summary()}.") from None
 
 
-def _send(queue: AccountQueue, letters: Sequence[str], delay: int, figures: Figures, stop: Event) -> int:
-    """Send one batch, its refused letters again; how many letters it was."""
-    size = len(letters)
+def _send(queue: AccountQueue, letters: Sequence[str], delay: int, figures: Figures, stop: Event) -> None:
+    """Send one batch, its refused letters again."""
     for attempt in range(_SEND_TRIES):
-        letters = [letters[index] for index in queue.send(letters, delay=delay)]
+        refused = queue.send(letters, delay=delay)
+        figures.sent(len(letters) - len(refused))
+        letters = [letters[index] for index in refused]
         if not letters:
-            return size
+            return
         if attempt < _SEND_TRIES - 1 and stop.wait(0.2 * 2**attempt):
             break
-    raise BackfillError(f"SQS did not take {len(letters)} letters, tried again and again: {figures.summary()}.")
+    raise BackfillError(f"SQS did not take {len(letters)} letters, tried again and again")

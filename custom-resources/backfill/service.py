@@ -45,7 +45,16 @@ class Report(Protocol):
 class Service:
     """Backfills one organization."""
 
-    def __init__(self, settings: Settings, organization: Organization, queue: LetterQueue, report: Report) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        organization: Organization,
+        queue: LetterQueue,
+        report: Report,
+        refusal: Callable[[Exception], str | None] = lambda _: None,
+    ) -> None:
+        """``refusal`` tells the calls that AWS may not let through yet from other errors, by a sentence."""
+        self._refusal = refusal
         self._settings = settings
         self._organization = organization
         self._queue = queue
@@ -58,7 +67,7 @@ class Service:
             BackfillError: it could not be done, with a sentence that says why, or ``stop`` was set.
         """
         mode = mode.stricter(self._settings.mode)
-        preflight(self._organization, may_change=mode is Mode.ENFORCE, stop=stop)
+        preflight(self._organization, may_change=mode is Mode.ENFORCE, stop=stop, refusal=self._refusal)
 
         def write(account_id: str) -> str:
             return letter(account_id, reason=reason, mode=mode)

@@ -13,6 +13,7 @@ class Settings:
     region: str
     management_account_id: str
     account_queue_url: str
+    undelivered_queue_url: str
     mode: Mode
     enabled: bool
     update_delay: int
@@ -24,6 +25,7 @@ class Settings:
             region=environment["AWS_REGION"],
             management_account_id=environment["MANAGEMENT_ACCOUNT_ID"],
             account_queue_url=environment["ACCOUNT_QUEUE_URL"],
+            undelivered_queue_url=environment["UNDELIVERED_QUEUE_URL"],
             mode=Mode(environment["MODE"]),
             enabled=environment["ENABLED"] == "true",
             update_delay=int(environment["UPDATE_DELAY"]),

@@ -9,7 +9,16 @@ from typing import Protocol
 from worker.calls import PacedAccountApi, Tally
 from worker.contacts import Contact, ContactType
 from worker.decision import Mode, Outcome, Policy, decide
-from worker.errors import NotInOrganization, NotReady, Permanent, Refused, Retryable, TrustedAccessOff, WorkerError
+from worker.errors import (
+    NotInOrganization,
+    NotReady,
+    OutOfTime,
+    Permanent,
+    Refused,
+    Retryable,
+    TrustedAccessOff,
+    WorkerError,
+)
 from worker.letter import Letter
 
 ACTIVE = "ACTIVE"
@@ -47,8 +56,11 @@ class Result:
 
     @property
     def error(self) -> WorkerError | None:
-        """The error that decides about the letter: a retryable one as long as any contact has one."""
-        every = self.errors.values()
+        """The error that decides about the letter: a retryable one as long as any contact has one.
+
+        What AWS said goes before a turn that did not come.
+        """
+        every = sorted(self.errors.values(), key=lambda error: isinstance(error, OutOfTime))
         return next((error for error in every if isinstance(error, Retryable)), next(iter(every), None))
 
 

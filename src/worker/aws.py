@@ -27,7 +27,7 @@ SERVICE_PRINCIPAL = "account.amazonaws.com"
 
 # One attempt: the pacer has to see each call. The time-outs bound what a hanging call takes from the invocation.
 _PACED = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 1, "mode": "standard"})
-_RETRIED = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 3, "mode": "standard"})
+_RETRIED = Config(connect_timeout=2, read_timeout=4, retries={"total_max_attempts": 2, "mode": "standard"})
 
 
 def account_client(connections: int) -> "AccountClient":

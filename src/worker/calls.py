@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from worker.contacts import Contact, ContactType
-from worker.errors import Throttled
+from worker.errors import OutOfTime, Throttled
 from worker.pacing import Pacer
 
 Result = TypeVar("Result")
@@ -63,15 +63,20 @@ class PacedAccountApi:
 
 
 def _paced(pacer: Pacer, operation: str, deadline: float, tally: Tally, call: Callable[[], Result]) -> Result:
+    refused: Throttled | None = None
     while True:
-        pacer.wait(deadline, operation)
+        try:
+            pacer.wait(deadline, operation)
+        except OutOfTime:
+            # What AWS said tells more than that the time is over.
+            raise refused or OutOfTime("not_tried", operation) from None
         throttled = False
         try:
             result = call()
-        except Throttled:
+        except Throttled as error:
             # The deadline bounds this: a throttled call waits for its next turn here rather than in the queue,
             # where it would cost a receive.
-            throttled = True
+            refused, throttled = error, True
             pacer.refused()
         else:
             pacer.went_through()

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 _CALLS_AT_A_TIME = ACCOUNTS_AT_A_TIME * len(ContactType)
 
-_RESERVE = 45
-"""Seconds kept at the end of an invocation: one call under way (15), one explanation (15), and the queues."""
+_RESERVE = 60
+"""Seconds kept at the end of an invocation for calls that hang: one of the account API (15 s), two of Organizations to
+explain it, and one of SQS (13 s each: two attempts of 6 s, and a second between them): 15 + 3 x 13 = 54 s."""
 
 
 class _SqsRecord(TypedDict):

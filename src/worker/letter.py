@@ -102,22 +102,20 @@ def _from_joining(detail: dict[str, object], management_account: object) -> Lett
     members = sorted((rank, account_id) for rank, account_id in found if account_id != management_account)
     if members:
         return Letter(members[0][1], ACCOUNT_JOINED)
-    if found:
-        return None
+    if any(rank < len(_ACCOUNT_KEYS) for rank, _ in found):
+        return None  # the management account itself, where a member would stand
     raise EventWithoutAccount("no_account_id")
 
 
 def _account_ids(value: object, depth: int = _DEPTH) -> Iterator[tuple[int, str]]:
     """Every account id somewhere in ``value``, with the rank of the name that it stands under."""
-    if depth and isinstance(value, list):
-        for each in value:
+    if not depth or not isinstance(value, dict | list):
+        return
+    for name, each in value.items() if isinstance(value, dict) else enumerate(value):
+        if isinstance(each, str) and _is_account_id(each):
+            yield _ACCOUNT_KEYS.index(name) if name in _ACCOUNT_KEYS else len(_ACCOUNT_KEYS), each
+        else:
             yield from _account_ids(each, depth - 1)
-    elif depth and isinstance(value, dict):
-        for key, each in value.items():
-            if isinstance(each, str) and _is_account_id(each):
-                yield _ACCOUNT_KEYS.index(key) if key in _ACCOUNT_KEYS else len(_ACCOUNT_KEYS), each
-            else:
-                yield from _account_ids(each, depth - 1)
 
 
 def _is_account_id(value: object) -> bool:

@@ -40,6 +40,7 @@ BACKFILL: Mapping[str, str] = MappingProxyType(
     {
         "MANAGEMENT_ACCOUNT_ID": "000000000000",
         "ACCOUNT_QUEUE_URL": f"{_SQS}/AccountQueue",
+        "UNDELIVERED_QUEUE_URL": f"{_SQS}/UndeliveredQueue",
         "MODE": "enforce",
         "ENABLED": "true",
         "UPDATE_DELAY": "180",

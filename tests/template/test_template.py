@@ -361,6 +361,14 @@ def test_a_role_may_do_exactly_what_its_function_calls(resources: Resources, rol
     assert actions == may
 
 
+@pytest.mark.parametrize("role", ["WorkerRole", "BackfillRole", "ScheduleRole"])
+def test_the_page_of_permissions_names_every_action(resources: Resources, role: str) -> None:
+    page = (ROOT / "docs" / "permissions.md").read_text()
+    for statement in statements(resources, role):
+        for action in [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]:
+            assert f"`{action}`" in page, action
+
+
 def test_the_worker_sends_to_the_failed_accounts_and_never_to_its_own_queue(resources: Resources) -> None:
     """Lambda stops functions that feed the queue they read."""
     [send] = [each for each in statements(resources, "WorkerRole") if each["Action"] == "sqs:SendMessage"]

@@ -16,8 +16,8 @@ REMEDIES: Mapping[str, str] = MappingProxyType(
         "trusted_access_off": "Run `aws organizations enable-aws-service-access --service-principal "
         "account.amazonaws.com` in the management account, then replay.",
         "not_ready": "AWS was still activating the account: replay when it is ACTIVE.",
-        "out_of_time": "The worker did not get to the account's turn: raise QuotaShare, or wait for a backfill to end, "
-        "then replay.",
+        "out_of_time": "The worker did not get to the account's turn: wait for a backfill to end, then replay; where "
+        "CallsThrottled rises, slow the other tool down, else raise QuotaShare.",
         "unexpected_error": "Look the error code up in AWS's documentation of the operation, mend its cause, "
         "then replay.",
         "unreadable_letter": "Nothing the worker knows: see who sends to AccountQueue, and discard the message.",

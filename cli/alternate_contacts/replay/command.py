@@ -88,7 +88,7 @@ def discard(
                 said.append(f"{count(left, 'message')} could not be deleted: try again.")
             return Done(said, {"deleted": len(chosen) - left, "left": left}, complete=not left)
 
-        complete = carry_out(plan, act, how) and not plan.missing
+        complete = carry_out(plan, act, how) and not (plan.missing or plan.remarks)
     if not complete:
         raise typer.Exit(1)
 
@@ -120,7 +120,7 @@ def _replay_chosen(client: "SQSClient", stack: Stack, selection: Selection, how:
     with holding(client, stack.failed_account_queue_url, _FAILED, thinking=how.thinking) as (held, reading):
         chosen = selection.choose(reading.messages)
         plan = Chosen(chosen, selection.missing(chosen), reading.remarks, enabled=stack.enabled)
-        return carry_out(plan, lambda: _send(client, held, stack, chosen), how) and not plan.missing
+        return carry_out(plan, lambda: _send(client, held, stack, chosen), how) and not (plan.missing or plan.remarks)
 
 
 def _make_up(session: Session, stack: Stack, how: How) -> bool:
@@ -143,7 +143,7 @@ def _make_up(session: Session, stack: Stack, how: How) -> bool:
                 complete=sent.complete and not left,
             )
 
-        return carry_out(plan, act, how)
+        return carry_out(plan, act, how) and not (plan.to_stay or plan.remarks)
 
 
 def _send(client: "SQSClient", held: Held, stack: Stack, messages: list[Message]) -> Done:

@@ -96,9 +96,16 @@ class MakeUp:
 
     @property
     def to_make_up_for(self) -> list[Message]:
-        """Failed invocations. A disabled package refuses to backfill, and backfills when it is enabled."""
-        if not self.enabled:
-            return []
+        """Failed invocations."""
+        return self._invocations if self.enabled else []
+
+    @property
+    def to_stay(self) -> list[Message]:
+        """The same where the package is disabled: it refuses to backfill, and backfills when it is enabled."""
+        return [] if self.enabled else self._invocations
+
+    @property
+    def _invocations(self) -> list[Message]:
         return [message for message in self.messages if undelivered.kind(message) is Kind.INVOCATION]
 
     @property

@@ -145,7 +145,7 @@ def test_sends_letters_as_one_group(sqs: "SQSClient") -> None:
                 ],
             },
         )
-        assert aws.AwsAccountQueue(sqs, QUEUE).send(["one", "two"], delay=180) == []
+        assert aws.AwsQueue(sqs, QUEUE).send(["one", "two"], delay=180) == []
         stub.assert_no_pending_responses()
 
 
@@ -155,7 +155,7 @@ def test_tells_which_letters_sqs_did_not_take(sqs: "SQSClient", failed: list[int
     entries = [{"Id": str(index), "SenderFault": False, "Code": "InternalError"} for index in failed]
     with Stubber(sqs) as stub:
         stub.add_response("send_message_batch", {"Successful": [], "Failed": entries})
-        assert aws.AwsAccountQueue(sqs, QUEUE).send([str(index) for index in range(10)], delay=0) == failed
+        assert aws.AwsQueue(sqs, QUEUE).send([str(index) for index in range(10)], delay=0) == failed
 
 
 def test_an_answer_without_failures_is_a_success(sqs: "SQSClient") -> None:
@@ -163,7 +163,7 @@ def test_an_answer_without_failures_is_a_success(sqs: "SQSClient") -> None:
     wire = FakeWire()
     wire.attach(sqs)
     wire.answer("SendMessageBatch", HttpAnswer(body={"Successful": []}))
-    assert aws.AwsAccountQueue(sqs, QUEUE).send(["one"], delay=0) == []
+    assert aws.AwsQueue(sqs, QUEUE).send(["one"], delay=0) == []
 
 
 def test_the_organization_is_what_it_says(organizations: "OrganizationsClient") -> None:
@@ -228,7 +228,7 @@ def test_letters_wait_whether_visible_in_flight_or_delayed(sqs: "SQSClient") -> 
             "get_queue_attributes",
             {"Attributes": {f"ApproximateNumberOfMessages{kind}": count for kind, count in counts.items()}},
         )
-        assert aws.AwsAccountQueue(sqs, QUEUE).waiting() == 321
+        assert aws.AwsQueue(sqs, QUEUE).waiting() == 321
 
 
 @pytest.mark.parametrize(

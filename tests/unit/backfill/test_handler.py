@@ -143,9 +143,9 @@ def test_a_delete_succeeds_and_calls_nobody(ask: Ask, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("operation", "code"),
     [
-        ("DescribeOrganization", "AccessDeniedException"),
-        ("ListAWSServiceAccessForOrganization", "AccessDeniedException"),
-        ("ListAccounts", "AccessDeniedException"),
+        ("DescribeOrganization", "ServiceException"),
+        ("ListAWSServiceAccessForOrganization", "InvalidInputException"),
+        ("ListAccounts", "InvalidInputException"),
         ("SendMessageBatch", "AWS.SimpleQueueService.NonExistentQueue"),
     ],
 )
@@ -155,7 +155,7 @@ def test_what_aws_refuses_fails_with_operation_and_code(
     wire.answer(operation, refusal(code, 400, EVERYTHING))
     told = ask(request_type)
     assert told["Status"] == "FAILED"
-    assert told["Reason"] == f"{operation} was refused: {code}. See the log of BackfillFunction."
+    assert told["Reason"].startswith(f"{operation} was refused: {code}. Try again")
 
 
 def test_aws_out_of_reach_fails_with_the_kind_of_it(ask: Ask, wire: FakeWire, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,7 +245,8 @@ def test_an_update_that_fails_while_the_stack_rolls_back_succeeds_all_the_same(
     told = ask("Update")
     assert told["Status"] == "SUCCESS"
     assert told["Reason"] == (
-        "Rolled back all the same: ListAccounts was refused: AccessDeniedException. See the log of BackfillFunction."
+        "Rolled back all the same: ListAccounts was refused: AccessDeniedException. Look for a permissions boundary or "
+        "a policy that keeps BackfillRole from it, then try again."
     )
     assert set(told["Data"]) == DATA_KEYS
     assert all(told["Data"].values())
@@ -346,8 +347,29 @@ def test_a_call_that_fails_is_raised_with_one_sentence(wire: FakeWire) -> None:
     wire.answer("ListAccounts", refusal("AccessDeniedException", 400, EVERYTHING))
     with pytest.raises(BackfillError) as caught:
         call({"reason": "manual"})
-    assert str(caught.value) == "ListAccounts was refused: AccessDeniedException. See the log of BackfillFunction."
+    assert str(caught.value).startswith("ListAccounts was refused: AccessDeniedException. Look for")
     assert caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize(("reason", "kept"), [("reconcile", True), ("manual", False)])
+def test_a_reconcile_that_fails_half_way_is_kept_because_lambdas_retry_stands_back(
+    wire: FakeWire, reason: str, kept: bool
+) -> None:
+    first = HttpAnswer(body={"Accounts": ACCOUNTS})
+    more = HttpAnswer(body={"Accounts": [{"Id": f"{each:012}"} for each in range(20)], "NextToken": "more"})
+    answers = iter([first, more])
+    last = refusal("InvalidInputException", 400)
+    wire.answer("ListAccounts", lambda asked: last if "NextToken" in asked else next(answers))
+    wire.answer("GetQueueAttributes", HttpAnswer(body={"Attributes": {"ApproximateNumberOfMessages": "0"}}))
+    with pytest.raises(BackfillError):
+        call({"reason": reason})
+    undelivered = [
+        json.loads(entry["MessageBody"])
+        for sent in wire.asked("SendMessageBatch")
+        if sent["QueueUrl"] == BACKFILL["UNDELIVERED_QUEUE_URL"]
+        for entry in sent["Entries"]
+    ]
+    assert undelivered == ([{"requestPayload": {"reason": reason}}] if kept else [])
 
 
 @pytest.mark.usefixtures("wire")

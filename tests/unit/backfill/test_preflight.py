@@ -88,6 +88,53 @@ def test_what_is_refused_all_the_same_is_told_with_code_and_account() -> None:
     assert 90 <= sum(stop.waits) < 91
 
 
+class NotYetError(Exception):
+    """AWS refuses a call of a role that is too new."""
+
+
+@pytest.mark.parametrize("call", ["organization", "trusted_access", "enable_trusted_access", "active_members"])
+def test_the_first_minutes_refusals_of_any_call_are_waited_out(call: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    organization, stop, left = FakeOrganization(MEMBERS, trusted=False), FakeStop(), [0, 1, 2]
+    really = getattr(organization, call)
+
+    def refused() -> object:
+        if left:
+            left.pop()
+            raise NotYetError
+        return really()
+
+    monkeypatch.setattr(organization, call, refused)
+    preflight(
+        organization, may_change=True, stop=stop, refusal=lambda error: "no" if isinstance(error, NotYetError) else None
+    )
+    assert organization.enabled == 1
+    assert stop.waits == [0.5, 1, 2]
+
+
+def test_a_call_that_stays_refused_is_told_after_the_pauses_and_no_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    organization, stop = FakeOrganization(MEMBERS), FakeStop()
+
+    def refused() -> object:
+        raise NotYetError
+
+    monkeypatch.setattr(organization, "trusted_access", refused)
+    with pytest.raises(BackfillError, match="allow it"):
+        preflight(organization, may_change=True, stop=stop, refusal=lambda _: "allow it")
+    assert 90 <= sum(stop.waits) < 91
+
+
+def test_whoever_was_told_to_stop_changes_nothing_any_more() -> None:
+    organization, stop = FakeOrganization(MEMBERS, trusted=False), FakeStop()
+    stop.set()
+    assert check(organization, stop=stop).startswith("Time ran out")
+    assert organization.enabled == 0
+
+
+def test_trouble_of_aws_is_not_blamed_on_permissions() -> None:
+    organization = FakeOrganization(MEMBERS, refusals=refused(*["EndpointConnectionError"] * 99))
+    assert "try again" in check(organization)
+
+
 def test_one_member_that_is_refused_for_reasons_of_its_own_stops_nothing() -> None:
     organization = FakeOrganization(MEMBERS, refusals={MEMBERS[0].account_id: ["AccessDeniedException"] * 99})
     stop = FakeStop()

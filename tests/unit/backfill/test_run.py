@@ -1,5 +1,7 @@
 """A letter for every active account: page by page, in batches of ten, and no letter lost on the way."""
 
+import json
+import re
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -129,8 +131,27 @@ def test_gives_up_on_letters_that_sqs_keeps_refusing_and_tells_how_far_it_came()
     with pytest.raises(BackfillError) as caught:
         backfill([*accounts(10), Account("9" * 12, "CLOSED")], queue, stop=stop)
     assert len(queue.sends) == TRIES
-    assert str(caught.value).startswith("SQS did not take 2 letters, tried again and again: 1")
+    assert str(caught.value) == (
+        "SQS did not take 2 letters, tried again and again: "
+        "11 accounts listed, 8 put on AccountQueue for the worker to bring right, skipped: 1 CLOSED."
+    )
     assert 20 < sum(stop.waits) < 30
+
+
+def test_figures_of_a_failure_count_every_letter_that_sqs_took() -> None:
+    class Stubborn(FakeAccountQueue):
+        def send(self, bodies: Sequence[str], *, delay: int) -> list[int]:
+            first = json.loads(bodies[0])["accountId"] == f"{0:012}"
+            taken = bodies[1:] if first else bodies
+            if taken:
+                super().send(taken, delay=delay)
+            return [0] if first else []
+
+    queue = Stubborn()
+    with pytest.raises(BackfillError) as caught:
+        backfill(accounts(60), queue)
+    listed, enqueued = map(int, re.findall(r"(\d+) (?:accounts|put)", str(caught.value)))
+    assert enqueued == len(queue.taken) < listed
 
 
 def test_a_backfill_that_is_told_to_stop_waits_for_sqs_no_longer() -> None:

@@ -19,7 +19,6 @@ from worker.errors import (
     NotReady,
     OutOfTime,
     Refused,
-    Retryable,
     Throttled,
     TrustedAccessOff,
     Unavailable,
@@ -192,7 +191,7 @@ def test_a_throttled_contact_is_tried_again_within_the_invocation(bench: Bench) 
 def test_a_contact_throttled_until_the_deadline_comes_back(bench: Bench) -> None:
     bench.api.refuse(Throttled("TooManyRequestsException", "x"), contact_type=SECURITY)
     result = bench.bring_right(deadline=0.001)
-    assert isinstance(result.error, Retryable)
+    assert isinstance(result.error, Throttled)
     assert result.outcomes[SECURITY] is Outcome.FAILED
 
 

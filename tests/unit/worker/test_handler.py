@@ -191,3 +191,17 @@ def test_a_missing_variable_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> 
             importlib.import_module("worker.handler")
     finally:
         sys.modules["worker.handler"] = telemetry  # for the fixture to remove
+
+
+@pytest.mark.usefixtures("door")
+def test_the_reserve_covers_the_calls_that_may_hang_at_the_end() -> None:
+    """One of the account API, two of Organizations that explain it, and one of SQS."""
+
+    def longest(client: Any) -> float:
+        config = client.meta.config
+        attempts = config.retries["total_max_attempts"]
+        pauses = sum(2**attempt for attempt in range(attempts - 1))  # botocore's standard mode: at most 2^i s
+        return float(attempts * (config.connect_timeout + config.read_timeout) + pauses)
+
+    end = longest(aws.account_client(1)) + 2 * longest(aws.organizations_client()) + longest(aws.sqs_client())
+    assert end <= sys.modules["worker.handler"]._RESERVE

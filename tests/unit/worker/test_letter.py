@@ -271,6 +271,7 @@ def joined(**detail: object) -> str:
         {"account": {"id": ACCOUNT, "arn": f"arn:aws:organizations::{MANAGEMENT}:account/o-x/{ACCOUNT}"}},
         {"accountJoinedStatus": {"account": {"accountId": ACCOUNT}}},
         {"accountId": MANAGEMENT, "memberAccountId": ACCOUNT},
+        {"managementAccountId": MANAGEMENT, "memberAccounts": [ACCOUNT]},
         {"accountId": MANAGEMENT, "aNameThatNobodyThoughtOf": ACCOUNT},
         {"managementAccountId": "999999999999", "accountId": ACCOUNT},
         {"accounts": [{"accountId": MANAGEMENT}, {"accountId": ACCOUNT}]},
@@ -290,7 +291,15 @@ def test_the_management_account_of_a_new_organization_asks_for_nothing() -> None
     assert read(joined(serviceEventDetails={"accountId": MANAGEMENT, "joinedMethod": "CREATED"})) is None
 
 
-@pytest.mark.parametrize("details", [None, {}, [], "x", {"accountId": 7}, {"accountId": "12"}, {"other": "x"}])
+@pytest.mark.parametrize(
+    "details",
+    [
+        *(None, {}, [], "x", {"accountId": 7}, {"accountId": "12"}, {"other": "x"}),
+        {"managementAccountId": MANAGEMENT, "joinedMethod": "INVITED"},
+        {"managementAccountId": MANAGEMENT, "memberAccountArn": f"arn:aws:organizations::{MANAGEMENT}:account/o-x/1"},
+        {"organization": {"masterAccountId": MANAGEMENT}, "account": {"id": 111122223333}},
+    ],
+)
 def test_joining_without_an_account_is_told(details: object) -> None:
     with pytest.raises(EventWithoutAccount):
         read(joined(serviceEventDetails=details))
