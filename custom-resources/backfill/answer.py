@@ -15,7 +15,10 @@ MAX_BYTES = 4096
 """The most that CloudFormation reads of an answer."""
 
 _TRIES = 4
-"""With time-outs of 10 s and waits of 0.5, 1 and 2 s at most 43.5 s, within what the door keeps for them."""
+"""With time-outs of 10 s and waits of 0.5, 1 and 2 s, 43.5 s where nobody answers, within what the door keeps for them.
+
+Should CloudFormation's side answer in dribs, each within its time-out, Lambda's own end and retry are the net.
+"""
 
 
 class NotDelivered(Exception):  # noqa: N818 - it says what happened

@@ -2,8 +2,8 @@
 
 AWS (botocore model `organizations` 2016-11-28 and the Organizations API reference):
 
-* The lists of accounts come in pages of at most 20. An account has `State`, the older `Status` (which has no word for
-  PENDING_ACTIVATION and CLOSED) and `Paths`.
+* The lists of accounts come in pages of at most 20, and a page may be empty and still have a next one. An account has
+  `State`, the older `Status` (which has no word for PENDING_ACTIVATION and CLOSED) and `Paths`.
 * Trusted access is off until somebody enables it, which needs an organization with all features. It is eventually
   consistent: for a minute or so the service that was let in is still refused.
 * Before CreateOrganization every call fails with AWSOrganizationsNotInUseException. The management account may do
@@ -239,10 +239,12 @@ def _page(accounts: list[dict[str, Any]], parameters: Parameters) -> Response:
     size = parameters.get("MaxResults", _PAGE)
     if not 1 <= size <= _PAGE:
         return _refused("InvalidInputException", f"MaxResults must be between 1 and {_PAGE}.")
-    start = int(parameters.get("NextToken") or 0)
-    end = start + size
-    page = [organizations._public_account(account) for account in accounts[start:end]]
-    return _answer({"Accounts": page, **({"NextToken": str(end)} if end < len(accounts) else {})})
+    start, _, empty = str(parameters.get("NextToken") or "0").partition("-")
+    end = int(start) + (0 if empty else size)
+    page = [organizations._public_account(account) for account in accounts[int(start) : end]]
+    # The page after the first is empty: whoever stops there has missed the rest.
+    following = f"{end}-empty" if end == size and not empty else str(end)
+    return _answer({"Accounts": page, **({"NextToken": following} if end < len(accounts) else {})})
 
 
 def _create_organization(parameters: Parameters) -> Response:
