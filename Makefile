@@ -31,7 +31,7 @@ demo: setup ## deploy to an organization on this machine and watch it work (ACCO
 test: setup check unit contract template emulated ## everything that must hold before a change lands
 
 unit: setup ## milliseconds each, no sockets
-	$(DEV)/python -m pytest tests/unit
+	$(DEV)/python -m pytest tests/unit --numprocesses 2
 
 contract: setup ## what the two functions write and read, and what AWS really sends
 	$(DEV)/python -m pytest tests/contract

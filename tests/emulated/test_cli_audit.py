@@ -102,12 +102,20 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Auditor]:
         production = _members(emulation, _unit(organizations, workloads, "Production"), PRODUCTION)
         sandbox = _members(emulation, _unit(organizations, root, "Sandbox"), SANDBOX)
         in_root = emulation.create_accounts(IN_ROOT, suspended=SUSPENDED)
-        deploy.deploy(emulation, folder, parameters=QUOTA)
+        outputs = deploy.deploy(emulation, folder, parameters=QUOTA)
         [stack] = emulation.client("cloudformation").describe_stacks(StackName="alternate-contacts")["Stacks"]
         wanted = wanted_contacts(deploy.parameters())
         active = [MANAGEMENT_ACCOUNT, *production, *sandbox, *in_root[:-SUSPENDED]]
         eventually(lambda: all(emulation.contacts().get(account) == wanted for account in active), within=30)
+        eventually(lambda: _waiting(emulation, outputs["AccountQueueUrl"]) == 0, within=30)
         yield Auditor(emulation, stack["StackId"], wanted, production, sandbox, in_root[-SUSPENDED:])
+
+
+def _waiting(emulation: Emulation, url: str) -> int:
+    """Letters that the worker may still read, or is at work on."""
+    names = [f"ApproximateNumberOfMessages{kind}" for kind in ("", "NotVisible", "Delayed")]
+    counts = emulation.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+    return sum(int(counts[name]) for name in names)
 
 
 def _unit(organizations: Any, parent: str, name: str) -> str:
