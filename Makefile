@@ -42,10 +42,11 @@ template: setup ## the template as data, and the linters
 emulated: setup ## the real template, deployed by sam to the emulation, IAM enforced
 	$(DEV)/python -m pytest tests/emulated --numprocesses 2 --dist loadfile
 
-check: setup ## format, lint, types
+check: setup ## format, lint, types, imports
 	$(DEV)/ruff format --check .
 	$(DEV)/ruff check .
 	$(DEV)/mypy
+	PYTHONPATH=src:custom-resources:cli:. $(DEV)/lint-imports --no-cache
 
 format: setup ## let ruff write
 	$(DEV)/ruff format .
@@ -59,10 +60,10 @@ build: setup ## the two Lambda zips, in .aws-sam/build
 	$(SAM)/sam build
 
 screenshots: setup ## the pictures in docs/images, from the real command (needs chromium)
-	$(DEV)/python -m docs.screenshots
+	$(DEV)/python -m tools.screenshots
 
 reference: setup ## docs/command.md, from the command's own help
-	PYTHONPATH=cli:custom-resources:src $(DEV)/python -m alternate_contacts.reference > docs/command.md
+	PYTHONPATH=cli:custom-resources:src:. $(DEV)/python -m tools.command_reference > docs/command.md
 
 # The only target that needs uv; run it after editing an .in file. The functions' files leave out jmespath: the runtime
 # has it, because boto3 needs it, and has it compiled.

@@ -62,7 +62,7 @@ logger = Logger(service="bare")
 """
 _WORKER = """
 import json, types
-from worker.handler import lambda_handler
+from alternate_contacts.worker.handler import lambda_handler
 def record(number):
     letter = {"version": 1, "accountId": str(100000000000 + number), "reason": "backfill"}
     return {"messageId": str(number), "receiptHandle": str(number), "body": json.dumps(letter),

@@ -14,7 +14,7 @@ def run(task: Task) -> tuple[float, int]:
     config = Config(retries={"mode": "adaptive", "total_max_attempts": 8}, max_pool_connections=10)
     client = boto3.client("account", endpoint_url=task.endpoint, config=config)
 
-    def bring_right(account: str) -> bool:
+    def process(account: str) -> bool:
         try:
             for contact_type in CONTACT_TYPES:
                 desired = contact(contact_type)
@@ -31,7 +31,7 @@ def run(task: Task) -> tuple[float, int]:
 
     watch = Stopwatch()
     with ThreadPoolExecutor(10) as pool:
-        done = list(pool.map(bring_right, task.accounts))
+        done = list(pool.map(process, task.accounts))
     return watch.seconds(), done.count(False)
 
 

@@ -12,10 +12,11 @@ from typing import Any
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 
-from backfill import aws
-from backfill.figures import Figures
-from backfill.letters import Mode, Reason, letter
-from backfill.run import ACTIVE, BATCH_SIZE, run
+from alternate_contacts.backfill import aws
+from alternate_contacts.backfill.counts import BackfillCounts
+from alternate_contacts.backfill.enqueue import BATCH_SIZE, enqueue_accounts
+from alternate_contacts.backfill.message import account_message_body
+from alternate_contacts.backfill.protocol import ACTIVE, Mode, Trigger
 from benchmarks.backfill_size import BATCH_SECONDS, PAGE_SECONDS, SPEED
 
 PAGE = 20
@@ -76,23 +77,23 @@ def _account(number: int) -> dict[str, Any]:
 
 
 def _write(account_id: str) -> str:
-    return letter(account_id, reason=Reason.BACKFILL, mode=Mode.ENFORCE)
+    return account_message_body(account_id, trigger=Trigger.BACKFILL, mode=Mode.ENFORCE)
 
 
-def _backfill(organization: aws.AwsOrganization, queue: aws.AwsQueue) -> int:
-    figures = Figures()
-    run(organization.accounts(), queue, _write, delay=0, figures=figures, stop=threading.Event())
+def _backfill(organization: aws.AwsAccountDirectory, queue: aws.AwsBackfillQueue) -> int:
+    figures = BackfillCounts()
+    enqueue_accounts(organization.accounts(), queue, _write, delay=0, figures=figures, stop=threading.Event())
     return figures.enqueued
 
 
-def _sequential(organization: aws.AwsOrganization, queue: aws.AwsQueue) -> int:
+def _sequential(organization: aws.AwsAccountDirectory, queue: aws.AwsBackfillQueue) -> int:
     letters = [_write(account.account_id) for account in organization.accounts() if account.state == ACTIVE]
     for start in range(0, len(letters), BATCH_SIZE):
         queue.send(letters[start : start + BATCH_SIZE], delay=0)
     return len(letters)
 
 
-_WORK: Mapping[str, Callable[[aws.AwsOrganization, aws.AwsQueue], int]] = {
+_WORK: Mapping[str, Callable[[aws.AwsAccountDirectory, aws.AwsBackfillQueue], int]] = {
     "backfill": _backfill,
     "sequential": _sequential,
 }
@@ -105,13 +106,13 @@ def main() -> None:
     organizations, queue = aws.organizations_client(), aws.sqs_client()
     for client in (organizations, queue):
         wire.attach(client)
-    organization = aws.AwsOrganization(
+    organization = aws.AwsAccountDirectory(
         organizations, aws.account_client(), region="us-east-1", account_id="000000000000"
     )
     unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes there, in KiB on Linux
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started = time.monotonic()
-    enqueued = _WORK[candidate](organization, aws.AwsQueue(queue, "https://sqs.invalid/AccountQueue"))
+    enqueued = _WORK[candidate](organization, aws.AwsBackfillQueue(queue, "https://sqs.invalid/AccountQueue"))
     seconds = time.monotonic() - started
     active = sum(1 for number in range(accounts) if number % SUSPENDED or not number % STATELESS)
     done = {

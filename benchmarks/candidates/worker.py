@@ -70,14 +70,14 @@ def environment(task: Task) -> dict[str, str]:
 
 
 class BenchmarkQueues:
-    """In place of :class:`worker.aws.AwsQueues`: remembers when a letter wants to return, and what was given up."""
+    """Replace `AwsMessageQueues`: record the delay of every scheduled retry, and every failed message."""
 
     delays: dict[str, int] = {}  # noqa: RUF012 - one process, one queue
     failed = 0
 
     def __init__(self, *_: object, **__: object) -> None: ...
 
-    def put_back(self, receipt_handle: str, seconds: int) -> None:
+    def schedule_retry(self, receipt_handle: str, seconds: int) -> None:
         self.delays[receipt_handle] = seconds
 
     def fail(self, _body: str, _attributes: Mapping[str, str]) -> None:
@@ -88,10 +88,10 @@ def drain(task: Task, letters: "Queue[str]", start: Barrier, finish: Barrier, le
     """One execution environment, from its cold start (not measured here) until no letter is left anywhere."""
     os.environ.update(environment(task))
     sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - the metrics; written as on Lambda, read by nobody here
-    from worker import aws
+    from alternate_contacts.worker import aws
 
-    aws.AwsQueues = BenchmarkQueues  # type: ignore[assignment,misc]
-    from worker.handler import lambda_handler
+    aws.AwsMessageQueues = BenchmarkQueues  # type: ignore[assignment,misc]
+    from alternate_contacts.worker.handler import lambda_handler
 
     waiting: list[tuple[float, str, int]] = []
     start.wait()
@@ -138,12 +138,13 @@ def _receive(letters: "Queue[str]", waiting: list[tuple[float, str, int]]) -> li
 
 def run(task: Task) -> tuple[float, int]:
     """Let two processes drain a queue with a letter for each account."""
-    from backfill.letters import Mode, Reason, letter
+    from alternate_contacts.backfill.message import account_message_body
+    from alternate_contacts.backfill.protocol import Mode, Trigger
 
     spawn = mp.get_context("spawn")
     letters: Queue[str] = spawn.Queue()
     for account in task.accounts:
-        letters.put(letter(account, reason=Reason.BACKFILL, mode=Mode.ENFORCE))
+        letters.put(account_message_body(account, trigger=Trigger.BACKFILL, mode=Mode.ENFORCE))
     start, finish = spawn.Barrier(WORKERS + 1), spawn.Barrier(WORKERS + 1)
     left = spawn.Value("i", len(task.accounts))
     given_up = spawn.Value("i", 0)

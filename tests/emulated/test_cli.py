@@ -14,9 +14,15 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from alternate_contacts import queues
-from alternate_contacts.main import app
-from alternate_contacts.permissions import (
+from alternate_contacts.cli.aws import queues
+from alternate_contacts.cli.main import app
+from emulation import deploy
+from emulation.demo import wanted_contacts
+from emulation.organization import Emulation
+from emulation.settings import MANAGEMENT_ACCOUNT, ROOT, Settings
+from emulation.waiting import eventually
+from tests.fakes.cli import failed_attributes
+from tools.permissions import (
     ACCOUNT_QUEUE,
     BACKFILL_FUNCTION,
     BACKFILL_LOG_GROUP,
@@ -25,12 +31,6 @@ from alternate_contacts.permissions import (
     UNDELIVERED_QUEUE,
     statements,
 )
-from emulation import deploy
-from emulation.demo import wanted_contacts
-from emulation.organization import Emulation
-from emulation.settings import MANAGEMENT_ACCOUNT, ROOT, Settings
-from emulation.waiting import eventually
-from tests.fakes.cli import failed_attributes
 
 MEMBERS, SUSPENDED = 6, 1
 EVENTS = Path(__file__).parents[1] / "events"
@@ -430,7 +430,7 @@ def test_as_a_program_it_answers_json_alone_and_stops_on_a_signal(operator: Oper
     account = operator.new_account()
     paths = [str(ROOT / folder) for folder in ("cli", "src", "custom-resources")]
     environment = {**operator.emulation.environment, "PYTHONPATH": os.pathsep.join(paths)}
-    command = [sys.executable, "-m", "alternate_contacts"]
+    command = [sys.executable, "-m", "alternate_contacts.cli"]
     operator.slow(account, seconds=30)  # the last test here: nobody waits for it
     operator.send("AccountQueue", operator.letter(account))
     with subprocess.Popen(  # noqa: S603

@@ -15,14 +15,14 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from alternate_contacts.audit.permissions import EVERYTHING, MEMBERS, OWN_ACCOUNT, PERMISSIONS
-from alternate_contacts.main import app
-from alternate_contacts.permissions import STACK
+from alternate_contacts.cli.main import app
 from emulation import deploy
 from emulation.demo import wanted_contacts
 from emulation.organization import Emulation
 from emulation.settings import MANAGEMENT_ACCOUNT, ROOT, Settings
 from emulation.waiting import eventually
+from tools.audit_permissions import EVERYTHING, MEMBERS, OWN_ACCOUNT, PERMISSIONS
+from tools.permissions import STACK
 
 PRODUCTION, SANDBOX, IN_ROOT, SUSPENDED = 24, 12, 8, 3
 DRIFTED = {"Name": "Dora Drift", "Title": "Guest", "EmailAddress": "dora@drift.invalid", "PhoneNumber": "+1 99 0000"}
@@ -247,7 +247,7 @@ def test_a_busy_quota_slows_it_down_and_costs_no_account(auditor: Auditor) -> No
 
 
 def test_ctrl_c_and_on_again(broken: Auditor, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "alternate_contacts", "audit", "--json"]
+    command = [sys.executable, "-m", "alternate_contacts.cli", "audit", "--json"]
     path = os.pathsep.join(str(ROOT / folder) for folder in ("cli", "src", "custom-resources"))
     environment = {**broken.emulation.environment, "PYTHONPATH": path, "XDG_CACHE_HOME": str(tmp_path / "cache")}
 

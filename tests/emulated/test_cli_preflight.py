@@ -13,9 +13,9 @@ import boto3
 import pytest
 from typer.testing import CliRunner, Result
 
-from alternate_contacts.main import app
-from alternate_contacts.preflight.permissions import STATEMENTS
+from alternate_contacts.cli.main import app
 from emulation.organization import Emulation
+from tools.preflight_permissions import STATEMENTS
 
 Run = Callable[..., Result]
 

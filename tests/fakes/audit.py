@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
-from alternate_contacts.audit.findings import Finding, Reading
-from alternate_contacts.audit.organization import Account
-from alternate_contacts.audit.report import Report, Row, worst_first
-from alternate_contacts.audit.words import Word
+from alternate_contacts.cli.audit.compliance import ComplianceStatus
+from alternate_contacts.cli.audit.findings import AccountReading, ContactFinding
+from alternate_contacts.cli.audit.report import AuditReport, AuditRow, worst_first
+from alternate_contacts.cli.aws.organization import OrganizationAccount
+from alternate_contacts.worker.account_processor import Assignment
+from alternate_contacts.worker.contacts import Contact, ContactType
+from alternate_contacts.worker.decision import Policy
 from tests.fakes.worker import DESIRED, PRESENT
-from worker.account import Assignment
-from worker.contacts import Contact, ContactType
-from worker.decision import Policy
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 POLICIES = dict.fromkeys(ContactType, Policy.OVERWRITE)
@@ -18,31 +18,35 @@ ASSIGNMENTS = {kind: Assignment(Policy.OVERWRITE, DESIRED) for kind in ContactTy
 CONTACTS: Mapping[ContactType, Contact] = dict(zip(ContactType, (DESIRED, PRESENT, DESIRED), strict=True))
 
 
-def finding(word: Word = Word.RIGHT, *, reason: str | None = None, contact: Contact | None = None) -> Finding:
+def finding(
+    word: ComplianceStatus = ComplianceStatus.RIGHT, *, reason: str | None = None, contact: Contact | None = None
+) -> ContactFinding:
     """What a look with that result finds."""
-    provided = {Word.MISSING: False, Word.UNREADABLE: None}.get(word, True)
-    return Finding(word, provided, reason, "AccessDeniedException" if reason else None, contact)
+    provided = {ComplianceStatus.MISSING: False, ComplianceStatus.UNREADABLE: None}.get(word, True)
+    return ContactFinding(word, provided, reason, "AccessDeniedException" if reason else None, contact)
 
 
-def reading(account_id: str = "111111111111", *words: Word, shared: Iterable[str] = ()) -> Reading:
+def reading(account_id: str = "111111111111", *words: ComplianceStatus, shared: Iterable[str] = ()) -> AccountReading:
     """A reading with a word for each type; right where none is given."""
-    every = [*words, *[Word.RIGHT] * (3 - len(words))]
+    every = [*words, *[ComplianceStatus.RIGHT] * (3 - len(words))]
     findings = {
-        kind: finding(word, reason="not_authorized" if word is Word.UNREADABLE else None)
+        kind: finding(word, reason="not_authorized" if word is ComplianceStatus.UNREADABLE else None)
         for kind, word in zip(ContactType, every, strict=True)
     }
-    return Reading(account_id, NOON, findings, tuple(shared))
+    return AccountReading(account_id, NOON, findings, tuple(shared))
 
 
-def row(account_id: str, *words: Word, name: str = "", unit: tuple[str, ...] = ("Root",), state: str = "ACTIVE") -> Row:
+def row(
+    account_id: str, *words: ComplianceStatus, name: str = "", unit: tuple[str, ...] = ("Root",), state: str = "ACTIVE"
+) -> AuditRow:
     """A row of an account that was read, or of one that is skipped."""
-    account = Account(account_id, name or f"account {account_id}", state, unit)
-    return Row(account, reading(account_id, *words) if state == "ACTIVE" else None)
+    account = OrganizationAccount(account_id, name or f"account {account_id}", state, unit)
+    return AuditRow(account, reading(account_id, *words) if state == "ACTIVE" else None)
 
 
-def report(*rows: Row, active: int | None = None) -> Report:
+def report(*rows: AuditRow, active: int | None = None) -> AuditReport:
     """A report of these rows, complete unless more accounts are ``active``."""
-    return Report(
+    return AuditReport(
         organization_id="o-exampleorg1",
         stack_name="alternate-contacts",
         policies=POLICIES,

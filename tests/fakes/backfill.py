@@ -5,8 +5,9 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from backfill.preflight import Organization
-from backfill.run import ACTIVE, Account
+from alternate_contacts.backfill.enqueue import ListedAccount
+from alternate_contacts.backfill.preflight import OrganizationDescription
+from alternate_contacts.backfill.protocol import ACTIVE
 
 MANAGEMENT = "000000000000"
 
@@ -15,17 +16,19 @@ MANAGEMENT = "000000000000"
 class FakeOrganization:
     """An organization with all features and trusted access, whose members can all be read."""
 
-    listing: Iterable[Account] = ()
+    listing: Iterable[ListedAccount] = ()
     region: str = "us-east-1"
     account_id: str = MANAGEMENT
-    described: Organization | None = field(default_factory=lambda: Organization(MANAGEMENT, "ALL"))
+    described: OrganizationDescription | None = field(
+        default_factory=lambda: OrganizationDescription(MANAGEMENT, "ALL")
+    )
     trusted: bool = True
     enabled: int = 0
     refusals: dict[str | None, list[str]] = field(default_factory=dict)
     """By account id, the error codes of the next reads."""
     reads: list[str | None] = field(default_factory=list)
 
-    def organization(self) -> Organization | None:
+    def organization(self) -> OrganizationDescription | None:
         return self.described
 
     def trusted_access(self) -> bool:
@@ -43,7 +46,7 @@ class FakeOrganization:
         codes = self.refusals.get(account_id)
         return codes.pop(0) if codes else None
 
-    def accounts(self) -> Iterator[Account]:
+    def accounts(self) -> Iterator[ListedAccount]:
         return iter(self.listing)
 
 

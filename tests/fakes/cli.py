@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from alternate_contacts.stack import Stack
+from alternate_contacts.cli.aws.stack import Stack
 from tests.fakes.clock import FakeClock
 from tests.fakes.environment import WORKER
 from tests.fakes.wire import FakeWire, HttpAnswer, refusal

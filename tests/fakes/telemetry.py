@@ -8,18 +8,18 @@ from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from typing import Any
 
-from backfill import metrics as names
-from backfill import telemetry as backfill
-from backfill.figures import Figures
-from backfill.letters import Mode as BackfillMode
-from backfill.letters import Reason
-from worker import telemetry as worker
-from worker.account import Result
-from worker.batch import Record
-from worker.contacts import ContactType
-from worker.decision import Outcome
-from worker.errors import Refused, Throttled
-from worker.letter import Letter
+from alternate_contacts.backfill import metrics as names
+from alternate_contacts.backfill import telemetry as backfill
+from alternate_contacts.backfill.counts import BackfillCounts
+from alternate_contacts.backfill.protocol import Mode as BackfillMode
+from alternate_contacts.backfill.protocol import Trigger
+from alternate_contacts.worker import telemetry as worker
+from alternate_contacts.worker.account_processor import AccountResult
+from alternate_contacts.worker.batch import QueueRecord
+from alternate_contacts.worker.contacts import ContactType
+from alternate_contacts.worker.decision import Outcome
+from alternate_contacts.worker.errors import AccessDenied, Throttled
+from alternate_contacts.worker.message import AccountMessage
 
 OF_POWERTOOLS = {"level", "location", "message", "timestamp", "service"}
 """Fields of every line; those of the invocation (``function_request_id`` and more) are there within one only."""
@@ -51,18 +51,20 @@ def log_lines() -> dict[str, set[str]]:
 
 
 def _worker_lines() -> list[dict[str, Any]]:
-    letter, record = Letter("111111111111", "manual"), Record("message 1", "handle", "{}", 3)
+    letter, record = AccountMessage("111111111111", "manual"), QueueRecord("message 1", "handle", "{}", 3)
 
     def tell() -> None:
-        telemetry = worker.Telemetry()
+        telemetry = worker.WorkerTelemetry()
         for outcome in Outcome:
-            telemetry.account(letter, record, Result(dict.fromkeys(ContactType, outcome), throttled=1), None)
-        telemetry.account(letter, record, Result(), Refused("AccessDeniedException", "PutAlternateContact"))
-        telemetry.account(letter, record, Result(skipped="SUSPENDED"), None)
-        telemetry.nothing_to_do(record)
-        telemetry.returned(letter, record, Result(), Throttled("TooManyRequestsException", "GetAlternateContact"), 15)
-        telemetry.not_settled(record, Throttled())
-        telemetry.not_settled(record, RuntimeError())
+            telemetry.account(letter, record, AccountResult(dict.fromkeys(ContactType, outcome), throttled=1), None)
+        telemetry.account(letter, record, AccountResult(), AccessDenied("AccessDeniedException", "PutAlternateContact"))
+        telemetry.account(letter, record, AccountResult(skipped="SUSPENDED"), None)
+        telemetry.message_ignored(record)
+        telemetry.retry_scheduled(
+            letter, record, AccountResult(), Throttled("TooManyRequestsException", "GetAlternateContact"), 15
+        )
+        telemetry.left_for_redelivery(record, Throttled())
+        telemetry.left_for_redelivery(record, RuntimeError())
         telemetry.flush()
 
     return _printed(worker.SERVICE, tell)
@@ -70,9 +72,9 @@ def _worker_lines() -> list[dict[str, Any]]:
 
 def _backfill_lines() -> list[dict[str, Any]]:
     def tell() -> None:
-        telemetry = backfill.Telemetry()
-        telemetry.done(Reason.RECONCILE, BackfillMode.ENFORCE, Figures(), counts=True)
-        telemetry.stood_back(7)
+        telemetry = backfill.BackfillTelemetry()
+        telemetry.done(Trigger.RECONCILE, BackfillMode.ENFORCE, BackfillCounts(), counts=True)
+        telemetry.reconcile_skipped(7)
         backfill.unforeseen(RuntimeError())
 
     return _printed(names.SERVICE, tell)

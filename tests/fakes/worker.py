@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from worker.account import Result
-from worker.batch import Record
-from worker.contacts import Contact, ContactType
-from worker.errors import WorkerError
-from worker.letter import Letter
+from alternate_contacts.worker.account_processor import AccountResult
+from alternate_contacts.worker.batch import QueueRecord
+from alternate_contacts.worker.contacts import Contact, ContactType
+from alternate_contacts.worker.errors import WorkerError
+from alternate_contacts.worker.message import AccountMessage
 
 MANAGEMENT = "000000000000"
 MEMBER = "111111111111"
@@ -120,7 +120,7 @@ class FakeQueues:
     """Bodies with their attributes."""
     error: WorkerError | None = None
 
-    def put_back(self, receipt_handle: str, seconds: int) -> None:
+    def schedule_retry(self, receipt_handle: str, seconds: int) -> None:
         if self.error is not None:
             raise self.error
         self.returned[receipt_handle] = seconds
@@ -136,9 +136,9 @@ class Told:
     """One thing that was told of a message."""
 
     what: Literal["account", "nothing to do", "returned", "not settled"]
-    record: Record
-    letter: Letter | None = None
-    result: Result | None = None
+    record: QueueRecord
+    letter: AccountMessage | None = None
+    result: AccountResult | None = None
     error: BaseException | None = None
     seconds: int | None = None
 
@@ -149,16 +149,20 @@ class FakeReport:
 
     told: list[Told] = field(default_factory=list)
 
-    def account(self, letter: Letter | None, record: Record, result: Result, error: WorkerError | None) -> None:
+    def account(
+        self, letter: AccountMessage | None, record: QueueRecord, result: AccountResult, error: WorkerError | None
+    ) -> None:
         self.told.append(Told("account", record, letter, result, error))
 
-    def nothing_to_do(self, record: Record) -> None:
+    def message_ignored(self, record: QueueRecord) -> None:
         self.told.append(Told("nothing to do", record))
 
-    def returned(self, letter: Letter, record: Record, result: Result, error: WorkerError, seconds: int) -> None:
+    def retry_scheduled(
+        self, letter: AccountMessage, record: QueueRecord, result: AccountResult, error: WorkerError, seconds: int
+    ) -> None:
         self.told.append(Told("returned", record, letter, result, error, seconds))
 
-    def not_settled(self, record: Record, error: BaseException) -> None:
+    def left_for_redelivery(self, record: QueueRecord, error: BaseException) -> None:
         self.told.append(Told("not settled", record, error=error))
 
     def of(self, message_id: str) -> list[Told]:

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from backfill import metrics as backfill
+from alternate_contacts.backfill import metrics as backfill
+from alternate_contacts.worker import retry
+from alternate_contacts.worker.contacts import ContactType
 from tests.fakes import telemetry
-from worker import retry
-from worker.contacts import ContactType
 
 Resources = dict[str, Any]
 
@@ -132,7 +132,7 @@ def test_a_letter_may_be_as_old_as_the_largest_first_backfill_makes_it(
     assert limits.keys() == quotas.keys()
     variables = resources["WorkerFunction"]["Properties"]["Environment"]["Variables"]
     delay = int(resources["BackfillFunction"]["Properties"]["Environment"]["Variables"]["UPDATE_DELAY"])
-    tries = sum(retry.delay(number) for number in range(1, int(variables["MAX_TRIES"])))
+    tries = sum(retry.retry_delay(number) for number in range(1, int(variables["MAX_TRIES"])))
     least_share = template["Parameters"]["QuotaShare"]["MinValue"] / 100
     for partition, quota in quotas.items():
         puts = 10_000 * len(ContactType) / (int(quota["PutRate"]) * least_share)

@@ -9,7 +9,7 @@ import pytest
 import typer
 from cfnlint.decode.cfn_yaml import load
 
-from alternate_contacts.main import app
+from alternate_contacts.cli.main import app
 from tests.fakes.aws_command import commands, complaints
 
 ROOT = Path(__file__).parents[2]

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 import typer
 
-from alternate_contacts.failures.reasons import REMEDIES
-from alternate_contacts.main import app
+from alternate_contacts.cli.aws.failure_reasons import REMEDIES
+from alternate_contacts.cli.main import app
+from alternate_contacts.worker.decision import Outcome
+from alternate_contacts.worker.errors import Permanent, Retryable, WorkerError
 from tests.fakes import telemetry
 from tests.fakes.aws_command import commands, complaints
-from worker.decision import Outcome
-from worker.errors import Permanent, Retryable, WorkerError
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "operations.md").read_text()
@@ -109,7 +109,7 @@ def test_every_metric_has_its_row_with_its_dimensions() -> None:
 
 def lines_of_the_handler() -> dict[str, set[str]]:
     """Messages and fields that the backfill's door logs itself."""
-    tree = ast.parse((ROOT / "custom-resources" / "backfill" / "handler.py").read_text())
+    tree = ast.parse((ROOT / "custom-resources" / "alternate_contacts" / "backfill" / "handler.py").read_text())
     found: dict[str, set[str]] = {}
     for call in ast.walk(tree):
         if not isinstance(call, ast.Call) or not call.args or not isinstance(call.args[0], ast.Constant):

@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from backfill import call
-from backfill import handler as backfill_handler
-from backfill.call import Call
-from backfill.figures import Figures
-from backfill.letters import Mode, Reason
-from backfill.service import WATCHED
-from backfill.settings import Settings as BackfillSettings
-from worker.batch import ACCOUNTS_AT_A_TIME
-from worker.contacts import ContactType
-from worker.letter import ACCOUNT_JOINED, EVENT_ACCOUNT
-from worker.settings import Settings
+from alternate_contacts.backfill import handler as backfill_handler
+from alternate_contacts.backfill import invocation
+from alternate_contacts.backfill.counts import BackfillCounts
+from alternate_contacts.backfill.invocation import BackfillInvocation
+from alternate_contacts.backfill.protocol import Mode, Trigger
+from alternate_contacts.backfill.service import WATCHED
+from alternate_contacts.backfill.settings import BackfillSettings
+from alternate_contacts.worker.batch import ACCOUNTS_AT_A_TIME
+from alternate_contacts.worker.contacts import ContactType
+from alternate_contacts.worker.message import ACCOUNT_JOINED, EVENT_ACCOUNT
+from alternate_contacts.worker.settings import WorkerSettings
 
 ROOT = Path(__file__).parents[2]
 
@@ -191,7 +191,7 @@ def test_the_worker_gets_exactly_the_variables_that_it_reads(resources: Resource
     given = environment(resources, "WorkerFunction")
     values = {name: "overwrite" if name.endswith("_POLICY") else "7" for name in given} | {"MODE": "enforce"}
     recording = Recording(values)
-    Settings.read(recording)
+    WorkerSettings.read(recording)
     assert recording.asked == set(given)
 
 
@@ -240,7 +240,7 @@ def test_a_change_of_any_contact_policy_or_mode_runs_the_backfill_again(
 def test_the_backfill_gives_every_attribute_that_outputs_read(template: dict[str, Any]) -> None:
     read = re.findall(r"'Fn::GetAtt': \['Backfill', '(\w+)'\]", str(template["Outputs"]))
     assert read
-    assert set(read) <= set(backfill_handler._data(Figures(), "summary"))
+    assert set(read) <= set(backfill_handler._data(BackfillCounts(), "summary"))
 
 
 def test_the_backfill_gets_exactly_the_variables_that_it_reads(resources: Resources) -> None:
@@ -271,8 +271,8 @@ def schedules(resources: Resources) -> dict[str, Any]:
 
 
 def test_the_schedules_call_what_the_backfill_understands(resources: Resources) -> None:
-    asked = [call.read(json.loads(each["Target"]["Input"])) for each in schedules(resources).values()]
-    assert asked == [Call(Reason.RECONCILE, Mode.ENFORCE), None]
+    asked = [invocation.parse_invocation(json.loads(each["Target"]["Input"])) for each in schedules(resources).values()]
+    assert asked == [BackfillInvocation(Trigger.RECONCILE, Mode.ENFORCE), None]
 
 
 def test_what_a_schedule_cannot_hand_over_is_kept(resources: Resources) -> None:

@@ -8,9 +8,9 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from backfill import aws
-from backfill.preflight import Organization
-from backfill.run import Account
+from alternate_contacts.backfill import aws
+from alternate_contacts.backfill.enqueue import ListedAccount
+from alternate_contacts.backfill.preflight import OrganizationDescription
 from tests.fakes.wire import FakeWire, HttpAnswer, refusal
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ def account(session: boto3.Session) -> "AccountClient":
 
 def organization_of(
     organizations: "OrganizationsClient", account: "AccountClient | None" = None
-) -> aws.AwsOrganization:
-    return aws.AwsOrganization(
+) -> aws.AwsAccountDirectory:
+    return aws.AwsAccountDirectory(
         organizations,
         account or boto3.client("account", region_name="us-east-1"),
         region="us-east-1",
@@ -63,7 +63,7 @@ def test_lists_every_page_and_stops_at_none_that_is_empty(organizations: "Organi
         add_pages(stub, "list_accounts", "Accounts", [[], [account(1), account(2)], [], [account(3)], []])
         listed = list(organization_of(organizations).accounts())
         stub.assert_no_pending_responses()
-    assert listed == [Account(f"{number:012}", "ACTIVE") for number in (1, 2, 3)]
+    assert listed == [ListedAccount(f"{number:012}", "ACTIVE") for number in (1, 2, 3)]
 
 
 def test_asks_for_a_page_only_when_the_one_before_is_used_up(organizations: "OrganizationsClient") -> None:
@@ -93,7 +93,7 @@ def test_the_state_is_the_newer_field_then_the_older_then_active(
 ) -> None:
     with Stubber(organizations) as stub:
         add_pages(stub, "list_accounts", "Accounts", [[{"Id": "1" * 12, **told}]])
-        assert list(organization_of(organizations).accounts()) == [Account("1" * 12, state)]
+        assert list(organization_of(organizations).accounts()) == [ListedAccount("1" * 12, state)]
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_sends_letters_as_one_group(sqs: "SQSClient") -> None:
                 ],
             },
         )
-        assert aws.AwsQueue(sqs, QUEUE).send(["one", "two"], delay=180) == []
+        assert aws.AwsBackfillQueue(sqs, QUEUE).send(["one", "two"], delay=180) == []
         stub.assert_no_pending_responses()
 
 
@@ -155,7 +155,7 @@ def test_tells_which_letters_sqs_did_not_take(sqs: "SQSClient", failed: list[int
     entries = [{"Id": str(index), "SenderFault": False, "Code": "InternalError"} for index in failed]
     with Stubber(sqs) as stub:
         stub.add_response("send_message_batch", {"Successful": [], "Failed": entries})
-        assert aws.AwsQueue(sqs, QUEUE).send([str(index) for index in range(10)], delay=0) == failed
+        assert aws.AwsBackfillQueue(sqs, QUEUE).send([str(index) for index in range(10)], delay=0) == failed
 
 
 def test_an_answer_without_failures_is_a_success(sqs: "SQSClient") -> None:
@@ -163,7 +163,7 @@ def test_an_answer_without_failures_is_a_success(sqs: "SQSClient") -> None:
     wire = FakeWire()
     wire.attach(sqs)
     wire.answer("SendMessageBatch", HttpAnswer(body={"Successful": []}))
-    assert aws.AwsQueue(sqs, QUEUE).send(["one"], delay=0) == []
+    assert aws.AwsBackfillQueue(sqs, QUEUE).send(["one"], delay=0) == []
 
 
 def test_the_organization_is_what_it_says(organizations: "OrganizationsClient") -> None:
@@ -171,7 +171,7 @@ def test_the_organization_is_what_it_says(organizations: "OrganizationsClient") 
         stub.add_response(
             "describe_organization", {"Organization": {"MasterAccountId": "0" * 12, "FeatureSet": "ALL"}}, {}
         )
-        assert organization_of(organizations).organization() == Organization("0" * 12, "ALL")
+        assert organization_of(organizations).organization() == OrganizationDescription("0" * 12, "ALL")
 
 
 def test_no_organization_is_none(organizations: "OrganizationsClient") -> None:
@@ -228,7 +228,7 @@ def test_letters_wait_whether_visible_in_flight_or_delayed(sqs: "SQSClient") -> 
             "get_queue_attributes",
             {"Attributes": {f"ApproximateNumberOfMessages{kind}": count for kind, count in counts.items()}},
         )
-        assert aws.AwsQueue(sqs, QUEUE).waiting() == 321
+        assert aws.AwsBackfillQueue(sqs, QUEUE).waiting() == 321
 
 
 @pytest.mark.parametrize(

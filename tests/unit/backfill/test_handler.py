@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, NoRegionError
 
-from backfill import aws, handler
-from backfill.answer import NotDelivered, deliver
-from backfill.errors import BackfillError
+from alternate_contacts.backfill import aws, handler
+from alternate_contacts.backfill.errors import BackfillError
+from alternate_contacts.backfill.response import ResponseNotDelivered, send_response
 from tests.fakes.clock import FakeStop
 from tests.fakes.cloudformation import CONTACT, LOGICAL_ID, RESPONSE_URL, SIGNATURE, STACK_ID, FakeResponseUrl, event
 from tests.fakes.environment import BACKFILL
@@ -51,7 +51,7 @@ def stack_in(status: str) -> HttpAnswer:
 def response_url(monkeypatch: pytest.MonkeyPatch) -> FakeResponseUrl:
     fake = FakeResponseUrl()
     monkeypatch.setattr(urllib.request, "urlopen", fake.urlopen)
-    monkeypatch.setattr(handler, "deliver", partial(deliver, sleep=lambda _: None))
+    monkeypatch.setattr(handler, "send_response", partial(send_response, sleep=lambda _: None))
     return fake
 
 
@@ -203,7 +203,7 @@ def test_time_that_runs_out_fails_while_there_is_time_to_say_so(response_url: Fa
 @pytest.mark.usefixtures("wire")
 def test_an_answer_that_does_not_get_through_is_raised_for_lambda_to_try_again(response_url: FakeResponseUrl) -> None:
     response_url.troubles = [TimeoutError(RESPONSE_URL)] * 5
-    with pytest.raises(NotDelivered) as caught:
+    with pytest.raises(ResponseNotDelivered) as caught:
         handler.lambda_handler(event("Create"), FakeContext(900_000))  # type: ignore[arg-type]
     assert SIGNATURE not in str(caught.value)
 
@@ -225,7 +225,7 @@ def test_a_call_that_hangs_does_not_keep_cloudformation_waiting(response_url: Fa
 
 
 def test_a_duplicate_request_gets_the_same_answer(response_url: FakeResponseUrl, wire: FakeWire) -> None:
-    """Lambda may deliver an asynchronous invocation twice; letters that are there twice cost Gets only."""
+    """Lambda may send_response an asynchronous invocation twice; letters that are there twice cost Gets only."""
     for _ in range(2):
         handler.lambda_handler(event("Create"), FakeContext(900_000))  # type: ignore[arg-type]
     first, second = response_url.answers()
@@ -328,12 +328,12 @@ def test_a_call_answers_with_figures(wire: FakeWire, response_url: FakeResponseU
     assert response_url.requests == []
 
 
-@pytest.mark.parametrize(("waiting", "stood_back"), [("0", False), ("3", True)])
-def test_the_schedule_stands_back_while_letters_wait(wire: FakeWire, waiting: str, stood_back: bool) -> None:
+@pytest.mark.parametrize(("waiting", "reconcile_skipped"), [("0", False), ("3", True)])
+def test_the_schedule_stands_back_while_letters_wait(wire: FakeWire, waiting: str, reconcile_skipped: bool) -> None:
     attributes = {"ApproximateNumberOfMessages": waiting, "ApproximateNumberOfMessagesNotVisible": "0"}
     wire.answer("GetQueueAttributes", HttpAnswer(body={"Attributes": attributes}))
-    assert call({"reason": "reconcile"})["stoodBack"] is stood_back
-    assert bool(wire.asked("SendMessageBatch")) is not stood_back
+    assert call({"reason": "reconcile"})["stoodBack"] is reconcile_skipped
+    assert bool(wire.asked("SendMessageBatch")) is not reconcile_skipped
 
 
 @pytest.mark.usefixtures("wire")
@@ -438,7 +438,7 @@ def test_nothing_secret_is_logged(
         response_url.troubles = [TimeoutError(EVERYTHING)] * 5
     try:
         handler.lambda_handler(event(request_type), FakeContext(900_000))  # type: ignore[arg-type]
-    except NotDelivered as not_delivered:
+    except ResponseNotDelivered as not_delivered:
         print(not_delivered)  # noqa: T201 - as Lambda does
     output = capsys.readouterr()
     assert output.err == ""

@@ -2,13 +2,13 @@
 
 import pytest
 
-from backfill.errors import BackfillError
-from backfill.preflight import CHECKS, MEMBERS_TRIED, Organization, preflight
-from backfill.run import Account
+from alternate_contacts.backfill.enqueue import ListedAccount
+from alternate_contacts.backfill.errors import BackfillError
+from alternate_contacts.backfill.preflight import CHECKS, MEMBERS_TRIED, OrganizationDescription, preflight
 from tests.fakes.backfill import MANAGEMENT, FakeOrganization
 from tests.fakes.clock import FakeStop
 
-MEMBERS = [Account(f"{number:012}") for number in range(1, 9)]
+MEMBERS = [ListedAccount(f"{number:012}") for number in range(1, 9)]
 
 
 def refused(*codes: str) -> dict[str | None, list[str]]:
@@ -38,11 +38,11 @@ def test_an_organization_that_is_ready_passes_and_is_read_once() -> None:
         (FakeOrganization(MEMBERS, region="cn-north-1"), ["only in cn-northwest-1"]),
         (FakeOrganization(MEMBERS, described=None), [MANAGEMENT, "create-organization"]),
         (
-            FakeOrganization(MEMBERS, described=Organization("999999999999", "ALL")),
+            FakeOrganization(MEMBERS, described=OrganizationDescription("999999999999", "ALL")),
             [f"This is account {MANAGEMENT}", "999999999999", "deploy there"],
         ),
         (
-            FakeOrganization(MEMBERS, described=Organization(MANAGEMENT, "CONSOLIDATED_BILLING")),
+            FakeOrganization(MEMBERS, described=OrganizationDescription(MANAGEMENT, "CONSOLIDATED_BILLING")),
             ["enable-all-features"],
         ),
     ],
@@ -143,7 +143,7 @@ def test_one_member_that_is_refused_for_reasons_of_its_own_stops_nothing() -> No
 
 
 def test_an_organization_of_one_account_reads_its_own_contact() -> None:
-    organization = FakeOrganization([Account(MANAGEMENT), Account("1" * 12, "SUSPENDED")])
+    organization = FakeOrganization([ListedAccount(MANAGEMENT), ListedAccount("1" * 12, "SUSPENDED")])
     assert check(organization) == "none"
     assert organization.reads == [None]
 

@@ -6,21 +6,21 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from backfill.errors import BackfillError
-from backfill.figures import Figures
-from backfill.letters import Mode, Reason
-from backfill.run import Account
-from backfill.service import WATCHED, Service, watch
-from backfill.settings import Settings
-from backfill.telemetry import Telemetry
+from alternate_contacts.backfill.counts import BackfillCounts
+from alternate_contacts.backfill.enqueue import ListedAccount
+from alternate_contacts.backfill.errors import BackfillError
+from alternate_contacts.backfill.protocol import Mode, Trigger
+from alternate_contacts.backfill.service import WATCHED, BackfillService, report_backfill_age
+from alternate_contacts.backfill.settings import BackfillSettings
+from alternate_contacts.backfill.telemetry import BackfillTelemetry
 from tests.fakes.backfill import FakeAccountQueue, FakeOrganization
 from tests.fakes.clock import FakeStop
 from tests.fakes.environment import BACKFILL
 
 pytestmark = pytest.mark.usefixtures("logs_to_stdout")
 
-SETTINGS = Settings.read({**BACKFILL, "AWS_REGION": "us-east-1"})
-LISTING = [Account(f"{number:012}") for number in range(1, 13)]
+SETTINGS = BackfillSettings.read({**BACKFILL, "AWS_REGION": "us-east-1"})
+LISTING = [ListedAccount(f"{number:012}") for number in range(1, 13)]
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
@@ -41,15 +41,15 @@ def metrics(told: list[dict[str, object]]) -> dict[str, object]:
 
 
 def serve(
-    queue: FakeAccountQueue, reason: Reason, mode: Mode = Mode.ENFORCE, settings: Settings = SETTINGS
-) -> tuple[bool, Figures]:
-    figures = Figures()
-    service = Service(settings, FakeOrganization(LISTING), queue, Telemetry())
+    queue: FakeAccountQueue, reason: Trigger, mode: Mode = Mode.ENFORCE, settings: BackfillSettings = SETTINGS
+) -> tuple[bool, BackfillCounts]:
+    figures = BackfillCounts()
+    service = BackfillService(settings, FakeOrganization(LISTING), queue, BackfillTelemetry())
     return service.serve(reason, mode, figures=figures, stop=FakeStop()), figures
 
 
-@pytest.mark.parametrize("reason", [Reason.MANUAL, Reason.RECONCILE])
-def test_every_letter_names_who_asked_for_it(reason: Reason, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("reason", [Trigger.MANUAL, Trigger.RECONCILE])
+def test_every_letter_names_who_asked_for_it(reason: Trigger, capsys: pytest.CaptureFixture[str]) -> None:
     queue = FakeAccountQueue()
     served, figures = serve(queue, reason)
     assert served
@@ -71,39 +71,39 @@ def test_every_letter_names_who_asked_for_it(reason: Reason, capsys: pytest.Capt
 @pytest.mark.parametrize("asked", Mode)
 def test_the_stricter_mode_is_in_the_letters(stack: Mode, asked: Mode) -> None:
     queue = FakeAccountQueue()
-    serve(queue, Reason.MANUAL, asked, replace(SETTINGS, mode=stack))
+    serve(queue, Trigger.MANUAL, asked, replace(SETTINGS, mode=stack))
     assert {json.loads(body)["mode"] for body in queue.bodies} == {asked.stricter(stack).value}
 
 
 def test_a_report_in_a_stack_that_enforces_is_no_reconcile(capsys: pytest.CaptureFixture[str]) -> None:
-    serve(FakeAccountQueue(), Reason.MANUAL, Mode.REPORT)
+    serve(FakeAccountQueue(), Trigger.MANUAL, Mode.REPORT)
     assert metrics(lines(capsys)) == {}
 
 
 def test_a_report_changes_nothing_before_it_refuses() -> None:
     organization, queue = FakeOrganization(LISTING, trusted=False), FakeAccountQueue()
     with pytest.raises(BackfillError, match="enable-aws-service-access"):
-        Service(SETTINGS, organization, queue, Telemetry()).serve(
-            Reason.MANUAL, Mode.REPORT, figures=Figures(), stop=FakeStop()
+        BackfillService(SETTINGS, organization, queue, BackfillTelemetry()).serve(
+            Trigger.MANUAL, Mode.REPORT, figures=BackfillCounts(), stop=FakeStop()
         )
     assert (organization.enabled, queue.sends) == (0, [])
 
 
 def test_the_scheduled_run_stands_back_while_letters_wait_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     queue = FakeAccountQueue(waiting_letters=7)
-    served, figures = serve(queue, Reason.RECONCILE)
-    assert (served, figures, queue.sends) == (False, Figures(), [])
+    served, figures = serve(queue, Trigger.RECONCILE)
+    assert (served, figures, queue.sends) == (False, BackfillCounts(), [])
     told = lines(capsys)
     assert metrics(told) == {"ReconcileSkipped": 1}
     assert [line["letters_waiting"] for line in told if line.get("message") == "reconcile stood back"] == [7]
 
 
 def test_an_operators_run_does_not_stand_back() -> None:
-    assert serve(FakeAccountQueue(waiting_letters=7), Reason.MANUAL)[0]
+    assert serve(FakeAccountQueue(waiting_letters=7), Trigger.MANUAL)[0]
 
 
-@pytest.mark.parametrize("reason", [Reason.MANUAL, Reason.RECONCILE])
-def test_a_disabled_package_sends_nothing(reason: Reason) -> None:
+@pytest.mark.parametrize("reason", [Trigger.MANUAL, Trigger.RECONCILE])
+def test_a_disabled_package_sends_nothing(reason: Trigger) -> None:
     queue = FakeAccountQueue()
     with pytest.raises(BackfillError, match="disabled"):
         serve(queue, reason, settings=replace(SETTINGS, enabled=False))
@@ -126,6 +126,6 @@ def test_the_watch_tells_the_days_since_the_last_backfill(
         asked.append(since)
         return last
 
-    assert watch(last_backfill, Telemetry(), NOW) == days
+    assert report_backfill_age(last_backfill, BackfillTelemetry(), NOW) == days
     assert asked == [NOW - WATCHED]
     assert metrics(lines(capsys)) == {"DaysSinceBackfill": days}

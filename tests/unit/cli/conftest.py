@@ -7,10 +7,10 @@ import boto3
 import pytest
 from typer.testing import CliRunner, Result
 
-from alternate_contacts import stack as stack_module
-from alternate_contacts.main import app
-from alternate_contacts.session import Session
-from alternate_contacts.stack import Stack
+from alternate_contacts.cli.aws import stack as stack_module
+from alternate_contacts.cli.aws.session import Session
+from alternate_contacts.cli.aws.stack import Stack
+from alternate_contacts.cli.main import app
 from tests.fakes.cli import STACK, FakeSqs
 from tests.fakes.wire import FakeWire
 
@@ -44,7 +44,7 @@ def run(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Run:
     request.getfixturevalue("sqs")
 
     def run(*arguments: str, stack: Stack = STACK, answer: str | None = None) -> Result:
-        monkeypatch.setattr(stack_module, "find", lambda *_: stack)
+        monkeypatch.setattr(stack_module, "find_stack", lambda *_: stack)
         return CliRunner().invoke(app, arguments, input=answer)
 
     return run

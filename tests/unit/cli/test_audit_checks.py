@@ -4,17 +4,20 @@ from dataclasses import replace
 
 import pytest
 
-from alternate_contacts.audit.checks import ACCOUNT_1, CONTACTS_DIFFER, Verdict, shared_parts, verdicts
-from alternate_contacts.audit.findings import Finding
-from alternate_contacts.audit.words import Word
+from alternate_contacts.cli.audit.checks import ACCOUNT_1, CONTACTS_DIFFER, Verdict, shared_parts, verdicts
+from alternate_contacts.cli.audit.compliance import ComplianceStatus
+from alternate_contacts.cli.audit.findings import ContactFinding
+from alternate_contacts.worker.contacts import Contact, ContactType
 from tests.fakes.worker import DESIRED, PRESENT
-from worker.contacts import Contact, ContactType
 
 FAILED, UNKNOWN, PASSED = Verdict.FAILED, Verdict.UNKNOWN, Verdict.PASSED
 
 
-def findings(*provided: bool | None) -> dict[ContactType, Finding]:
-    return {kind: Finding(Word.NOT_MANAGED, each) for kind, each in zip(ContactType, provided, strict=True)}
+def findings(*provided: bool | None) -> dict[ContactType, ContactFinding]:
+    return {
+        kind: ContactFinding(ComplianceStatus.NOT_MANAGED, each)
+        for kind, each in zip(ContactType, provided, strict=True)
+    }
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
+from alternate_contacts.worker.contacts import ContactType
 from tests.fakes.cli import PARAMETERS, SECRETS, STACK
 from tests.fakes.wire import FakeWire, HttpAnswer, refusal
-from worker.contacts import ContactType
 
 Run = Callable[..., Result]
 

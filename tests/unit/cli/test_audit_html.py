@@ -14,14 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alternate_contacts.audit import html_page
-from alternate_contacts.audit.report import Report, Row, document
-from alternate_contacts.audit.words import Word
+from alternate_contacts.cli.audit import html_page
+from alternate_contacts.cli.audit.compliance import ComplianceStatus
+from alternate_contacts.cli.audit.report import AuditReport, AuditRow, document
+from alternate_contacts.worker.contacts import ContactType
 from tests.fakes.audit import finding, report, row
 from tests.fakes.worker import PRESENT, SECRETS
-from worker.contacts import ContactType
 
-RIGHT, MISSING, DIFFERENT, UNREADABLE, NOT_MANAGED, SKIPPED = Word
+RIGHT, MISSING, DIFFERENT, UNREADABLE, NOT_MANAGED, SKIPPED = ComplianceStatus
 PRODUCTION = ("Root", "Workloads", "Production")
 REPORT = report(
     row("111111111111", name="payments", unit=PRODUCTION),
@@ -107,7 +107,7 @@ def test_the_content_security_policy_allows_exactly_the_pages_own_style_and_scri
     }
 
 
-def named(name: str = "n", unit: str = "u", state: str = "S", organization: str = "o", stack: str = "s") -> Report:
+def named(name: str = "n", unit: str = "u", state: str = "S", organization: str = "o", stack: str = "s") -> AuditReport:
     """A report of two accounts with these names in it."""
     rows = (row("111111111111", name=name, unit=(unit,)), row("222222222222", unit=(unit,), state=state))
     return replace(report(*rows), organization_id=organization, stack_name=stack)
@@ -173,7 +173,7 @@ def test_a_unit_is_indented_for_the_eye_and_whole_for_the_ear() -> None:
     assert [text for _, text in page.every("span", **{"class": "unseen"})] == ["", "Root / ", "Root / Workloads / "]
 
 
-def text_of(found: Report) -> str:
+def text_of(found: AuditReport) -> str:
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", html_page.write(found).split("<body>")[1])).split())
 
 
@@ -195,7 +195,7 @@ def test_contact_data_is_in_the_page_only_when_it_was_kept() -> None:
     account = row("111111111111", DIFFERENT)
     assert account.reading is not None
     kept = replace(account.reading, findings={kind: finding(DIFFERENT, contact=PRESENT) for kind in ContactType})
-    shown = Page(html_page.write(report(Row(account.account, kept)))).data
+    shown = Page(html_page.write(report(AuditRow(account.account, kept)))).data
     assert shown["accounts"][0]["contacts"]["SECURITY"]["contact"]["phoneNumber"] == PRESENT.phone_number
     text = html_page.write(report(account))
     assert [secret for secret in SECRETS if secret in text] == []

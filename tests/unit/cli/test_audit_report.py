@@ -9,16 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from alternate_contacts.audit import csv_file, table
-from alternate_contacts.audit.checks import ACCOUNT_1, CONTACTS_DIFFER
-from alternate_contacts.audit.report import Report, Row, coverage, document, path_of
-from alternate_contacts.audit.words import NOT_RIGHT, Word
+from alternate_contacts.cli.audit import csv_file, table
+from alternate_contacts.cli.audit.checks import ACCOUNT_1, CONTACTS_DIFFER
+from alternate_contacts.cli.audit.compliance import NOT_RIGHT, ComplianceStatus
+from alternate_contacts.cli.audit.report import AuditReport, AuditRow, coverage, document, path_of
+from alternate_contacts.worker.contacts import ContactType
 from tests.fakes.audit import finding, reading, report, row
 from tests.fakes.worker import PRESENT, SECRETS
-from worker.contacts import ContactType
 
 BILLING, OPERATIONS, SECURITY = ContactType
-RIGHT, MISSING, DIFFERENT, UNREADABLE, NOT_MANAGED, SKIPPED = Word
+RIGHT, MISSING, DIFFERENT, UNREADABLE, NOT_MANAGED, SKIPPED = ComplianceStatus
 
 PRODUCTION = ("Root", "Workloads", "Production")
 REPORT = report(
@@ -28,7 +28,7 @@ REPORT = report(
     row("444444444444", name="closed", state="SUSPENDED"),
 )
 
-WORDS = st.lists(st.sampled_from([word for word in Word if word is not SKIPPED]), min_size=3, max_size=3)
+WORDS = st.lists(st.sampled_from([word for word in ComplianceStatus if word is not SKIPPED]), min_size=3, max_size=3)
 
 
 def test_the_worst_comes_first() -> None:
@@ -44,7 +44,7 @@ def test_what_is_left_alone_does_not_count_for_coverage() -> None:
 
 
 @given(rows=st.lists(WORDS, max_size=8))
-def test_100_percent_means_all(rows: list[list[Word]]) -> None:
+def test_100_percent_means_all(rows: list[list[ComplianceStatus]]) -> None:
     found = coverage([row(f"{number:012}", *words) for number, words in enumerate(rows)])
     wrong = any(word in NOT_RIGHT for words in rows for word in words)
     assert (found.percent == 100) == (not wrong and found.managed > 0)
@@ -156,7 +156,7 @@ def test_no_cell_is_a_formula_and_no_name_breaks_a_line(name: str, unit: str) ->
 # ---- the table ------------------------------------------------------------------------------------------------------
 
 
-def printed(found: Report) -> str:
+def printed(found: AuditReport) -> str:
     console = Console(file=io.StringIO(), width=160, highlight=False, markup=False, force_terminal=False)
     table.show(found, console)
     assert isinstance(console.file, io.StringIO)
@@ -196,15 +196,15 @@ def test_contacts_stand_in_the_table_only_when_they_were_kept() -> None:
     assert [secret for secret in SECRETS if secret in printed(REPORT)] == []
 
 
-def with_contacts() -> Report:
+def with_contacts() -> AuditReport:
     """A report of one account whose contacts the operator wants to see."""
     account = row("111111111111", DIFFERENT)
     assert account.reading is not None
     findings = {kind: finding(DIFFERENT, contact=PRESENT) for kind in ContactType}
     kept = reading("111111111111")
-    return report(Row(account.account, type(kept)(kept.account_id, kept.read_at, findings)))
+    return report(AuditRow(account.account, type(kept)(kept.account_id, kept.read_at, findings)))
 
 
 @pytest.mark.parametrize("words", [(RIGHT, RIGHT, RIGHT), (NOT_MANAGED, RIGHT, NOT_MANAGED)])
-def test_what_is_left_alone_is_nothing_to_mend(words: tuple[Word, ...]) -> None:
+def test_what_is_left_alone_is_nothing_to_mend(words: tuple[ComplianceStatus, ...]) -> None:
     assert row("111111111111", *words).is_right

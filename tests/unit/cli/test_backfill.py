@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from alternate_contacts.backfill import call
+from alternate_contacts.cli.aws import backfill_function
+from alternate_contacts.worker.message import AccountMessage, parse_message
+from alternate_contacts.worker.protocol import Mode
 from tests.fakes.cli import PARAMETERS, SECRETS, STACK, FakeSqs
 from tests.fakes.wire import FakeWire, HttpAnswer, refusal
 from tests.unit.cli.conftest import Run
-from worker.decision import Mode
-from worker.letter import Letter, read
 
 ACCOUNT, OTHER = "111111111111", "222222222222"
 FIGURES = {"summary": "12 accounts listed, 11 put on AccountQueue", "listed": 12, "enqueued": 11}
@@ -48,7 +48,7 @@ def test_the_call_is_patient_and_made_once(run: Run, function: FakeWire) -> None
     result = run("backfill", "--yes")
     assert (result.exit_code, called) == (2, 1)
     assert "did not answer within its time" in result.stderr
-    assert call._PATIENT.read_timeout > 900  # type: ignore[attr-defined]
+    assert backfill_function._PATIENT.read_timeout > 900  # type: ignore[attr-defined]
 
 
 def test_report_changes_nothing(run: Run, function: FakeWire) -> None:
@@ -106,9 +106,9 @@ def test_no_permission_is_named(run: Run, aws: FakeWire) -> None:
 def test_some_by_letters_that_the_worker_reads(run: Run, sqs: FakeSqs) -> None:
     result = run("backfill", "--account", ACCOUNT, "--account", OTHER, "--account", ACCOUNT, "--report", "--yes")
     assert result.exit_code == 0
-    assert [read(body) for body in sqs.bodies("AccountQueue")] == [
-        Letter(ACCOUNT, "manual", Mode.REPORT),
-        Letter(OTHER, "manual", Mode.REPORT),
+    assert [parse_message(body) for body in sqs.bodies("AccountQueue")] == [
+        AccountMessage(ACCOUNT, "manual", Mode.REPORT),
+        AccountMessage(OTHER, "manual", Mode.REPORT),
     ]
     assert [message.group for message in sqs.queues["AccountQueue"]] == [None, None]
 

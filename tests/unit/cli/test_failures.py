@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alternate_contacts.failures.reasons import CRASH_OR_TIMEOUT, REMEDIES, remedy
-from alternate_contacts.failures.report import Failure, by_account, failure
-from alternate_contacts.queues import Message
+from alternate_contacts.cli.aws.failed_messages import Failure, by_account, parse_failure
+from alternate_contacts.cli.aws.failure_reasons import CRASH_OR_TIMEOUT, REMEDIES, remedy
+from alternate_contacts.cli.aws.queues import QueueMessage
+from alternate_contacts.worker.errors import WorkerError
 from tests.fakes.cli import SECRETS, FakeSqs, denied, failed_attributes
 from tests.fakes.wire import FakeWire, HttpAnswer
 from tests.unit.cli.conftest import Run
-from worker.errors import WorkerError
 
 ACCOUNT, OTHER = "111111111111", "222222222222"
 SENT = datetime.fromisoformat("2026-01-01T00:00:00+00:00")
@@ -24,8 +24,8 @@ SENT = datetime.fromisoformat("2026-01-01T00:00:00+00:00")
 
 def message(
     attributes: dict[str, str] | None = None, *, body: str = "", redriven: bool = False, message_id: str = "m1"
-) -> Message:
-    return Message(message_id, "receipt", body, attributes or {}, SENT, redriven)
+) -> QueueMessage:
+    return QueueMessage(message_id, "receipt", body, attributes or {}, SENT, redriven)
 
 
 def reasons(kind: type[WorkerError]) -> set[str]:
@@ -49,7 +49,7 @@ def test_a_reason_of_another_release_is_told_as_such() -> None:
 
 class TestFailure:
     def test_the_attributes_of_the_worker_say_everything(self) -> None:
-        assert failure(message(failed_attributes(ACCOUNT, ContactTypes="BILLING,SECURITY"))) == Failure(
+        assert parse_failure(message(failed_attributes(ACCOUNT, ContactTypes="BILLING,SECURITY"))) == Failure(
             account_id=ACCOUNT,
             reason="not_authorized",
             error_code="AccessDeniedException",
@@ -65,21 +65,23 @@ class TestFailure:
         self, attributes: dict[str, str]
     ) -> None:
         body = json.dumps({"version": 1, "accountId": ACCOUNT, "reason": "manual", "mode": "enforce"})
-        why = failure(message(attributes, body=body, redriven=True))
+        why = parse_failure(message(attributes, body=body, redriven=True))
         assert (why.account_id, why.reason, why.tries, why.failed_at) == (ACCOUNT, CRASH_OR_TIMEOUT, None, SENT)
 
     def test_without_attributes_and_readable_body_the_account_is_unknown(self) -> None:
-        assert failure(message(body="no letter")).account_id == "unknown"
+        assert parse_failure(message(body="no letter")).account_id == "unknown"
 
     @pytest.mark.parametrize("time", ["", "yesterday", "2026-01-02T03:04:05"])
     def test_a_senseless_time_is_that_of_the_letter(self, time: str) -> None:
-        assert failure(message(failed_attributes(ACCOUNT, FailedAt=time))).failed_at == SENT
+        assert parse_failure(message(failed_attributes(ACCOUNT, FailedAt=time))).failed_at == SENT
 
 
 @given(st.lists(st.tuples(st.sampled_from([ACCOUNT, OTHER, "unknown"]), st.integers(1, 3)), max_size=30))
 def test_merging_loses_no_message_and_tells_the_newest(told: list[tuple[str, int]]) -> None:
     failures = [
-        failure(message(failed_attributes(account, FailedAt=f"2026-01-0{day}T00:00:00+00:00"), message_id=f"m{n}"))
+        parse_failure(
+            message(failed_attributes(account, FailedAt=f"2026-01-0{day}T00:00:00+00:00"), message_id=f"m{n}")
+        )
         for n, (account, day) in enumerate(told)
     ]
     merged = by_account(failures)

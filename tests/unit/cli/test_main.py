@@ -11,14 +11,14 @@ import typer
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from alternate_contacts import main as main_module
-from alternate_contacts import stack as stack_module
-from alternate_contacts.main import app, main
-from alternate_contacts.options import Options
-from alternate_contacts.permissions import PERMISSIONS, statements
-from alternate_contacts.session import Session
-from alternate_contacts.stack import Stack
+from alternate_contacts.cli import main as main_module
+from alternate_contacts.cli.aws import stack as stack_module
+from alternate_contacts.cli.aws.context import CommandContext
+from alternate_contacts.cli.aws.session import Session
+from alternate_contacts.cli.aws.stack import Stack
+from alternate_contacts.cli.main import app, main
 from tests.fakes.cli import STACK
+from tools.permissions import PERMISSIONS, statements
 
 ROOT = Path(__file__).parents[3]
 command = get_command(app)
@@ -53,21 +53,21 @@ def test_an_unknown_verb_is_2() -> None:
 
 
 def test_options_before_the_verb_say_who_and_which_stack(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[Options] = []
+    seen: list[CommandContext] = []
 
     def find(session: Session, stack_name: str | None) -> Stack:
-        seen.append(Options(None, stack_name, session.region))
+        seen.append(CommandContext(None, stack_name, session.region))
         return STACK
 
     def fail(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(stack_module, "find", find)
+    monkeypatch.setattr(stack_module, "find_stack", find)
     monkeypatch.setattr(Session, "client", fail)
     arguments = ["--stack-name", "mine", "--region", "cn-northwest-1", "failures"]
     assert CliRunner().invoke(app, arguments).exit_code == 130
     assert CliRunner().invoke(app, ["failures"], env={"ALTERNATE_CONTACTS_STACK_NAME": "theirs"}).exit_code == 130
-    assert seen == [Options(None, "mine", "cn-northwest-1"), Options(None, "theirs", "us-east-1")]
+    assert seen == [CommandContext(None, "mine", "cn-northwest-1"), CommandContext(None, "theirs", "us-east-1")]
 
 
 def test_the_stack_is_looked_for_once(monkeypatch: pytest.MonkeyPatch, session: boto3.Session) -> None:
@@ -78,8 +78,8 @@ def test_the_stack_is_looked_for_once(monkeypatch: pytest.MonkeyPatch, session: 
         return STACK
 
     monkeypatch.setattr(boto3, "Session", lambda **_: session)
-    monkeypatch.setattr(stack_module, "find", find)
-    options = Options(stack_name="mine")
+    monkeypatch.setattr(stack_module, "find_stack", find)
+    options = CommandContext(stack_name="mine")
     assert options.stack() is options.stack()
     assert options.session() is options.session()
     assert searches == ["mine"]
@@ -105,7 +105,7 @@ def test_it_starts_without_what_only_lambda_has() -> None:
     # `pipx install` brings no Powertools.
     code = (
         "import sys; sys.modules['aws_lambda_powertools'] = None; "
-        "sys.path[:0] = ['cli', 'src', 'custom-resources']; import alternate_contacts.main"
+        "sys.path[:0] = ['cli', 'src', 'custom-resources']; import alternate_contacts.cli.main"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)  # noqa: S603
 

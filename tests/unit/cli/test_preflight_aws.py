@@ -12,10 +12,10 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from alternate_contacts.preflight.aws import AwsSurroundings
-from alternate_contacts.preflight.execution_role import Role
-from alternate_contacts.preflight.pipeline import LandingZone
-from alternate_contacts.preflight.trail import Trail
+from alternate_contacts.cli.preflight.aws import AwsEnvironment
+from alternate_contacts.cli.preflight.execution_role import Role
+from alternate_contacts.cli.preflight.pipeline import LandingZone
+from alternate_contacts.cli.preflight.trail import Trail
 
 ARN = "arn:aws:iam::111122223333:role/AWSControlTowerExecution"
 ZONE = "arn:aws:controltower:eu-west-1:111122223333:landingzone/1A2B3C4D5E6F7G8H"
@@ -55,11 +55,11 @@ def wires(session: boto3.Session) -> Iterator[Wires]:
 
 
 @pytest.fixture
-def surroundings(wires: Wires) -> AwsSurroundings:
-    return AwsSurroundings(wires.connect)
+def surroundings(wires: Wires) -> AwsEnvironment:
+    return AwsEnvironment(wires.connect)
 
 
-def test_a_role_with_its_trust_policy(wires: Wires, surroundings: AwsSurroundings) -> None:
+def test_a_role_with_its_trust_policy(wires: Wires, surroundings: AwsEnvironment) -> None:
     trust = {"Version": "2012-10-17", "Statement": []}
     described = {
         "Path": "/",
@@ -75,12 +75,12 @@ def test_a_role_with_its_trust_policy(wires: Wires, surroundings: AwsSurrounding
     assert (found.arn, found.partition, found.account_id) == (ARN, "aws", "111122223333")
 
 
-def test_no_such_role(wires: Wires, surroundings: AwsSurroundings) -> None:
+def test_no_such_role(wires: Wires, surroundings: AwsEnvironment) -> None:
     wires.stub("iam").add_client_error("get_role", "NoSuchEntity", "no", 404)
     assert surroundings.role("AWSControlTowerExecution") is None
 
 
-def test_what_a_role_may_not_do_is_read_off_every_page(wires: Wires, surroundings: AwsSurroundings) -> None:
+def test_what_a_role_may_not_do_is_read_off_every_page(wires: Wires, surroundings: AwsEnvironment) -> None:
     def page(*decisions: tuple[str, str], **more: Any) -> dict[str, Any]:
         return {
             "EvaluationResults": [{"EvalActionName": name, "EvalDecision": told} for name, told in decisions],
@@ -104,7 +104,7 @@ def described(name: str, region: str, **more: Any) -> dict[str, Any]:
     return {"Name": name, "HomeRegion": region, "TrailARN": f"arn:of:{name}", **more}
 
 
-def test_each_trail_is_asked_at_home_by_its_arn(wires: Wires, surroundings: AwsSurroundings) -> None:
+def test_each_trail_is_asked_at_home_by_its_arn(wires: Wires, surroundings: AwsEnvironment) -> None:
     listed = [described("one", "us-east-1"), described("two", "eu-west-1", IsMultiRegionTrail=True)]
     here, there = wires.stub("cloudtrail"), wires.stub("cloudtrail", "eu-west-1")
     here.add_response("describe_trails", {"trailList": listed}, {"includeShadowTrails": True})
@@ -121,7 +121,7 @@ def test_each_trail_is_asked_at_home_by_its_arn(wires: Wires, surroundings: AwsS
     ]
 
 
-def test_a_trail_that_may_not_be_read_does_not_hide_the_others(wires: Wires, surroundings: AwsSurroundings) -> None:
+def test_a_trail_that_may_not_be_read_does_not_hide_the_others(wires: Wires, surroundings: AwsEnvironment) -> None:
     stub = wires.stub("cloudtrail")
     stub.add_response(
         "describe_trails", {"trailList": [described("theirs", "us-east-1"), described("ours", "us-east-1")]}
@@ -140,7 +140,7 @@ def test_a_trail_that_may_not_be_read_does_not_hide_the_others(wires: Wires, sur
 
 
 def test_the_landing_zones_arn_tells_the_home_region_which_tells_its_version(
-    wires: Wires, surroundings: AwsSurroundings
+    wires: Wires, surroundings: AwsEnvironment
 ) -> None:
     wires.stub("controltower").add_response("list_landing_zones", {"landingZones": [{"arn": ZONE}]}, {})
     told = {"landingZone": {"version": "3.3", "manifest": {}}}
@@ -148,12 +148,12 @@ def test_the_landing_zones_arn_tells_the_home_region_which_tells_its_version(
     assert surroundings.landing_zone() == LandingZone("eu-west-1", "3.3")
 
 
-def test_without_a_landing_zone_there_is_none(wires: Wires, surroundings: AwsSurroundings) -> None:
+def test_without_a_landing_zone_there_is_none(wires: Wires, surroundings: AwsEnvironment) -> None:
     wires.stub("controltower", "af-south-1").add_response("list_landing_zones", {"landingZones": []}, {})
     assert surroundings.landing_zone("af-south-1") is None
 
 
-def test_a_version_that_may_not_be_read_leaves_the_home_region(wires: Wires, surroundings: AwsSurroundings) -> None:
+def test_a_version_that_may_not_be_read_leaves_the_home_region(wires: Wires, surroundings: AwsEnvironment) -> None:
     wires.stub("controltower").add_response("list_landing_zones", {"landingZones": [{"arn": ZONE}]})
     wires.stub("controltower", "eu-west-1").add_client_error("get_landing_zone", "AccessDeniedException", "no", 403)
     assert surroundings.landing_zone() == LandingZone("eu-west-1")
@@ -163,7 +163,7 @@ def test_a_version_that_may_not_be_read_leaves_the_home_region(wires: Wires, sur
     ("exports", "version"), [([("other", "x"), ("Custom-Control-Tower-Version", "v2.8.4")], "v2.8.4"), ([], None)]
 )
 def test_cfct_tells_its_version_in_an_export(
-    wires: Wires, surroundings: AwsSurroundings, exports: list[tuple[str, str]], version: str | None
+    wires: Wires, surroundings: AwsEnvironment, exports: list[tuple[str, str]], version: str | None
 ) -> None:
     stub = wires.stub("cloudformation", "eu-west-1")
     stub.add_response("list_exports", {"Exports": [], "NextToken": "next"}, {})
@@ -174,14 +174,14 @@ def test_cfct_tells_its_version_in_an_export(
 
 @pytest.mark.parametrize(("status", "there"), [("ACTIVE", True), ("DELETED", False)])
 def test_a_stack_set_that_was_deleted_is_not_there(
-    wires: Wires, surroundings: AwsSurroundings, status: str, there: bool
+    wires: Wires, surroundings: AwsEnvironment, status: str, there: bool
 ) -> None:
     stub = wires.stub("cloudformation", "eu-west-1")
     stub.add_response("describe_stack_set", {"StackSet": {"Status": status}}, {"StackSetName": "BASELINE"})
     assert surroundings.has_stack_set("BASELINE", "eu-west-1") is there
 
 
-def test_a_stack_set_that_never_was(wires: Wires, surroundings: AwsSurroundings) -> None:
+def test_a_stack_set_that_never_was(wires: Wires, surroundings: AwsEnvironment) -> None:
     stub = wires.stub("cloudformation", "eu-west-1")
     stub.add_client_error("describe_stack_set", "StackSetNotFoundException", "no", 404)
     assert surroundings.has_stack_set("BASELINE", "eu-west-1") is False
@@ -198,27 +198,27 @@ def test_a_stack_set_that_never_was(wires: Wires, surroundings: AwsSurroundings)
         ({"LocationConstraint": "ap-south-1"}, "ap-south-1"),
     ],
 )
-def test_where_a_bucket_is(wires: Wires, surroundings: AwsSurroundings, told: dict[str, str], region: str) -> None:
+def test_where_a_bucket_is(wires: Wires, surroundings: AwsEnvironment, told: dict[str, str], region: str) -> None:
     wires.stub("s3").add_response("get_bucket_location", told, {"Bucket": "code"})
     assert surroundings.bucket_region("code") == region
 
 
-def test_no_such_bucket(wires: Wires, surroundings: AwsSurroundings) -> None:
+def test_no_such_bucket(wires: Wires, surroundings: AwsEnvironment) -> None:
     wires.stub("s3").add_client_error("get_bucket_location", "NoSuchBucket", "no", 404)
     assert surroundings.bucket_region("code") is None
 
 
-def test_a_buckets_policy(wires: Wires, surroundings: AwsSurroundings) -> None:
+def test_a_buckets_policy(wires: Wires, surroundings: AwsEnvironment) -> None:
     wires.stub("s3").add_response("get_bucket_policy", {"Policy": '{"Statement": []}'}, {"Bucket": "code"})
     assert surroundings.bucket_policy("code") == {"Statement": []}
 
 
-def test_a_bucket_without_policy(wires: Wires, surroundings: AwsSurroundings) -> None:
+def test_a_bucket_without_policy(wires: Wires, surroundings: AwsEnvironment) -> None:
     wires.stub("s3").add_client_error("get_bucket_policy", "NoSuchBucketPolicy", "no", 404)
     assert surroundings.bucket_policy("code") is None
 
 
-LOOKS: list[tuple[str, str, Callable[[AwsSurroundings], object]]] = [
+LOOKS: list[tuple[str, str, Callable[[AwsEnvironment], object]]] = [
     ("iam", "get_role", lambda s: s.role("any")),
     ("iam", "simulate_principal_policy", lambda s: s.refused(ARN, ["s3:GetObject"])),
     ("cloudtrail", "describe_trails", lambda s: s.trails()),
@@ -232,7 +232,7 @@ LOOKS: list[tuple[str, str, Callable[[AwsSurroundings], object]]] = [
 
 @pytest.mark.parametrize(("service", "method", "look"), LOOKS, ids=[method for _, method, _ in LOOKS])
 def test_a_refusal_is_no_answer(
-    wires: Wires, surroundings: AwsSurroundings, service: str, method: str, look: Callable[[AwsSurroundings], object]
+    wires: Wires, surroundings: AwsEnvironment, service: str, method: str, look: Callable[[AwsEnvironment], object]
 ) -> None:
     wires.stub(service).add_client_error(method, "AccessDenied", "no", 403)
     with pytest.raises(ClientError):

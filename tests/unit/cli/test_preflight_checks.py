@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from alternate_contacts.preflight import bucket, execution_role, pipeline, trail
-from alternate_contacts.preflight.execution_role import Role
-from alternate_contacts.preflight.finding import Finding, State, exit_code, missing, ok, unknown
-from alternate_contacts.preflight.pipeline import LandingZone
+from alternate_contacts.cli.preflight import bucket, execution_role, pipeline, trail
+from alternate_contacts.cli.preflight.execution_role import Role
+from alternate_contacts.cli.preflight.finding import CheckResult, CheckState, exit_code, missing, ok, unknown
+from alternate_contacts.cli.preflight.pipeline import LandingZone
 from tests.fakes.aws_command import complaints
 
 ACCOUNT = "111122223333"
@@ -22,7 +22,7 @@ def trusting(principal: object, **more: Any) -> Role:
     return Role(EXECUTION, {"Version": "2012-10-17", "Statement": [statement]})
 
 
-def trust(role: Role | None) -> Finding:
+def trust(role: Role | None) -> CheckResult:
     return execution_role.check_trust(role, partition="aws", account_id=ACCOUNT)
 
 
@@ -39,15 +39,15 @@ def document(command: str) -> dict[str, Any]:
     "principal", [{"AWS": ADMINISTRATION}, {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, {"AWS": [ACCOUNT]}, "*"]
 )
 def test_a_role_that_lets_control_towers_stack_sets_in_is_ok(principal: object) -> None:
-    assert trust(trusting(principal)).state is State.OK
+    assert trust(trusting(principal)).state is CheckState.OK
 
 
 def test_a_role_that_is_not_there_is_made_by_two_commands() -> None:
     finding = trust(None)
-    assert finding.state is State.MISSING
+    assert finding.state is CheckState.MISSING
     create, attach = finding.commands
     assert create.startswith("aws iam create-role --role-name AWSControlTowerExecution ")
-    assert trust(Role(EXECUTION, document(create))).state is State.OK
+    assert trust(Role(EXECUTION, document(create))).state is CheckState.OK
     assert attach.endswith("--policy-arn arn:aws:iam::aws:policy/AdministratorAccess")
 
 
@@ -62,7 +62,7 @@ def test_a_role_that_is_not_there_is_made_by_two_commands() -> None:
 )
 def test_a_role_that_trusts_somebody_else_gets_one_more_statement_and_keeps_the_others(role: Role) -> None:
     finding = trust(role)
-    assert finding.state is State.MISSING
+    assert finding.state is CheckState.MISSING
     [update] = finding.commands
     assert update.startswith("aws iam update-assume-role-policy --role-name AWSControlTowerExecution ")
     kept = role.trust["Statement"]
@@ -71,7 +71,7 @@ def test_a_role_that_trusts_somebody_else_gets_one_more_statement_and_keeps_the_
 
 def test_trusting_under_a_condition_is_left_to_aws() -> None:
     conditional = trusting({"AWS": ADMINISTRATION}, Condition={"StringEquals": {"sts:ExternalId": "x"}})
-    assert trust(conditional).state is State.UNKNOWN
+    assert trust(conditional).state is CheckState.UNKNOWN
 
 
 def test_in_china_the_arns_are_chinas() -> None:
@@ -82,9 +82,9 @@ def test_in_china_the_arns_are_chinas() -> None:
 
 def test_a_role_that_may_not_deploy_is_told_with_what() -> None:
     role = trusting("*")
-    assert execution_role.check_permissions(role, []).state is State.OK
+    assert execution_role.check_permissions(role, []).state is CheckState.OK
     finding = execution_role.check_permissions(role, ["iam:CreateRole", "sqs:CreateQueue"])
-    assert finding.state is State.MISSING
+    assert finding.state is CheckState.MISSING
     assert "iam:CreateRole, sqs:CreateQueue" in finding.sentence
     assert finding.commands == (
         "aws iam attach-role-policy --role-name AWSControlTowerExecution "
@@ -98,33 +98,33 @@ def test_a_role_that_may_not_deploy_is_told_with_what() -> None:
 def test_cfct_is_looked_for_in_the_home_region() -> None:
     assert pipeline.check("v2.8.4", "eu-west-1") == ok("CfCT in the home region", "Its version is v2.8.4.")
     finding = pipeline.check(None, "eu-west-1")
-    assert finding.state is State.MISSING
+    assert finding.state is CheckState.MISSING
     assert "eu-west-1" in finding.sentence
 
 
 @pytest.mark.parametrize(
     ("version", "baseline", "state"),
     [
-        ("3.3", True, State.OK),
-        ("4.0", True, State.OK),
-        (None, True, State.OK),
-        ("3.3", False, State.MISSING),
-        ("4.0", False, State.MISSING),
-        (None, False, State.MISSING),
-        ("3.3", None, State.OK),
-        ("4.0", None, State.MISSING),
-        ("12.1", None, State.MISSING),
-        (None, None, State.UNKNOWN),
+        ("3.3", True, CheckState.OK),
+        ("4.0", True, CheckState.OK),
+        (None, True, CheckState.OK),
+        ("3.3", False, CheckState.MISSING),
+        ("4.0", False, CheckState.MISSING),
+        (None, False, CheckState.MISSING),
+        ("3.3", None, CheckState.OK),
+        ("4.0", None, CheckState.MISSING),
+        ("12.1", None, CheckState.MISSING),
+        (None, None, CheckState.UNKNOWN),
     ],
 )
 def test_the_stack_set_decides_and_without_it_the_version(
-    version: str | None, baseline: bool | None, state: State
+    version: str | None, baseline: bool | None, state: CheckState
 ) -> None:
     zone = LandingZone("eu-west-1", version)
     finding = pipeline.check_landing_zone(zone, baseline=baseline, main_region="us-east-1")
     assert finding.state is state
-    assert bool(finding.commands) == (state is State.MISSING)
-    if state is State.MISSING and version:
+    assert bool(finding.commands) == (state is CheckState.MISSING)
+    if state is CheckState.MISSING and version:
         assert f"landing zone {version}" in finding.sentence
 
 
@@ -132,7 +132,7 @@ def test_the_stack_set_decides_and_without_it_the_version(
 
 
 def test_a_bucket_in_the_right_region() -> None:
-    assert bucket.check_region("code", "us-east-1", "us-east-1").state is State.OK
+    assert bucket.check_region("code", "us-east-1", "us-east-1").state is CheckState.OK
 
 
 @pytest.mark.parametrize(
@@ -150,11 +150,11 @@ def test_a_bucket_in_the_right_region() -> None:
 )
 def test_a_bucket_that_is_not_there(found: str | None, wanted: str, command: str) -> None:
     finding = bucket.check_region("code", found, wanted)
-    assert (finding.state, finding.commands) == (State.MISSING, (command,))
+    assert (finding.state, finding.commands) == (CheckState.MISSING, (command,))
     assert found is None or found in finding.sentence
 
 
-def reading(refused: list[str], *statements: dict[str, Any]) -> Finding:
+def reading(refused: list[str], *statements: dict[str, Any]) -> CheckResult:
     policy = {"Version": "2012-10-17", "Statement": list(statements)} if statements else None
     return bucket.check_reading("code", trusting("*"), refused=refused, policy=policy)
 
@@ -181,18 +181,18 @@ NOBODY = {key: value for key, value in ONLY_TLS.items() if key not in ("Conditio
 @pytest.mark.parametrize(
     ("refused", "statements", "state"),
     [
-        ([], [], State.OK),
-        ([], [ONLY_TLS], State.OK),
-        (["s3:GetObject"], [], State.MISSING),
-        (["s3:GetObject"], [FOR_THE_ROLE, ONLY_TLS], State.OK),
-        (["s3:GetObject"], [FOR_THE_ACCOUNT], State.MISSING),
-        ([], [ONLY_US], State.UNKNOWN),
-        (["s3:GetObject"], [FOR_THE_ROLE, ONLY_US], State.UNKNOWN),
-        ([], [FOR_THE_ROLE, NOBODY], State.MISSING),
+        ([], [], CheckState.OK),
+        ([], [ONLY_TLS], CheckState.OK),
+        (["s3:GetObject"], [], CheckState.MISSING),
+        (["s3:GetObject"], [FOR_THE_ROLE, ONLY_TLS], CheckState.OK),
+        (["s3:GetObject"], [FOR_THE_ACCOUNT], CheckState.MISSING),
+        ([], [ONLY_US], CheckState.UNKNOWN),
+        (["s3:GetObject"], [FOR_THE_ROLE, ONLY_US], CheckState.UNKNOWN),
+        ([], [FOR_THE_ROLE, NOBODY], CheckState.MISSING),
     ],
 )
 def test_the_role_reads_by_iam_or_by_the_buckets_policy(
-    refused: list[str], statements: list[dict[str, Any]], state: State
+    refused: list[str], statements: list[dict[str, Any]], state: CheckState
 ) -> None:
     assert reading(refused, *statements).state is state
 
@@ -249,5 +249,5 @@ def test_a_command_in_a_sentence_too() -> None:
         ([unknown("a", "why"), missing("b", "why"), ok("c")], 1),
     ],
 )
-def test_missing_counts_more_than_unknown(findings: list[Finding], code: int) -> None:
+def test_missing_counts_more_than_unknown(findings: list[CheckResult], code: int) -> None:
     assert exit_code(findings) == code

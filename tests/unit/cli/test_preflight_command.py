@@ -15,9 +15,9 @@ from botocore.stub import Stubber
 from rich.console import Console
 from typer.testing import CliRunner
 
-from alternate_contacts.preflight import preflight, report
-from alternate_contacts.preflight.examination import Examination
-from alternate_contacts.preflight.finding import missing, ok, unknown
+from alternate_contacts.cli.preflight import preflight, report
+from alternate_contacts.cli.preflight.examination import PreflightReport
+from alternate_contacts.cli.preflight.finding import missing, ok, unknown
 
 ACCOUNT = "111122223333"
 MEMBER = "444455556666"
@@ -118,7 +118,7 @@ def test_json_is_one_document(clients: dict[str, tuple[Any, Stubber]]) -> None:
 
 def test_a_command_can_be_copied_from_a_narrow_terminal() -> None:
     told = StringIO()
-    examination = Examination([ok("a", "fine"), missing("b", "not there", LONG), unknown("c", "nobody may look")])
+    examination = PreflightReport([ok("a", "fine"), missing("b", "not there", LONG), unknown("c", "nobody may look")])
     report.show(examination, Console(file=told, width=60, force_terminal=False, markup=False, highlight=False))
     assert f"  {LONG}\n" in told.getvalue()
     assert told.getvalue().rstrip().endswith("1 ok, 1 missing, 1 unknown.")
@@ -128,7 +128,7 @@ def test_the_command_line_runs_without_the_functions_libraries() -> None:
     """`pipx install` brings the functions' modules, not Powertools."""
     code = (
         "import sys; sys.modules['aws_lambda_powertools'] = None; "
-        f"sys.path[:0] = {[path for path in sys.path if path]!r}; import alternate_contacts.main"
+        f"sys.path[:0] = {[path for path in sys.path if path]!r}; import alternate_contacts.cli.main"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)  # noqa: S603
     assert done.returncode == 0, done.stderr

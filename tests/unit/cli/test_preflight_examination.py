@@ -7,14 +7,19 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from alternate_contacts.preflight import bucket, execution_role, organization, pipeline, trail
-from alternate_contacts.preflight.examination import CONTROL_TOWERS_TRAIL, Examination, Wanted, examine
-from alternate_contacts.preflight.execution_role import Role
-from alternate_contacts.preflight.finding import Finding, State
-from alternate_contacts.preflight.pipeline import LandingZone
-from alternate_contacts.preflight.policy import Policy
-from alternate_contacts.preflight.trail import Trail
-from backfill.preflight import CHECKS, Organization
+from alternate_contacts.backfill.preflight import CHECKS, OrganizationDescription
+from alternate_contacts.cli.preflight import bucket, execution_role, organization, pipeline, trail
+from alternate_contacts.cli.preflight.examination import (
+    CONTROL_TOWERS_TRAIL,
+    PreflightOptions,
+    PreflightReport,
+    run_preflight,
+)
+from alternate_contacts.cli.preflight.execution_role import Role
+from alternate_contacts.cli.preflight.finding import CheckResult, CheckState
+from alternate_contacts.cli.preflight.pipeline import LandingZone
+from alternate_contacts.cli.preflight.policy import Policy
+from alternate_contacts.cli.preflight.trail import Trail
 
 ACCOUNT = "111122223333"
 MEMBER = "444455556666"
@@ -40,9 +45,9 @@ class FakeSubject:
     """Error codes of reads by account, None: our own."""
     refuses: frozenset[str] = frozenset()
 
-    def organization(self) -> Organization | None:
+    def organization(self) -> OrganizationDescription | None:
         self._look("organization")
-        return Organization(self.management_account_id, self.feature_set)
+        return OrganizationDescription(self.management_account_id, self.feature_set)
 
     def trusted_access(self) -> bool:
         self._look("trusted_access")
@@ -133,15 +138,15 @@ def execution() -> Role:
 
 def look(
     subject: FakeSubject | None = None, surroundings: FakeSurroundings | None = None, **wanted: Any
-) -> Examination:
-    return examine(subject or FakeSubject(), surroundings or FakeSurroundings(), Wanted(**wanted))
+) -> PreflightReport:
+    return run_preflight(subject or FakeSubject(), surroundings or FakeSurroundings(), PreflightOptions(**wanted))
 
 
-def states(examination: Examination) -> dict[str, State]:
+def states(examination: PreflightReport) -> dict[str, CheckState]:
     return {finding.check: finding.state for finding in examination.findings}
 
 
-def finding(examination: Examination, check: str) -> Finding:
+def finding(examination: PreflightReport, check: str) -> CheckResult:
     [found] = [each for each in examination.findings if each.check == check]
     return found
 
@@ -155,7 +160,7 @@ def test_where_all_is_in_order_every_check_is_made_once_and_ok() -> None:
         bucket.REGION,
         bucket.READING,
     ]
-    assert set(states(examination).values()) == {State.OK}
+    assert set(states(examination).values()) == {CheckState.OK}
     assert (examination.home_region, examination.pipeline, examination.remark) == ("eu-west-1", True, "")
 
 
@@ -173,11 +178,11 @@ def test_where_all_is_in_order_every_check_is_made_once_and_ok() -> None:
 def test_what_is_missing_ends_the_list_because_the_rest_can_tell_nothing(subject: FakeSubject, check: str) -> None:
     examination = look(subject)
     position = ORGANIZATION.index(check)
-    assert finding(examination, check).state is State.MISSING
+    assert finding(examination, check).state is CheckState.MISSING
     assert finding(examination, check).sentence
     for after in ORGANIZATION[position + 1 :]:
         assert finding(examination, after).sentence == f"Not looked at: {check} comes first."
-        assert finding(examination, after).state is State.UNKNOWN
+        assert finding(examination, after).state is CheckState.UNKNOWN
 
 
 def test_in_another_account_nothing_else_is_looked_at() -> None:
@@ -188,8 +193,8 @@ def test_in_another_account_nothing_else_is_looked_at() -> None:
 
 def test_another_region_says_nothing_about_the_rest() -> None:
     examination = look(FakeSubject(region="eu-west-1"))
-    assert states(examination)["region"] is State.MISSING
-    assert states(examination)["a contact can be read"] is State.OK
+    assert states(examination)["region"] is CheckState.MISSING
+    assert states(examination)["a contact can be read"] is CheckState.OK
 
 
 def test_trusted_access_is_told_with_the_command_and_not_switched_on() -> None:
@@ -201,9 +206,9 @@ def test_trusted_access_is_told_with_the_command_and_not_switched_on() -> None:
 def test_a_refused_member_is_missing_but_credentials_that_may_not_read_at_all_are_unknown() -> None:
     refused = "AccessDeniedException"
     check = organization.READ
-    assert finding(look(FakeSubject(codes={MEMBER: refused})), check).state is State.MISSING
+    assert finding(look(FakeSubject(codes={MEMBER: refused})), check).state is CheckState.MISSING
     examination = look(FakeSubject(codes={MEMBER: refused, None: refused}))
-    assert finding(examination, check).state is State.UNKNOWN
+    assert finding(examination, check).state is CheckState.UNKNOWN
     assert "account:GetAlternateContact" in finding(examination, check).sentence
 
 
@@ -217,7 +222,7 @@ def test_a_refused_member_is_missing_but_credentials_that_may_not_read_at_all_ar
 )
 def test_a_look_at_the_organization_that_aws_refuses_is_unknown(call: str, check: str) -> None:
     examination = look(FakeSubject(refuses=frozenset({call})))
-    assert finding(examination, check).state is State.UNKNOWN
+    assert finding(examination, check).state is CheckState.UNKNOWN
     assert "may not" in finding(examination, check).sentence
     assert "secret" not in finding(examination, check).sentence
 
@@ -242,19 +247,19 @@ def test_the_names_that_this_list_leans_on_are_the_backfills() -> None:
 )
 def test_a_look_that_aws_refuses_is_unknown_and_hides_nothing_else(call: str, checks: set[str]) -> None:
     examination = look(surroundings=FakeSurroundings(refuses=frozenset({call})), bucket="code")
-    assert {each.check for each in examination.findings if each.state is State.UNKNOWN} == checks
-    assert State.MISSING not in states(examination).values()
+    assert {each.check for each in examination.findings if each.state is CheckState.UNKNOWN} == checks
+    assert CheckState.MISSING not in states(examination).values()
 
 
 @pytest.mark.parametrize(
     ("refuses", "state"),
     [
-        ({"landing_zone"}, State.OK),  # the StackSet tells
-        ({"has_stack_set"}, State.OK),  # the version tells
-        ({"landing_zone", "has_stack_set"}, State.UNKNOWN),
+        ({"landing_zone"}, CheckState.OK),  # the StackSet tells
+        ({"has_stack_set"}, CheckState.OK),  # the version tells
+        ({"landing_zone", "has_stack_set"}, CheckState.UNKNOWN),
     ],
 )
-def test_the_landing_zone_is_known_by_its_stack_set_or_by_its_version(refuses: set[str], state: State) -> None:
+def test_the_landing_zone_is_known_by_its_stack_set_or_by_its_version(refuses: set[str], state: CheckState) -> None:
     surroundings = FakeSurroundings(refuses=frozenset(refuses))
     assert finding(look(surroundings=surroundings), pipeline.LANDING_ZONE).state is state
 
@@ -262,16 +267,16 @@ def test_the_landing_zone_is_known_by_its_stack_set_or_by_its_version(refuses: s
 def test_no_stack_set_where_the_home_region_is_only_guessed_says_nothing() -> None:
     surroundings = FakeSurroundings(zone=None, trail_list=[Trail("ours", "us-east-1")], stack_sets={})
     guessed = look(surroundings=surroundings, control_tower=True)
-    assert finding(guessed, pipeline.LANDING_ZONE).state is State.UNKNOWN
+    assert finding(guessed, pipeline.LANDING_ZONE).state is CheckState.UNKNOWN
     assert "--home-region" in finding(guessed, pipeline.LANDING_ZONE).sentence
     named = look(surroundings=surroundings, control_tower=True, home_region="us-east-1")
-    assert finding(named, pipeline.LANDING_ZONE).state is State.MISSING
+    assert finding(named, pipeline.LANDING_ZONE).state is CheckState.MISSING
 
 
 def test_a_landing_zone_of_today_is_told_to_use_sam() -> None:
     surroundings = FakeSurroundings(zone=LandingZone("eu-west-1", "4.0"), stack_sets={})
     found = finding(look(surroundings=surroundings), pipeline.LANDING_ZONE)
-    assert found.state is State.MISSING
+    assert found.state is CheckState.MISSING
     assert "landing zone 4.0" in found.sentence
     assert found.commands[-1].startswith("sam deploy")
 
@@ -279,22 +284,22 @@ def test_a_landing_zone_of_today_is_told_to_use_sam() -> None:
 def test_without_the_role_what_hangs_on_it_is_not_looked_at() -> None:
     surroundings = FakeSurroundings(roles={execution_role.ADMINISTRATION_ROLE: execution()})
     found = states(look(surroundings=surroundings, bucket="code"))
-    assert found[execution_role.NAME] is State.MISSING
-    assert found[execution_role.PERMISSIONS] is found[bucket.READING] is State.UNKNOWN
+    assert found[execution_role.NAME] is CheckState.MISSING
+    assert found[execution_role.PERMISSIONS] is found[bucket.READING] is CheckState.UNKNOWN
 
 
 def test_a_role_that_may_not_deploy_or_read() -> None:
     surroundings = FakeSurroundings(forbidden=["sqs:CreateQueue", "s3:GetObject"])
     examination = look(surroundings=surroundings, bucket="code")
     assert "It may not sqs:CreateQueue:" in finding(examination, execution_role.PERMISSIONS).sentence
-    assert finding(examination, bucket.READING).state is State.MISSING
+    assert finding(examination, bucket.READING).state is CheckState.MISSING
 
 
 def test_a_bucket_elsewhere_is_not_read() -> None:
     surroundings = FakeSurroundings(buckets={"code": "eu-west-1"})
     found = states(look(surroundings=surroundings, bucket="code"))
-    assert found[bucket.REGION] is State.MISSING
-    assert found[bucket.READING] is State.UNKNOWN
+    assert found[bucket.REGION] is CheckState.MISSING
+    assert found[bucket.READING] is CheckState.UNKNOWN
 
 
 # ---- whether CfCT is looked at, and where ---------------------------------------------------------------------------
@@ -322,14 +327,14 @@ def test_without_means_without() -> None:
 
 def test_with_means_with_and_cfct_is_missing() -> None:
     examination = look(surroundings=FakeSurroundings(cfct={}, zone=None, trail_list=[]), control_tower=True)
-    assert states(examination)[pipeline.NAME] is State.MISSING
+    assert states(examination)[pipeline.NAME] is CheckState.MISSING
     assert set(CFCT) <= set(states(examination))
 
 
 def test_the_home_region_that_was_named_goes_before_what_is_found() -> None:
     examination = look(home_region="eu-central-1", control_tower=True)
     assert examination.home_region == "eu-central-1"
-    assert states(examination)[pipeline.NAME] is State.MISSING
+    assert states(examination)[pipeline.NAME] is CheckState.MISSING
 
 
 @pytest.mark.parametrize(("zone", "version"), [(LandingZone("af-south-1", "3.3"), "3.3"), (None, None)])

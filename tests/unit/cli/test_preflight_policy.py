@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from alternate_contacts.preflight.policy import grants, verdict
+from alternate_contacts.cli.preflight.policy import grants, verdict
 
 ROLE = "arn:aws:iam::111122223333:role/AWSControlTowerExecution"
 WITHOUT_TLS = {"Bool": {"aws:SecureTransport": "false"}}

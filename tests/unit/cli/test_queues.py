@@ -9,23 +9,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alternate_contacts.queues import BATCH, Depth, Held, batches, depth, hold_seconds, send
-from alternate_contacts.session import Session
+from alternate_contacts.cli.aws.queues import (
+    BATCH,
+    QueueDepth,
+    QueueLease,
+    batches,
+    lease_seconds,
+    queue_depth,
+    send_messages,
+)
+from alternate_contacts.cli.aws.session import Session
 from tests.fakes.cli import STACK, FakeSqs, denied
 from tests.fakes.wire import FakeWire, HttpAnswer
 
 URL = STACK.failed_account_queue_url
 
 
-def held(seconds: int = 60) -> Held:
-    return Held(Session().client("sqs"), URL, seconds=seconds)
+def held(seconds: int = 60) -> QueueLease:
+    return QueueLease(Session().client("sqs"), URL, seconds=seconds)
 
 
 def test_the_depth_tells_visible_and_in_flight_apart(sqs: FakeSqs) -> None:
     sqs.fail("111111111111")
     sqs.fail("222222222222").visible_at = 10
-    assert depth(Session().client("sqs"), URL) == Depth(visible=1, in_flight=1, delayed=0)
-    assert Depth(1, 2, 3).total == 6
+    assert queue_depth(Session().client("sqs"), URL) == QueueDepth(visible=1, in_flight=1, delayed=0)
+    assert QueueDepth(1, 2, 3).total == 6
 
 
 class TestHeld:
@@ -85,7 +93,7 @@ class TestHeld:
             messages.receive(1)
             sqs.clock.now += 6
             assert len(messages.receive(2)) == 1
-        assert messages.not_given_back == 0
+        assert messages.unreturned == 0
         assert sqs.hidden("FailedAccountQueue") == []
 
     def test_what_is_visible_already_needs_no_giving_back(self, sqs: FakeSqs) -> None:
@@ -93,7 +101,7 @@ class TestHeld:
         with held(seconds=5) as messages:
             messages.receive(1)
             sqs.clock.now += 6
-        assert messages.not_given_back == 0
+        assert messages.unreturned == 0
 
     def test_a_call_that_fails_does_not_keep_the_others_from_being_given_back(
         self, sqs: FakeSqs, aws: FakeWire
@@ -103,7 +111,7 @@ class TestHeld:
         with held() as messages:
             messages.receive(25)
             denied(aws, "ChangeMessageVisibilityBatch")
-        assert messages.not_given_back == 25
+        assert messages.unreturned == 25
         assert len(aws.asked("ChangeMessageVisibilityBatch")) == 3
 
     @pytest.mark.parametrize(("expected", "receives"), [(25, 4), (30, 6), (0, 4)])
@@ -120,12 +128,12 @@ class TestHeld:
 
 
 def test_messages_are_hidden_longer_the_more_there_are_but_never_longer_than_sqs_allows() -> None:
-    assert [hold_seconds(expected) for expected in (0, 100, 10_000, 10_000_000)] == [60, 80, 2060, 43_200]
+    assert [lease_seconds(expected) for expected in (0, 100, 10_000, 10_000_000)] == [60, 80, 2060, 43_200]
 
 
 def test_what_sqs_does_not_take_is_told_by_its_index(sqs: FakeSqs) -> None:
     sqs.refused["SendMessageBatch"] = lambda entry: "InternalError" if entry["MessageBody"] == "b" else None
-    assert send(Session().client("sqs"), STACK.account_queue_url, ["a", "b", "c"]) == {1}
+    assert send_messages(Session().client("sqs"), STACK.account_queue_url, ["a", "b", "c"]) == {1}
     assert sqs.bodies("AccountQueue") == ["a", "c"]
 
 

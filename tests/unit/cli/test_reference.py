@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from alternate_contacts.main import app
-from alternate_contacts.reference import reference
+from alternate_contacts.cli.main import app
+from tools.command_reference import reference
 
 PAGE = Path(__file__).parents[3] / "docs" / "command.md"
 

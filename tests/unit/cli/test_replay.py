@@ -13,14 +13,14 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alternate_contacts import terminal
-from alternate_contacts.queues import Message
-from alternate_contacts.replay import move_task
-from alternate_contacts.replay.move_task import MoveTasks
-from alternate_contacts.selection import Selection
-from alternate_contacts.session import Session
-from alternate_contacts.trouble import Trouble
-from alternate_contacts.undelivered import Kind, kind
+from alternate_contacts.cli.aws import move_task
+from alternate_contacts.cli.aws.move_task import MoveTasks
+from alternate_contacts.cli.aws.queues import QueueMessage
+from alternate_contacts.cli.aws.selection import Selection
+from alternate_contacts.cli.aws.session import Session
+from alternate_contacts.cli.aws.undelivered import Kind, kind
+from alternate_contacts.cli.terminal import output
+from alternate_contacts.cli.terminal.errors import CliError
 from tests.fakes.cli import PARAMETERS, SECRETS, STACK, FakeSqs, denied, failed_attributes
 from tests.fakes.clock import FakeClock
 from tests.fakes.wire import FakeWire, HttpAnswer
@@ -105,7 +105,7 @@ class TestAgreement:
     def test_at_a_terminal_it_asks(
         self, run: Run, failed: FakeSqs, monkeypatch: pytest.MonkeyPatch, answer: str, code: int, left: int
     ) -> None:
-        monkeypatch.setattr(terminal, "_somebody_is_there", lambda: True)
+        monkeypatch.setattr(output, "_somebody_is_there", lambda: True)
         for arguments in (["replay"], ["replay", "--account", ACCOUNT, "--account", OTHER, "--account", THIRD]):
             result = run(*arguments, answer=answer)
             assert "Do this? [y/N]" in result.stderr
@@ -118,7 +118,7 @@ class TestAgreement:
     def test_ctrl_c_at_the_question_changes_nothing(
         self, run: Run, failed: FakeSqs, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(terminal, "_somebody_is_there", lambda: True)
+        monkeypatch.setattr(output, "_somebody_is_there", lambda: True)
         result = run("replay", "--account", ACCOUNT)  # nothing to read where the answer should be
         assert result.exit_code == 130
         assert result.stderr.endswith("Stopped.\n")
@@ -197,7 +197,7 @@ class TestMoveTasks:
                 }
             ],
         )
-        with pytest.raises(Trouble, match="ended the move after 2 messages: FAILED, CouldNotDetermineMessageSource"):
+        with pytest.raises(CliError, match="ended the move after 2 messages: FAILED, CouldNotDetermineMessageSource"):
             tasks.move(5, lambda _: None)
 
     def test_the_list_may_be_late(self, tasks: MoveTasks, aws: FakeWire, clock: FakeClock) -> None:
@@ -209,12 +209,12 @@ class TestMoveTasks:
 
     def test_a_task_that_is_never_listed_is_trouble(self, tasks: MoveTasks, aws: FakeWire) -> None:
         self.listed(aws, [])
-        with pytest.raises(Trouble, match="does not list it"):
+        with pytest.raises(CliError, match="does not list it"):
             tasks.move(3, lambda _: None)
 
     def test_missing_permissions_are_all_named(self, tasks: MoveTasks, aws: FakeWire) -> None:
         denied(aws, "StartMessageMoveTask")
-        with pytest.raises(Trouble, match="sqs:StartMessageMoveTask, sqs:ReceiveMessage, sqs:DeleteMessage"):
+        with pytest.raises(CliError, match="sqs:StartMessageMoveTask, sqs:ReceiveMessage, sqs:DeleteMessage"):
             tasks.move(3, lambda _: None)
 
     def test_other_errors_are_left_to_the_caller(self, tasks: MoveTasks, aws: FakeWire) -> None:
@@ -228,7 +228,7 @@ class TestMoveTasks:
         def interrupted(_: int) -> None:
             raise KeyboardInterrupt
 
-        with pytest.raises(Trouble, match="SQS goes on moving by itself") as caught:
+        with pytest.raises(CliError, match="SQS goes on moving by itself") as caught:
             tasks.move(1, interrupted)
         assert caught.value.exit_code == 130
 
@@ -327,7 +327,7 @@ def test_a_selection_takes_what_meets_all_that_is_named(
     accounts: list[str], named: frozenset[str], reasons: frozenset[str]
 ) -> None:
     messages = [
-        Message(f"m{n}", "", "", failed_attributes(account, "throttled"), NOW, False)
+        QueueMessage(f"m{n}", "", "", failed_attributes(account, "throttled"), NOW, False)
         for n, account in enumerate(accounts)
     ]
     chosen = Selection.of(named, reasons).choose(messages)
@@ -378,7 +378,7 @@ class TestUndelivered:
         ],
     )
     def test_what_lies_there_is_told_by_its_shape(self, body: str, what: Kind) -> None:
-        assert kind(Message("m", "r", body, {}, NOW, False)) is what
+        assert kind(QueueMessage("m", "r", body, {}, NOW, False)) is what
 
     def test_events_go_back_and_one_backfill_makes_up_for_the_rest(
         self, run: Run, sqs: FakeSqs, started: Callable[[], list[dict[str, Any]]]

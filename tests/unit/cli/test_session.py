@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from botocore.config import Config
 
-from alternate_contacts.session import Session
+from alternate_contacts.cli.aws.session import Session
 from tests.fakes.wire import FakeWire, HttpAnswer
 
 

@@ -9,11 +9,12 @@ from botocore.stub import Stubber
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alternate_contacts.stack import find
-from alternate_contacts.trouble import Trouble
+from alternate_contacts.cli.aws.stack import find_stack
+from alternate_contacts.cli.terminal.errors import CliError
+from alternate_contacts.worker.contacts import ContactType
+from alternate_contacts.worker.decision import Policy
+from alternate_contacts.worker.protocol import Mode
 from tests.fakes.cli import PARAMETERS, SECRETS, STACK
-from worker.contacts import ContactType
-from worker.decision import Mode, Policy
 
 OURS = "Alternate Contacts for AWS: keeps the contacts right."
 ACCOUNT = "000000000000"
@@ -72,12 +73,12 @@ def aws(session: boto3.Session) -> Aws:
 
 
 def search(aws: Any, name: str | None = None) -> Any:
-    return find(aws, name)
+    return find_stack(aws, name)
 
 
 def trouble(aws: Any, name: str | None = None) -> str:
-    with pytest.raises(Trouble) as caught:
-        find(aws, name)
+    with pytest.raises(CliError) as caught:
+        find_stack(aws, name)
     assert caught.value.exit_code == 2
     return str(caught.value)
 
@@ -144,7 +145,7 @@ class TestFind:
         for name in (None, "contacts"):
             aws.refuses("ExpiredToken")
             with pytest.raises(aws.client("cloudformation").exceptions.ClientError, match="ExpiredToken"):
-                find(aws, name)  # type: ignore[arg-type]
+                find_stack(aws, name)  # type: ignore[arg-type]
 
 
 class TestStack:
@@ -182,7 +183,7 @@ class TestStack:
         assert (security.name, security.phone_number) == ("Selma Geheim", "+49 99 3344 5566")
 
     def test_an_output_that_is_missing_tells_of_another_release(self) -> None:
-        with pytest.raises(Trouble, match="no output WorkerLogGroupName, so it is of another release"):
+        with pytest.raises(CliError, match="no output WorkerLogGroupName, so it is of another release"):
             _ = replace(STACK, outputs={}).worker_log_group
 
     @given(st.sampled_from(SECRETS))

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alternate_contacts.queues import Depth
-from alternate_contacts.session import Session
-from alternate_contacts.status import history
-from alternate_contacts.status.drain import Drain, Pace
-from alternate_contacts.status.history import History, Run
-from backfill.figures import Figures
-from backfill.letters import Mode, Reason
-from backfill.telemetry import Telemetry
+from alternate_contacts.backfill.counts import BackfillCounts
+from alternate_contacts.backfill.protocol import Mode, Trigger
+from alternate_contacts.backfill.telemetry import BackfillTelemetry
+from alternate_contacts.cli.aws.queues import QueueDepth
+from alternate_contacts.cli.aws.session import Session
+from alternate_contacts.cli.status import history
+from alternate_contacts.cli.status.drain import Drain, Pace
+from alternate_contacts.cli.status.history import BackfillRun, History
 from tests.fakes.cli import PARAMETERS, SECRETS, STACK, FakeSqs, denied
 from tests.fakes.wire import FakeWire, HttpAnswer
 from tests.unit.cli.conftest import Run as RunCommand
@@ -34,7 +34,7 @@ def done(hours: int, reason: str = "backfill") -> dict[str, Any]:
     return line(NOON - timedelta(hours=hours), reason=reason, **DONE)
 
 
-def stood_back(hours: int) -> dict[str, Any]:
+def reconcile_skipped(hours: int) -> dict[str, Any]:
     return line(NOON - timedelta(hours=hours), message="reconcile stood back", letters_waiting=7)
 
 
@@ -54,26 +54,26 @@ def log(aws: FakeWire) -> list[list[dict[str, Any]]]:
 
 class TestHistory:
     def read(self) -> History:
-        return history.read(Session().client("logs"), "backfill-log", NOON)
+        return history.read_history(Session().client("logs"), "backfill-log", NOON)
 
     def test_the_newest_of_each_kind(self, log: list[list[dict[str, Any]]]) -> None:
-        log.append([done(1, "manual"), done(2, "reconcile"), done(3), stood_back(4)])
+        log.append([done(1, "manual"), done(2, "reconcile"), done(3), reconcile_skipped(4)])
         found = self.read()
-        assert found.backfill == Run(NOON - timedelta(hours=1), "manual", **DONE)  # type: ignore[arg-type]
-        assert found.reconcile == Run(NOON - timedelta(hours=2), "reconcile", **DONE)  # type: ignore[arg-type]
+        assert found.backfill == BackfillRun(NOON - timedelta(hours=1), "manual", **DONE)  # type: ignore[arg-type]
+        assert found.reconcile == BackfillRun(NOON - timedelta(hours=2), "reconcile", **DONE)  # type: ignore[arg-type]
 
     def test_a_reconcile_that_stood_back_is_one_too(self, log: list[list[dict[str, Any]]]) -> None:
-        log.append([stood_back(1), done(2, "reconcile")])
+        log.append([reconcile_skipped(1), done(2, "reconcile")])
         found = self.read().reconcile
-        assert found == Run(NOON - timedelta(hours=1), "reconcile", letters_waiting=7)
+        assert found == BackfillRun(NOON - timedelta(hours=1), "reconcile", letters_waiting=7)
         assert found is not None
-        assert found.stood_back
+        assert found.reconcile_skipped
 
     def test_pages_may_be_empty_and_still_have_a_next_one(self, log: list[list[dict[str, Any]]]) -> None:
         log += [[done(3)], [], [done(2, "reconcile")], [done(1)]]
         assert (self.read().backfill, self.read().reconcile) == (
-            Run(NOON - timedelta(hours=1), "backfill", **DONE),  # type: ignore[arg-type]
-            Run(NOON - timedelta(hours=2), "reconcile", **DONE),  # type: ignore[arg-type]
+            BackfillRun(NOON - timedelta(hours=1), "backfill", **DONE),  # type: ignore[arg-type]
+            BackfillRun(NOON - timedelta(hours=2), "reconcile", **DONE),  # type: ignore[arg-type]
         )
 
     def test_it_asks_for_those_lines_alone(self, log: list[list[dict[str, Any]]], aws: FakeWire) -> None:
@@ -89,9 +89,9 @@ class TestHistory:
 
     @pytest.mark.usefixtures("logs_to_stdout")
     def test_the_lines_are_those_that_the_backfill_writes(self, capsys: pytest.CaptureFixture[str]) -> None:
-        telemetry = Telemetry()
-        telemetry.done(Reason.RECONCILE, Mode.REPORT, Figures(listed=2, enqueued=2), counts=False)
-        telemetry.stood_back(5)
+        telemetry = BackfillTelemetry()
+        telemetry.done(Trigger.RECONCILE, Mode.REPORT, BackfillCounts(listed=2, enqueued=2), counts=False)
+        telemetry.reconcile_skipped(5)
         runs = [history._run(0, text) for text in capsys.readouterr().out.splitlines()]
         known = [run for run in runs if run]
         assert [(run.reason, run.mode, run.listed, run.letters_waiting) for run in known] == [
@@ -121,14 +121,14 @@ class TestTimeLeft:
 def test_a_drain_is_over_when_the_queue_was_empty_twice_in_a_row(depths: list[int]) -> None:
     drain = Drain()
     for number, left in enumerate(depths):
-        drain.seen(Depth(left, 0, 0))
+        drain.seen(QueueDepth(left, 0, 0))
         assert drain.is_over == (depths[max(0, number - 1) : number + 1] == [0, 0])
         assert 0 <= drain.done <= drain.most == max(depths[: number + 1])
 
 
 class TestStatus:
     def test_all_is_well(self, run: RunCommand, log: list[list[dict[str, Any]]]) -> None:
-        log.append([done(1), stood_back(2)])
+        log.append([done(1), reconcile_skipped(2)])
         result = run("status")
         lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
         assert result.exit_code == 0

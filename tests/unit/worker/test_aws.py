@@ -15,19 +15,19 @@ from botocore.exceptions import (
 )
 from botocore.stub import Stubber
 
-from tests.fakes.wire import FakeWire, HttpAnswer, refusal
-from tests.fakes.worker import DESIRED, MEMBER, PRESENT, SECRETS
-from worker import aws
-from worker.contacts import Contact, ContactType
-from worker.errors import (
-    ContactRefused,
+from alternate_contacts.worker import aws
+from alternate_contacts.worker.contacts import Contact, ContactType
+from alternate_contacts.worker.errors import (
+    AccessDenied,
+    InvalidContact,
     NotInOrganization,
-    Refused,
     Throttled,
     Unavailable,
     Unexpected,
     WorkerError,
 )
+from tests.fakes.wire import FakeWire, HttpAnswer, refusal
+from tests.fakes.worker import DESIRED, MEMBER, PRESENT, SECRETS
 
 if TYPE_CHECKING:
     from mypy_boto3_account import AccountClient
@@ -38,12 +38,12 @@ ACCOUNT_QUEUE, FAILED_ACCOUNT_QUEUE = "https://sqs.invalid/AccountQueue", "https
 EVERYTHING = "; ".join(SECRETS)
 
 REFUSALS: list[tuple[str, int, type[WorkerError]]] = [
-    ("ValidationException", 400, ContactRefused),
-    ("AccessDeniedException", 403, Refused),
+    ("ValidationException", 400, InvalidContact),
+    ("AccessDeniedException", 403, AccessDenied),
     ("TooManyRequestsException", 429, Throttled),
     ("TooManyRequestsException", 400, Throttled),
     ("InternalServerException", 500, Unavailable),
-    ("ExpiredTokenException", 403, Refused),
+    ("ExpiredTokenException", 403, AccessDenied),
     ("NobodyKnowsThis", 400, Unexpected),
     ("NobodyKnowsThis", 503, Unavailable),
 ]
@@ -166,7 +166,7 @@ def test_a_refusal_without_a_code_has_a_word_for_it(account: "AccountClient") ->
 
 
 def test_what_botocore_itself_refuses_is_a_refused_contact(account: "AccountClient") -> None:
-    with pytest.raises(ContactRefused) as caught:
+    with pytest.raises(InvalidContact) as caught:
         aws.AwsAccountApi(account).put(MEMBER, ContactType.BILLING, Contact("", "x", DESIRED.email_address, "1"))
     assert (caught.value.code, caught.value.operation) == ("ParamValidationError", "PutAlternateContact")
     assert DESIRED.email_address not in "".join(traceback.format_exception(caught.value))
@@ -198,10 +198,10 @@ def test_no_answer_is_unavailable(error: BotoCoreError) -> None:
     ("answer", "kind"),
     [
         (refusal("TooManyRequestsException", 429), Throttled),
-        (refusal("AccessDeniedException", 403), Refused),
+        (refusal("AccessDeniedException", 403), AccessDenied),
         (HttpAnswer(503, "<html>sorry</html>", {"Content-Type": "text/html"}), Unavailable),
         (HttpAnswer(500, ""), Unavailable),
-        (HttpAnswer(403, "<html>no</html>"), Refused),
+        (HttpAnswer(403, "<html>no</html>"), AccessDenied),
         (HttpAnswer(429, ""), Throttled),
     ],
     ids=lambda value: str(value.status) if isinstance(value, HttpAnswer) else value.__name__,
@@ -248,19 +248,19 @@ def test_the_state_is_the_newer_field_then_the_older_then_active(
 ) -> None:
     with Stubber(organizations) as stub:
         stub.add_response("describe_account", {"Account": {"Id": MEMBER, **told}}, {"AccountId": MEMBER})
-        assert aws.AwsOrganization(organizations).account_state(MEMBER) == state
+        assert aws.AwsOrganizationLookup(organizations).account_state(MEMBER) == state
 
 
 def test_an_account_of_nobody_has_no_state(organizations: "OrganizationsClient") -> None:
     with Stubber(organizations) as stub:
         stub.add_client_error("describe_account", "AccountNotFoundException", "no", 400)
-        assert aws.AwsOrganization(organizations).account_state(MEMBER) is None
+        assert aws.AwsOrganizationLookup(organizations).account_state(MEMBER) is None
 
 
 @pytest.mark.parametrize(
     ("code", "kind"),
     [
-        ("AccessDeniedException", Refused),
+        ("AccessDeniedException", AccessDenied),
         ("TooManyRequestsException", Throttled),
         ("ServiceException", Unavailable),
         ("AWSOrganizationsNotInUseException", Unexpected),
@@ -273,7 +273,7 @@ def test_any_other_refusal_is_no_state(
     with Stubber(organizations) as stub:
         stub.add_client_error("describe_account", code, "no", 400)
         with pytest.raises(kind) as caught:
-            aws.AwsOrganization(organizations).account_state(MEMBER)
+            aws.AwsOrganizationLookup(organizations).account_state(MEMBER)
     assert not isinstance(caught.value, NotInOrganization)
     assert caught.value.operation == "DescribeAccount"
 
@@ -297,22 +297,22 @@ def test_trusted_access_is_looked_for_on_every_page(
                 answer["NextToken"] = f"page {number + 1}"
             expected = {"NextToken": f"page {number}"} if number else {}
             stub.add_response("list_aws_service_access_for_organization", answer, expected)
-        assert aws.AwsOrganization(organizations).trusted_access() is on
+        assert aws.AwsOrganizationLookup(organizations).trusted_access() is on
 
 
 def test_a_refused_question_for_trusted_access_is_ours(organizations: "OrganizationsClient") -> None:
     with Stubber(organizations) as stub:
         stub.add_client_error("list_aws_service_access_for_organization", "TooManyRequestsException", "no", 400)
         with pytest.raises(Throttled) as caught:
-            aws.AwsOrganization(organizations).trusted_access()
+            aws.AwsOrganizationLookup(organizations).trusted_access()
     assert caught.value.operation == "ListAWSServiceAccessForOrganization"
 
 
 # ---- Queues ---------------------------------------------------------------------------------------------------------
 
 
-def queues(client: "SQSClient") -> aws.AwsQueues:
-    return aws.AwsQueues(client, account_queue_url=ACCOUNT_QUEUE, failed_account_queue_url=FAILED_ACCOUNT_QUEUE)
+def queues(client: "SQSClient") -> aws.AwsMessageQueues:
+    return aws.AwsMessageQueues(client, account_queue_url=ACCOUNT_QUEUE, failed_account_queue_url=FAILED_ACCOUNT_QUEUE)
 
 
 def test_a_letter_is_put_back_on_account_queue(sqs: "SQSClient") -> None:
@@ -322,7 +322,7 @@ def test_a_letter_is_put_back_on_account_queue(sqs: "SQSClient") -> None:
             {},
             {"QueueUrl": ACCOUNT_QUEUE, "ReceiptHandle": "handle", "VisibilityTimeout": 60},
         )
-        queues(sqs).put_back("handle", 60)
+        queues(sqs).schedule_retry("handle", 60)
         stub.assert_no_pending_responses()
 
 
@@ -347,13 +347,13 @@ def test_a_failed_letter_is_kept_with_its_attributes(sqs: "SQSClient") -> None:
 @pytest.mark.parametrize(
     ("method", "operation", "call"),
     [
-        ("change_message_visibility", "ChangeMessageVisibility", lambda queues: queues.put_back("handle", 1)),
+        ("change_message_visibility", "ChangeMessageVisibility", lambda queues: queues.schedule_retry("handle", 1)),
         ("send_message", "SendMessage", lambda queues: queues.fail("body", {})),
     ],
     ids=["put back", "fail"],
 )
 def test_a_refusal_of_sqs_is_ours(
-    sqs: "SQSClient", method: str, operation: str, call: Callable[[aws.AwsQueues], None]
+    sqs: "SQSClient", method: str, operation: str, call: Callable[[aws.AwsMessageQueues], None]
 ) -> None:
     with Stubber(sqs) as stub:
         stub.add_client_error(method, "AWS.SimpleQueueService.NonExistentQueue", EVERYTHING, 400)

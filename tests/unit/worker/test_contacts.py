@@ -8,10 +8,10 @@ from botocore.model import StringShape
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alternate_contacts.worker.account_processor import AccountResult, Assignment
+from alternate_contacts.worker.contacts import Contact, ContactType
+from alternate_contacts.worker.decision import Policy
 from tests.fakes.worker import DESIRED, SECRETS
-from worker.account import Assignment, Result
-from worker.contacts import Contact, ContactType
-from worker.decision import Policy
 
 PARTS = [part.name for part in fields(Contact)]
 _SPACE = st.text(" \t\n\r\u00a0", max_size=3)
@@ -41,7 +41,7 @@ def test_case_counts() -> None:
 @pytest.mark.parametrize("shown", [repr, str, "{}".format, lambda contact: f"{contact!r}"])
 def test_no_contact_data_shows(shown: object) -> None:
     assert callable(shown)
-    for holder in (DESIRED, [DESIRED], Assignment(Policy.OVERWRITE, DESIRED), Result()):
+    for holder in (DESIRED, [DESIRED], Assignment(Policy.OVERWRITE, DESIRED), AccountResult()):
         text = shown(holder)
         assert [secret for secret in SECRETS if secret in text] == []
 

@@ -4,8 +4,9 @@ import itertools
 
 import pytest
 
-from worker.contacts import Contact
-from worker.decision import Mode, Outcome, Policy, decide
+from alternate_contacts.worker.contacts import Contact
+from alternate_contacts.worker.decision import Outcome, Policy, decide
+from alternate_contacts.worker.protocol import Mode
 
 DESIRED = Contact("Ada", "Keeper", "ada@a.example", "+1")
 SAME = Contact(" Ada ", "Keeper", "ada@a.example\n", "+1")

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker import errors
-from worker.errors import (
-    ContactRefused,
+from alternate_contacts.worker import errors
+from alternate_contacts.worker.errors import (
+    AccessDenied,
+    InvalidContact,
     NotInOrganization,
     Permanent,
-    Refused,
     Retryable,
     Throttled,
     Unavailable,
@@ -32,9 +32,9 @@ OPERATIONS = {
 
 MODELLED: dict[str, type[WorkerError] | None] = {
     # account
-    "ResourceNotFoundException": None,  # "no such contact", an answer rather than an error: see worker.aws
-    "ValidationException": ContactRefused,
-    "AccessDeniedException": Refused,
+    "ResourceNotFoundException": None,  # the contact is not set: AwsAccountApi.get returns None
+    "ValidationException": InvalidContact,
+    "AccessDeniedException": AccessDenied,
     "TooManyRequestsException": Throttled,
     "InternalServerException": Unavailable,
     # organizations
@@ -82,22 +82,22 @@ COMMON: list[tuple[str, int, type[WorkerError]]] = [
     ("502", 502, Unavailable),
     ("503", 503, Unavailable),
     ("504", 504, Unavailable),
-    ("AccessDenied", 403, Refused),
-    ("ExpiredToken", 403, Refused),
-    ("ExpiredTokenException", 400, Refused),
-    ("ExpiredTokenException", 403, Refused),
-    ("InvalidClientTokenId", 403, Refused),
-    ("UnrecognizedClientException", 403, Refused),
+    ("AccessDenied", 403, AccessDenied),
+    ("ExpiredToken", 403, AccessDenied),
+    ("ExpiredTokenException", 400, AccessDenied),
+    ("ExpiredTokenException", 403, AccessDenied),
+    ("InvalidClientTokenId", 403, AccessDenied),
+    ("UnrecognizedClientException", 403, AccessDenied),
     ("UnrecognizedClientException", 400, Unexpected),
-    ("InvalidSignatureException", 403, Refused),
-    ("SignatureDoesNotMatch", 403, Refused),
-    ("IncompleteSignature", 403, Refused),
-    ("MissingAuthenticationToken", 403, Refused),
-    ("MissingAuthenticationTokenException", 403, Refused),
-    ("NotAuthorized", 401, Refused),
-    ("OptInRequired", 403, Refused),
+    ("InvalidSignatureException", 403, AccessDenied),
+    ("SignatureDoesNotMatch", 403, AccessDenied),
+    ("IncompleteSignature", 403, AccessDenied),
+    ("MissingAuthenticationToken", 403, AccessDenied),
+    ("MissingAuthenticationTokenException", 403, AccessDenied),
+    ("NotAuthorized", 401, AccessDenied),
+    ("OptInRequired", 403, AccessDenied),
     ("RequestExpired", 400, Unexpected),
-    ("RequestTimeTooSkewed", 403, Refused),
+    ("RequestTimeTooSkewed", 403, AccessDenied),
     ("RequestTimeTooSkewed", 400, Unexpected),
     ("KMS.ThrottlingException", 400, Unexpected),
     ("AWS.SimpleQueueService.NonExistentQueue", 400, Unexpected),
@@ -106,7 +106,7 @@ COMMON: list[tuple[str, int, type[WorkerError]]] = [
     ("UnknownOperationException", 404, Unexpected),
     ("none", 0, Unavailable),
     ("none", 400, Unexpected),
-    ("none", 403, Refused),
+    ("none", 403, AccessDenied),
     ("none", 429, Throttled),
     ("none", 500, Unavailable),
 ]
@@ -116,8 +116,8 @@ BY_STATUS = [
     (200, Unexpected),
     (302, Unexpected),
     (400, Unexpected),
-    (401, Refused),
-    (403, Refused),
+    (401, AccessDenied),
+    (403, AccessDenied),
     (404, Unexpected),
     (413, Unexpected),
     (428, Unexpected),
@@ -181,7 +181,7 @@ def test_an_unknown_code_goes_by_its_status(status: int, expected: type[WorkerEr
 
 def test_the_code_decides_before_the_status() -> None:
     assert isinstance(classify("TooManyRequestsException", 400, "DescribeAccount"), Throttled)
-    assert isinstance(classify("ValidationException", 500, "PutAlternateContact"), ContactRefused)
+    assert isinstance(classify("ValidationException", 500, "PutAlternateContact"), InvalidContact)
 
 
 @given(st.text() | st.sampled_from([*MODELLED, *(code for code, _, _ in COMMON)]), st.integers(), st.text())

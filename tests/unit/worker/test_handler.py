@@ -8,11 +8,11 @@ from typing import Any, Protocol, cast
 
 import pytest
 
+from alternate_contacts.worker import aws, telemetry
+from alternate_contacts.worker.settings import SettingsError
 from tests.fakes.environment import WORKER
 from tests.fakes.lambda_context import FakeContext
 from tests.fakes.wire import FakeWire, HttpAnswer, refusal
-from worker import aws, telemetry
-from worker.settings import SettingsError
 
 MANAGEMENT = WORKER["MANAGEMENT_ACCOUNT_ID"]
 RIGHT, UNSET, SUSPENDED, BROKEN = "300000000001", "300000000002", "300000000003", "300000000004"
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("logs_to_stdout", "default_session")
 
 
 class Door(Protocol):
-    """The module worker.handler."""
+    """The module alternate_contacts.worker.handler."""
 
     @staticmethod
     def lambda_handler(event: dict[str, Any], context: FakeContext) -> dict[str, Any]: ...
@@ -90,9 +90,9 @@ def door(monkeypatch: pytest.MonkeyPatch, wire: FakeWire) -> Iterator[Door]:
     monkeypatch.setattr(aws, "sqs_client", lambda: sqs)
     for name, value in (dict(WORKER) | UNHURRIED).items():
         monkeypatch.setenv(name, value)
-    sys.modules.pop("worker.handler", None)
-    yield cast("Door", importlib.import_module("worker.handler"))
-    sys.modules.pop("worker.handler")
+    sys.modules.pop("alternate_contacts.worker.handler", None)
+    yield cast("Door", importlib.import_module("alternate_contacts.worker.handler"))
+    sys.modules.pop("alternate_contacts.worker.handler")
 
 
 def test_works_off_a_batch(door: Door, wire: FakeWire, capsys: pytest.CaptureFixture[str]) -> None:
@@ -185,12 +185,12 @@ def test_the_event_is_never_logged(door: Door, capsys: pytest.CaptureFixture[str
 @pytest.mark.usefixtures("door")
 def test_a_missing_variable_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SECURITY_NAME")
-    sys.modules.pop("worker.handler")
+    sys.modules.pop("alternate_contacts.worker.handler")
     try:
         with pytest.raises(SettingsError, match="SECURITY_NAME"):
-            importlib.import_module("worker.handler")
+            importlib.import_module("alternate_contacts.worker.handler")
     finally:
-        sys.modules["worker.handler"] = telemetry  # for the fixture to remove
+        sys.modules["alternate_contacts.worker.handler"] = telemetry  # for the fixture to remove
 
 
 @pytest.mark.usefixtures("door")
@@ -204,4 +204,4 @@ def test_the_reserve_covers_the_calls_that_may_hang_at_the_end() -> None:
         return float(attempts * (config.connect_timeout + config.read_timeout) + pauses)
 
     end = longest(aws.account_client(1)) + 2 * longest(aws.organizations_client()) + longest(aws.sqs_client())
-    assert end <= sys.modules["worker.handler"]._RESERVE
+    assert end <= sys.modules["alternate_contacts.worker.handler"]._RESERVE

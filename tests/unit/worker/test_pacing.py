@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alternate_contacts.worker.errors import OutOfTime
+from alternate_contacts.worker.pacing import Pacer
 from tests.fakes.clock import FakeClock
-from worker.errors import OutOfTime
-from worker.pacing import Pacer
 
 NEVER = float("inf")
 _TOLERANCE = 1e-3
@@ -68,9 +68,9 @@ def test_never_faster_than_its_share_whatever_aws_says(
             pacer.wait(NEVER, "op")
             grants.append(clock.now)
         elif what == "refused":
-            pacer.refused()
+            pacer.on_throttle()
         else:
-            pacer.went_through()
+            pacer.on_success()
         assert rate * 0.1 <= pacer.rate <= rate
     assert too_many(grants, rate, burst) == []
 
@@ -110,7 +110,7 @@ def test_sleeps_once_for_each_wait() -> None:
 
 def test_a_refusal_empties_the_bucket_and_slows_down() -> None:
     pacer, clock = pacer_of(rate=10, burst=8)
-    pacer.refused()
+    pacer.on_throttle()
     assert pacer.rate == pytest.approx(7)
     pacer.wait(NEVER, "op")
     assert clock.now == pytest.approx(1 / 7)
@@ -119,32 +119,32 @@ def test_a_refusal_empties_the_bucket_and_slows_down() -> None:
 def test_refusals_of_one_burst_slow_down_once() -> None:
     pacer, clock = pacer_of(rate=10, burst=5)
     for _ in range(5):
-        pacer.refused()
+        pacer.on_throttle()
         clock.now += 0.09
     assert pacer.rate == pytest.approx(7)
 
 
 def test_a_refusal_after_the_burst_slows_down_again() -> None:
     pacer, clock = pacer_of(rate=10, burst=5)
-    pacer.refused()
+    pacer.on_throttle()
     clock.now += 0.5
-    pacer.refused()
+    pacer.on_throttle()
     assert pacer.rate == pytest.approx(4.9)
 
 
 def test_a_first_refusal_slows_down_even_at_once() -> None:
     pacer, _ = pacer_of(rate=10, burst=5, now=1000)
-    pacer.refused()
+    pacer.on_throttle()
     assert pacer.rate < 10
 
 
 def test_never_slower_than_a_tenth() -> None:
     pacer, clock = pacer_of(rate=10, burst=5)
     for _ in range(100):
-        pacer.refused()
+        pacer.on_throttle()
         clock.now += 1
     assert pacer.rate == pytest.approx(1)
-    pacer.refused()
+    pacer.on_throttle()
     before = clock.now
     pacer.wait(NEVER, "op")
     assert clock.now - before == pytest.approx(1)
@@ -153,14 +153,14 @@ def test_never_slower_than_a_tenth() -> None:
 def test_recovers_a_little_with_each_call_and_no_further_than_its_share() -> None:
     pacer, clock = pacer_of(rate=10, burst=5)
     for _ in range(100):
-        pacer.refused()
+        pacer.on_throttle()
         clock.now += 1
-    pacer.went_through()
+    pacer.on_success()
     assert pacer.rate == pytest.approx(1.05)
     for _ in range(200):
-        pacer.went_through()
+        pacer.on_success()
     assert pacer.rate == 10
-    pacer.went_through()
+    pacer.on_success()
     assert pacer.rate == 10
 
 
@@ -168,7 +168,7 @@ def test_calls_that_go_through_at_full_speed_change_nothing() -> None:
     pacer, clock = pacer_of(rate=5, burst=2)
     for _ in range(4):
         pacer.wait(NEVER, "op")
-        pacer.went_through()
+        pacer.on_success()
     assert clock.now == pytest.approx(2 / 5)
 
 

@@ -8,7 +8,7 @@ from cfnlint.decode.cfn_yaml import load
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.retry import delay
+from alternate_contacts.worker.retry import retry_delay
 
 TEMPLATE = Path(__file__).parents[3] / "template.yaml"
 LONGEST_OF_SQS = 43_200
@@ -21,19 +21,19 @@ def max_tries() -> int:
 
 
 def test_the_first_waits_are_short_and_double() -> None:
-    assert [delay(tries) for tries in range(1, 10)] == [15, 30, 60, 120, 240, 480, 900, 900, 900]
+    assert [retry_delay(tries) for tries in range(1, 10)] == [15, 30, 60, 120, 240, 480, 900, 900, 900]
 
 
 def test_waits_grow_up_to_the_longest() -> None:
-    waits = [delay(tries) for tries in range(1, 40)]
+    waits = [retry_delay(tries) for tries in range(1, 40)]
     assert all(earlier <= later for earlier, later in pairwise(waits))
     assert max(waits) == 900
 
 
 @given(st.integers(1, 10**9))
 def test_any_number_of_tries_has_a_wait_that_sqs_takes(tries: int) -> None:
-    assert 0 < delay(tries) <= LONGEST_OF_SQS
+    assert 0 < retry_delay(tries) <= LONGEST_OF_SQS
 
 
 def test_the_waits_before_giving_up_are_an_hour(max_tries: int) -> None:
-    assert sum(delay(tries) for tries in range(1, max_tries)) >= 3600
+    assert sum(retry_delay(tries) for tries in range(1, max_tries)) >= 3600

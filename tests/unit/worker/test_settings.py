@@ -4,17 +4,18 @@ import math
 
 import pytest
 
+from alternate_contacts.worker.contacts import Contact, ContactType
+from alternate_contacts.worker.decision import Policy
+from alternate_contacts.worker.protocol import Mode
+from alternate_contacts.worker.settings import SettingsError, WorkerSettings
 from tests.fakes.environment import WORKER
-from worker.contacts import Contact, ContactType
-from worker.decision import Mode, Policy
-from worker.settings import Settings, SettingsError
 
 NUMBERS = ["MAX_TRIES", "CONCURRENT_WORKERS", "QUOTA_SHARE", "PUT_RATE", "PUT_BURST", "GET_RATE", "GET_BURST"]
 CHOICES = ["MODE", "BILLING_POLICY", "OPERATIONS_POLICY", "SECURITY_POLICY"]
 
 
-def read(**changes: str) -> Settings:
-    return Settings.read(dict(WORKER) | changes)
+def read(**changes: str) -> WorkerSettings:
+    return WorkerSettings.read(dict(WORKER) | changes)
 
 
 def test_reads_what_the_template_gives() -> None:
@@ -50,7 +51,7 @@ def test_each_contact_of_the_example_is_another() -> None:
 def test_a_missing_variable_is_named_and_no_value_is(name: str) -> None:
     environment = {key: value for key, value in WORKER.items() if key != name}
     with pytest.raises(SettingsError) as caught:
-        Settings.read(environment)
+        WorkerSettings.read(environment)
     assert str(caught.value) == f"environment variable {name} is missing"
 
 

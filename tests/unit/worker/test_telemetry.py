@@ -10,6 +10,16 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ParamValidationError
 
+from alternate_contacts.worker.account_processor import AccountProcessor, AccountResult, Assignment
+from alternate_contacts.worker.batch import BatchProcessor, QueueRecord
+from alternate_contacts.worker.contacts import ContactType
+from alternate_contacts.worker.decision import Outcome, Policy
+from alternate_contacts.worker.errors import AccessDenied, InvalidContact, InvalidMessage, Unavailable
+from alternate_contacts.worker.message import AccountMessage
+from alternate_contacts.worker.paced_api import PacedAccountApi
+from alternate_contacts.worker.pacing import Pacer
+from alternate_contacts.worker.protocol import Mode
+from alternate_contacts.worker.telemetry import WorkerTelemetry, logger
 from tests.fakes.clock import FakeClock
 from tests.fakes.worker import (
     DESIRED,
@@ -21,19 +31,10 @@ from tests.fakes.worker import (
     FakeOrganization,
     FakeQueues,
 )
-from worker.account import AccountWorker, Assignment, Result
-from worker.batch import Batch, Record
-from worker.calls import PacedAccountApi
-from worker.contacts import ContactType
-from worker.decision import Mode, Outcome, Policy
-from worker.errors import ContactRefused, Refused, Unavailable, UnreadableLetter
-from worker.letter import Letter
-from worker.pacing import Pacer
-from worker.telemetry import Telemetry, logger
 
 BILLING, OPERATIONS, SECURITY = ContactType
-LETTER = Letter(MEMBER, "CreateAccountResult")
-RECORD = Record("message 1", "handle", "{}", 3)
+LETTER = AccountMessage(MEMBER, "CreateAccountResult")
+RECORD = QueueRecord("message 1", "handle", "{}", 3)
 UPDATED = dict.fromkeys(ContactType, Outcome.UPDATED)
 
 pytestmark = pytest.mark.usefixtures("logs_to_stdout")
@@ -82,12 +83,12 @@ def named(name: str, **dimensions: str) -> tuple[str, frozenset[tuple[str, str]]
 
 
 def test_one_line_for_an_account_that_is_right(printed: Printed) -> None:
-    Telemetry().account(LETTER, RECORD, Result(UPDATED, calls=6, throttled=1, milliseconds=42), None)
+    WorkerTelemetry().account(LETTER, RECORD, AccountResult(UPDATED, calls=6, throttled=1, milliseconds=42), None)
     ((line,), _) = printed()
     assert (line["level"], line["message"], line["service"]) == ("INFO", "account done", "worker")
     assert {name: line[name] for name in set(line) - OF_POWERTOOLS} == {
         "account_id": MEMBER,
-        "letter_reason": "CreateAccountResult",
+        "trigger": "CreateAccountResult",
         "mode": "enforce",
         "outcomes": {"BILLING": "updated", "OPERATIONS": "updated", "SECURITY": "updated"},
         "calls": 6,
@@ -99,16 +100,16 @@ def test_one_line_for_an_account_that_is_right(printed: Printed) -> None:
 
 
 def test_one_line_for_a_skipped_account(printed: Printed) -> None:
-    Telemetry().account(LETTER, RECORD, Result(skipped="SUSPENDED"), None)
+    WorkerTelemetry().account(LETTER, RECORD, AccountResult(skipped="SUSPENDED"), None)
     ((line,), _) = printed()
     assert (line["level"], line["message"]) == ("INFO", "account skipped")
     assert (line["account_id"], line["state"]) == (MEMBER, "SUSPENDED")
 
 
 def test_one_line_for_a_failed_account(printed: Printed) -> None:
-    error = Refused("AccessDeniedException", "PutAlternateContact")
+    error = AccessDenied("AccessDeniedException", "PutAlternateContact")
     outcomes = UPDATED | {SECURITY: Outcome.FAILED}
-    Telemetry().account(LETTER, RECORD, Result(outcomes, {SECURITY: error}), error)
+    WorkerTelemetry().account(LETTER, RECORD, AccountResult(outcomes, {SECURITY: error}), error)
     ((line,), _) = printed()
     assert line["level"] == "ERROR"
     assert line["account_id"] == MEMBER
@@ -121,14 +122,14 @@ def test_one_line_for_a_failed_account(printed: Printed) -> None:
 
 
 def test_one_line_for_a_letter_that_nobody_can_read(printed: Printed) -> None:
-    Telemetry().account(None, RECORD, Result(), UnreadableLetter("not_json"))
+    WorkerTelemetry().account(None, RECORD, AccountResult(), InvalidMessage("not_json"))
     ((line,), _) = printed()
-    assert (line["level"], line["account_id"], line["letter_reason"]) == ("ERROR", "unknown", "unknown")
+    assert (line["level"], line["account_id"], line["trigger"]) == ("ERROR", "unknown", "unknown")
     assert (line["reason"], line["error_code"], line["operation"]) == ("unreadable_letter", "not_json", "none")
 
 
 def test_one_line_for_an_event_that_asks_for_nothing(printed: Printed) -> None:
-    Telemetry().nothing_to_do(RECORD)
+    WorkerTelemetry().message_ignored(RECORD)
     ((line,), measured) = printed()
     assert (line["level"], line["message"], line["message_id"]) == ("INFO", "nothing to do", "message 1")
     assert measured == []
@@ -136,7 +137,7 @@ def test_one_line_for_an_event_that_asks_for_nothing(printed: Printed) -> None:
 
 def test_one_line_for_a_letter_that_goes_back(printed: Printed) -> None:
     error = Unavailable("ReadTimeoutError", "GetAlternateContact")
-    Telemetry().returned(LETTER, RECORD, Result(errors={BILLING: error}), error, 60)
+    WorkerTelemetry().retry_scheduled(LETTER, RECORD, AccountResult(errors={BILLING: error}), error, 60)
     ((line,), _) = printed()
     assert line["level"] == "WARNING"
     assert (line["account_id"], line["tries"], line["next_try_in_seconds"]) == (MEMBER, 3, 60)
@@ -144,7 +145,7 @@ def test_one_line_for_a_letter_that_goes_back(printed: Printed) -> None:
 
 
 def test_one_line_for_a_message_that_could_not_be_moved(printed: Printed) -> None:
-    Telemetry().not_settled(RECORD, Unavailable("ServiceUnavailable", "SendMessage"))
+    WorkerTelemetry().left_for_redelivery(RECORD, Unavailable("ServiceUnavailable", "SendMessage"))
     ((line,), _) = printed()
     assert (line["level"], line["message_id"], line["tries"]) == ("ERROR", "message 1", 3)
     assert (line["reason"], line["operation"]) == ("unavailable", "SendMessage")
@@ -156,7 +157,7 @@ def test_what_nobody_foresaw_is_told_by_its_place_and_not_by_its_message(printed
 
     with pytest.raises(RuntimeError) as caught:
         broken()
-    Telemetry().not_settled(RECORD, caught.value)
+    WorkerTelemetry().left_for_redelivery(RECORD, caught.value)
     ((line,), _) = printed()
     assert line["error"] == "RuntimeError"
     frames = traceback.extract_tb(caught.value.__traceback__)
@@ -166,7 +167,7 @@ def test_what_nobody_foresaw_is_told_by_its_place_and_not_by_its_message(printed
 
 def test_an_account_is_called_right_only_if_it_is(printed: Printed) -> None:
     outcomes = dict.fromkeys(ContactType, Outcome.WOULD_UPDATE)
-    Telemetry().account(Letter(MEMBER, "manual", Mode.REPORT), RECORD, Result(outcomes), None)
+    WorkerTelemetry().account(AccountMessage(MEMBER, "manual", Mode.REPORT), RECORD, AccountResult(outcomes), None)
     ((line,), _) = printed()
     assert line["message"] != "account right"
 
@@ -175,9 +176,9 @@ def test_an_account_is_called_right_only_if_it_is(printed: Printed) -> None:
 
 
 def test_counts_contacts_by_outcome_and_type(printed: Printed) -> None:
-    telemetry = Telemetry()
-    telemetry.account(LETTER, RECORD, Result(UPDATED), None)
-    telemetry.account(LETTER, RECORD, Result({BILLING: Outcome.UPDATED, SECURITY: Outcome.KEPT}), None)
+    telemetry = WorkerTelemetry()
+    telemetry.account(LETTER, RECORD, AccountResult(UPDATED), None)
+    telemetry.account(LETTER, RECORD, AccountResult({BILLING: Outcome.UPDATED, SECURITY: Outcome.KEPT}), None)
     telemetry.flush()
     _, emf = printed()
     assert metrics(emf) == {
@@ -200,28 +201,28 @@ def test_counts_contacts_by_outcome_and_type(printed: Printed) -> None:
     ],
 )
 def test_every_outcome_has_its_metric(printed: Printed, outcome: Outcome, name: str) -> None:
-    telemetry = Telemetry()
-    telemetry.account(LETTER, RECORD, Result({OPERATIONS: outcome}), None)
+    telemetry = WorkerTelemetry()
+    telemetry.account(LETTER, RECORD, AccountResult({OPERATIONS: outcome}), None)
     telemetry.flush()
     _, emf = printed()
     assert metrics(emf) == {named(name, contact_type="OPERATIONS"): 1}
 
 
 def test_no_outcome_is_without_a_metric(printed: Printed) -> None:
-    telemetry = Telemetry()
+    telemetry = WorkerTelemetry()
     for outcome in Outcome:
-        telemetry.account(LETTER, RECORD, Result({OPERATIONS: outcome}), None)
+        telemetry.account(LETTER, RECORD, AccountResult({OPERATIONS: outcome}), None)
     telemetry.flush()
     assert len(printed()[1]) == len(Outcome)
 
 
 def test_counts_accounts_skipped_and_failed_by_reason(printed: Printed) -> None:
-    telemetry = Telemetry()
-    telemetry.account(LETTER, RECORD, Result(skipped="SUSPENDED"), None)
-    telemetry.account(LETTER, RECORD, Result(skipped="SUSPENDED"), None)
-    telemetry.account(LETTER, RECORD, Result(skipped="CLOSED"), None)
-    telemetry.account(LETTER, RECORD, Result(), ContactRefused())
-    telemetry.account(None, RECORD, Result(), UnreadableLetter())
+    telemetry = WorkerTelemetry()
+    telemetry.account(LETTER, RECORD, AccountResult(skipped="SUSPENDED"), None)
+    telemetry.account(LETTER, RECORD, AccountResult(skipped="SUSPENDED"), None)
+    telemetry.account(LETTER, RECORD, AccountResult(skipped="CLOSED"), None)
+    telemetry.account(LETTER, RECORD, AccountResult(), InvalidContact())
+    telemetry.account(None, RECORD, AccountResult(), InvalidMessage())
     telemetry.flush()
     _, emf = printed()
     assert metrics(emf) == {
@@ -233,21 +234,21 @@ def test_counts_accounts_skipped_and_failed_by_reason(printed: Printed) -> None:
 
 
 def test_counts_throttled_calls_of_letters_done_and_returned(printed: Printed) -> None:
-    telemetry = Telemetry()
-    telemetry.account(LETTER, RECORD, Result(throttled=2), None)
-    telemetry.returned(LETTER, RECORD, Result(throttled=3), Unavailable(), 15)
+    telemetry = WorkerTelemetry()
+    telemetry.account(LETTER, RECORD, AccountResult(throttled=2), None)
+    telemetry.retry_scheduled(LETTER, RECORD, AccountResult(throttled=3), Unavailable(), 15)
     telemetry.flush()
     _, emf = printed()
     assert metrics(emf) == {named("CallsThrottled"): 5}
 
 
 def test_counts_the_contacts_set_at_a_try_that_did_not_finish(printed: Printed) -> None:
-    telemetry = Telemetry()
+    telemetry = WorkerTelemetry()
     error = Unavailable("InternalFailure", "PutAlternateContact")
     first = {BILLING: Outcome.UPDATED, SECURITY: Outcome.FAILED}
     second = {BILLING: Outcome.UNCHANGED, SECURITY: Outcome.UPDATED}
-    telemetry.returned(LETTER, RECORD, Result(first, {SECURITY: error}), error, 15)
-    telemetry.account(LETTER, RECORD, Result(second), None)
+    telemetry.retry_scheduled(LETTER, RECORD, AccountResult(first, {SECURITY: error}), error, 15)
+    telemetry.account(LETTER, RECORD, AccountResult(second), None)
     telemetry.flush()
     counted = metrics(printed()[1])
     assert counted[named("ContactsUpdated", contact_type="SECURITY")] == 1
@@ -255,8 +256,8 @@ def test_counts_the_contacts_set_at_a_try_that_did_not_finish(printed: Printed) 
 
 
 def test_metrics_are_written_once(printed: Printed) -> None:
-    telemetry = Telemetry()
-    telemetry.account(LETTER, RECORD, Result(UPDATED), None)
+    telemetry = WorkerTelemetry()
+    telemetry.account(LETTER, RECORD, AccountResult(UPDATED), None)
     telemetry.flush()
     assert len(printed()[1]) == 3
     telemetry.flush()
@@ -265,10 +266,10 @@ def test_metrics_are_written_once(printed: Printed) -> None:
 
 def test_the_dimensions_are_these_and_no_others(printed: Printed) -> None:
     """An account id as a dimension would be a custom metric, and a bill, for each account."""
-    telemetry = Telemetry()
+    telemetry = WorkerTelemetry()
     for outcome, kind in itertools.product(Outcome, ContactType):
-        telemetry.account(LETTER, RECORD, Result({kind: outcome}, throttled=1), ContactRefused())
-    telemetry.account(LETTER, RECORD, Result(skipped="CLOSED"), None)
+        telemetry.account(LETTER, RECORD, AccountResult({kind: outcome}, throttled=1), InvalidContact())
+    telemetry.account(LETTER, RECORD, AccountResult(skipped="CLOSED"), None)
     telemetry.flush()
     _, emf = printed()
     assert {name for line in emf for name, _ in metric(line)[1]} == {"service", "contact_type", "reason"}
@@ -279,10 +280,10 @@ def test_the_dimensions_are_these_and_no_others(printed: Printed) -> None:
 
 
 def test_threads_may_tell_at_the_same_time(printed: Printed) -> None:
-    telemetry = Telemetry()
+    telemetry = WorkerTelemetry()
     with ThreadPoolExecutor(8) as pool:
         for _ in range(200):
-            pool.submit(telemetry.account, LETTER, RECORD, Result({BILLING: Outcome.UPDATED}), None)
+            pool.submit(telemetry.account, LETTER, RECORD, AccountResult({BILLING: Outcome.UPDATED}), None)
     telemetry.flush()
     lines, emf = printed()
     assert len(lines) == 200
@@ -309,8 +310,8 @@ def chained() -> Exception:
 
 SPOILERS: dict[str, Exception | None] = {
     "success": None,
-    "refused": Refused("AccessDeniedException", "PutAlternateContact"),
-    "for good": ContactRefused("ValidationException", "PutAlternateContact"),
+    "refused": AccessDenied("AccessDeniedException", "PutAlternateContact"),
+    "for good": InvalidContact("ValidationException", "PutAlternateContact"),
     "crash of botocore": ParamValidationError(report=EVERYTHING),
     "refusal that nobody mapped": refusal_of_aws(),
     "crash": ValueError(EVERYTHING),
@@ -342,8 +343,8 @@ def test_contact_data_never_appears(
     api = FakeAccountApi({(MEMBER, BILLING): PRESENT, (MEMBER, SECURITY): DESIRED})
     if (error := SPOILERS[spoiler]) is not None:
         api.refuse(error, operation="get" if operation == "get" else "put")
-    telemetry, queues = Telemetry(), FakeQueues()
-    worker = AccountWorker(
+    telemetry, queues = WorkerTelemetry(), FakeQueues()
+    worker = AccountProcessor(
         PacedAccountApi(api, fast, fast),
         FakeOrganization({MEMBER: "ACTIVE"}, trusted=False),
         {kind: Assignment(Policy.OVERWRITE, DESIRED) for kind in ContactType},
@@ -351,8 +352,8 @@ def test_contact_data_never_appears(
         mode=mode,
         pool=pools[0],
     )
-    record = Record("one", "handle", json.dumps({"version": 1, "accountId": MEMBER, "reason": "manual"}), tries)
-    Batch(worker, queues, telemetry, max_tries=10, pool=pools[1]).work_off([record], deadline=100)
+    record = QueueRecord("one", "handle", json.dumps({"version": 1, "accountId": MEMBER, "reason": "manual"}), tries)
+    BatchProcessor(worker, queues, telemetry, max_tries=10, pool=pools[1]).process_batch([record], deadline=100)
     telemetry.flush()
     output = capsys.readouterr()
     assert output.err == ""

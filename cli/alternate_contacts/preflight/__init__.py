@@ -1,5 +1,0 @@
-"""`alternate-contacts preflight`: what would stop a deployment, looked at before there is one. It changes nothing."""
-
-from alternate_contacts.preflight.command import preflight
-
-__all__ = ["preflight"]

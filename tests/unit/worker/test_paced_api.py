@@ -1,0 +1,135 @@
+"""Calls under their pacers: tried again in place when they come too fast, counted, and never past the deadline."""
+
+from collections.abc import Callable
+
+import pytest
+
+from alternate_contacts.worker.contacts import ContactType
+from alternate_contacts.worker.errors import (
+    AccessDenied,
+    InvalidContact,
+    NotReady,
+    OutOfTime,
+    Retryable,
+    Throttled,
+    Unavailable,
+    WorkerError,
+)
+from alternate_contacts.worker.paced_api import CallCounter, PacedAccountApi
+from alternate_contacts.worker.pacing import Pacer
+from tests.fakes.clock import FakeClock
+from tests.fakes.worker import DESIRED, MEMBER, PRESENT, FakeAccountApi
+
+KIND = ContactType.SECURITY
+
+
+class Bench:
+    """A paced API of ten Gets and five Puts a second, with one call of burst each."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.api = FakeAccountApi({(MEMBER, KIND): PRESENT})
+        self.gets = Pacer(10, 1, clock=self.clock, sleep=self.clock.sleep)
+        self.puts = Pacer(5, 1, clock=self.clock, sleep=self.clock.sleep)
+        self.paced = PacedAccountApi(self.api, self.gets, self.puts)
+        self.tally = CallCounter()
+
+    def get(self, deadline: float = 60) -> object:
+        return self.paced.get(MEMBER, KIND, deadline=deadline, tally=self.tally)
+
+    def put(self, deadline: float = 60) -> None:
+        self.paced.put(MEMBER, KIND, DESIRED, deadline=deadline, tally=self.tally)
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+def throttled() -> Throttled:
+    return Throttled("TooManyRequestsException", "GetAlternateContact")
+
+
+def test_answers_what_the_api_answers(bench: Bench) -> None:
+    assert bench.get() is PRESENT
+    bench.put()
+    assert bench.get() is DESIRED
+    assert bench.api.calls == [("get", MEMBER, KIND), ("put", MEMBER, KIND), ("get", MEMBER, KIND)]
+    assert (bench.tally.calls, bench.tally.throttled) == (3, 0)
+
+
+def test_gets_and_puts_draw_on_quotas_of_their_own(bench: Bench) -> None:
+    bench.get()
+    bench.put()
+    assert bench.clock.sleeps == []
+    bench.get()
+    assert bench.clock.now == pytest.approx(1 / 10)
+    bench.put()
+    assert bench.clock.now == pytest.approx(1 / 5)
+
+
+@pytest.mark.parametrize("call", [Bench.get, Bench.put])
+def test_a_throttled_call_is_tried_again_in_place(bench: Bench, call: Callable[[Bench], object]) -> None:
+    bench.api.refuse(throttled(), times=3)
+    call(bench)
+    assert len(bench.api.calls) == 4
+    assert (bench.tally.calls, bench.tally.throttled) == (4, 3)
+
+
+@pytest.mark.parametrize("call", [Bench.get, Bench.put])
+def test_a_call_throttled_until_the_deadline_gives_up_there(bench: Bench, call: Callable[[Bench, float], None]) -> None:
+    bench.api.refuse(throttled())
+    with pytest.raises(Retryable):
+        call(bench, 20)
+    assert bench.clock.now == pytest.approx(20, abs=1e-3)
+    assert bench.tally.calls == bench.tally.throttled == len(bench.api.calls) > 10
+
+
+def test_a_throttled_call_slows_its_own_pacer_only(bench: Bench) -> None:
+    bench.api.refuse(throttled(), operation="put", times=1)
+    bench.get()
+    bench.put()
+    assert bench.puts.rate < 5
+    assert bench.gets.rate == 10
+
+
+def test_calls_that_go_through_let_the_pacer_recover(bench: Bench) -> None:
+    bench.api.refuse(throttled(), times=1)
+    for _ in range(61):
+        bench.get()
+    assert bench.gets.rate == 10
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        AccessDenied("AccessDeniedException", "GetAlternateContact"),
+        Unavailable("ConnectTimeoutError", "GetAlternateContact"),
+        NotReady("x", "y"),
+        InvalidContact("ValidationException", "PutAlternateContact"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_any_other_error_is_raised_at_once(bench: Bench, error: WorkerError) -> None:
+    bench.api.refuse(error)
+    with pytest.raises(type(error)) as caught:
+        bench.get()
+    assert caught.value is error
+    assert (bench.tally.calls, bench.tally.throttled) == (1, 0)
+    assert bench.gets.rate == 10
+
+
+def test_an_unforeseen_error_is_counted_and_raised(bench: Bench) -> None:
+    bench.api.refuse(ZeroDivisionError())
+    with pytest.raises(ZeroDivisionError):
+        bench.get()
+    assert bench.tally.calls == 1
+
+
+@pytest.mark.parametrize("call", [Bench.get, Bench.put])
+def test_no_call_goes_out_after_the_deadline(bench: Bench, call: Callable[[Bench, float], None]) -> None:
+    bench.clock.now = 7
+    with pytest.raises(OutOfTime):
+        call(bench, 7)
+    assert bench.api.calls == []
+    assert bench.tally.calls == 0
