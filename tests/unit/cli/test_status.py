@@ -90,7 +90,9 @@ class TestHistory:
     @pytest.mark.usefixtures("logs_to_stdout")
     def test_the_lines_are_those_that_the_backfill_writes(self, capsys: pytest.CaptureFixture[str]) -> None:
         telemetry = BackfillTelemetry()
-        telemetry.done(Trigger.RECONCILE, Mode.REPORT, BackfillCounts(listed=2, enqueued=2), counts=False)
+        telemetry.backfill_completed(
+            Trigger.RECONCILE, Mode.REPORT, BackfillCounts(listed=2, enqueued=2), stack_mode=False
+        )
         telemetry.reconcile_skipped(5)
         runs = [history._run(0, text) for text in capsys.readouterr().out.splitlines()]
         known = [run for run in runs if run]
