@@ -38,7 +38,7 @@ def build_function(
     An error, such as a missing environment variable, is not raised here but in each invocation that it concerns: a
     handler that Lambda cannot import would leave CloudFormation without a response.
     """
-    recorder = BackfillTelemetry()
+    telemetry = BackfillTelemetry()
 
     @cache
     def get_clients() -> aws.AwsClients:
@@ -51,22 +51,22 @@ def build_function(
             clients.organizations, clients.account, region=settings.region, account_id=settings.management_account_id
         )
         queue = aws.AwsBackfillQueue(clients.sqs, settings.account_queue_url)
-        return BackfillService(settings, directory, queue, recorder, aws.describe_aws_error)
+        return BackfillService(settings, directory, queue, telemetry, aws.describe_aws_error)
 
     def get_undelivered_queue() -> aws.AwsBackfillQueue:
         url = BackfillSettings.from_environment(environment).undelivered_queue_url
         return aws.AwsBackfillQueue(get_clients().sqs, url)
 
     describe = partial(
-        error_message, describe_aws_error=aws.describe_aws_error, record_unexpected=recorder.unexpected_error
+        error_message, describe_aws_error=aws.describe_aws_error, record_unexpected=telemetry.unexpected_error
     )
     with suppress(Exception):  # `cache` keeps no error: the invocation calls it again, and reports the error
         get_service()
     return BackfillFunction(
-        recorder,
+        telemetry,
         CustomResource(
             get_service,
-            recorder,
+            telemetry,
             error_message=describe,
             get_stack_status=lambda stack_id: aws.get_stack_status(get_clients().cloudformation, stack_id),
             send_response=send_response,
@@ -74,7 +74,7 @@ def build_function(
         ),
         DirectInvocation(
             get_service,
-            recorder,
+            telemetry,
             error_message=describe,
             find_last_backfill=lambda since: aws.find_last_backfill(get_clients().cloudwatch, since),
             get_undelivered_queue=get_undelivered_queue,

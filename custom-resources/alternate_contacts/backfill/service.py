@@ -1,9 +1,10 @@
 """The backfill for its three callers: CloudFormation, the schedule and the operator."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Event
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from alternate_contacts.backfill.counts import BackfillCounts
 from alternate_contacts.backfill.enqueue import AccountQueue, ListedAccount, enqueue_accounts
@@ -12,8 +13,10 @@ from alternate_contacts.backfill.invocation import BackfillInvocation
 from alternate_contacts.backfill.message import account_message_body
 from alternate_contacts.backfill.preflight import OrganizationView, ensure_ready
 from alternate_contacts.backfill.protocol import Mode, Trigger
-from alternate_contacts.backfill.recorder import BackfillRecorder
 from alternate_contacts.backfill.settings import BackfillSettings
+
+if TYPE_CHECKING:
+    from alternate_contacts.backfill.telemetry import BackfillTelemetry
 
 MAX_BACKFILL_AGE = timedelta(days=62)
 """The longest age that is reported: more than two periods of the slowest schedule."""
@@ -32,22 +35,15 @@ class BackfillQueue(AccountQueue, Protocol):
         """Return the approximate number of messages, those in flight and delayed included."""
 
 
+@dataclass(frozen=True)
 class BackfillService:
     """Backfills one organization."""
 
-    def __init__(
-        self,
-        settings: BackfillSettings,
-        directory: AccountDirectory,
-        queue: BackfillQueue,
-        recorder: BackfillRecorder,
-        describe_aws_error: Callable[[Exception], Failure | None],
-    ) -> None:
-        self._settings = settings
-        self._directory = directory
-        self._queue = queue
-        self._recorder = recorder
-        self._describe_aws_error = describe_aws_error
+    settings: BackfillSettings
+    directory: AccountDirectory
+    queue: BackfillQueue
+    telemetry: "BackfillTelemetry"
+    describe_aws_error: Callable[[Exception], Failure | None]
 
     def backfill_for_deployment(self, *, is_update: bool, counts: BackfillCounts, stop: Event) -> str:
         """Backfill for a Create or Update of the stack; return a summary. A disabled package sends nothing.
@@ -55,11 +51,11 @@ class BackfillService:
         Raises:
             BackfillError: the backfill failed, or ``stop`` is set.
         """
-        if not self._settings.enabled:
+        if not self.settings.enabled:
             return "The package is disabled: no backfill. An update that sets the parameter Enabled to true runs one."
         # During an update, a worker that is still running has the old contacts.
-        delay = self._settings.update_delay if is_update else 0
-        self._backfill(Trigger.BACKFILL, self._settings.mode, delay=delay, counts=counts, stop=stop)
+        delay = self.settings.update_delay if is_update else 0
+        self._backfill(Trigger.BACKFILL, self.settings.mode, delay=delay, counts=counts, stop=stop)
         return counts.summary
 
     def backfill_for_invocation(self, invocation: BackfillInvocation, *, counts: BackfillCounts, stop: Event) -> bool:
@@ -70,34 +66,34 @@ class BackfillService:
         Raises:
             BackfillError: the backfill failed, the package is disabled, or ``stop`` is set.
         """
-        if not self._settings.enabled:
+        if not self.settings.enabled:
             raise BackfillError("The package is disabled. Set the stack's parameter Enabled to true to backfill.")
-        if invocation.trigger is Trigger.RECONCILE and (waiting := self._queue.count_messages()):
-            self._recorder.reconcile_skipped(waiting)
+        if invocation.trigger is Trigger.RECONCILE and (waiting := self.queue.count_messages()):
+            self.telemetry.reconcile_skipped(waiting)
             return False
         self._backfill(invocation.trigger, invocation.mode, delay=0, counts=counts, stop=stop)
         return True
 
     def _backfill(self, trigger: Trigger, mode: Mode, *, delay: int, counts: BackfillCounts, stop: Event) -> None:
         """Run the checks, then send one message per account. No message is sent if a check fails."""
-        mode = mode.stricter(self._settings.mode)
+        mode = mode.stricter(self.settings.mode)
         ensure_ready(
-            self._directory,
+            self.directory,
             may_enable_trusted_access=mode is Mode.ENFORCE,
             stop=stop,
-            describe_aws_error=self._describe_aws_error,
+            describe_aws_error=self.describe_aws_error,
         )
 
         def make_body(account_id: str) -> str:
             return account_message_body(account_id, trigger=trigger, mode=mode)
 
-        accounts = self._directory.list_accounts()
-        enqueue_accounts(accounts, self._queue, make_body, delay=delay, counts=counts, stop=stop)
-        self._recorder.backfill_completed(trigger, mode, counts, stack_mode=mode is self._settings.mode)
+        accounts = self.directory.list_accounts()
+        enqueue_accounts(accounts, self.queue, make_body, delay=delay, counts=counts, stop=stop)
+        self.telemetry.backfill_completed(trigger, mode, counts, stack_mode=mode is self.settings.mode)
 
 
 def report_backfill_age(
-    find_last_backfill: Callable[[datetime], datetime | None], recorder: BackfillRecorder, now: datetime
+    find_last_backfill: Callable[[datetime], datetime | None], telemetry: "BackfillTelemetry", now: datetime
 ) -> float:
     """Record and return the days since the last completed backfill, at most `MAX_BACKFILL_AGE`.
 
@@ -106,5 +102,5 @@ def report_backfill_age(
     """
     last = find_last_backfill(now - MAX_BACKFILL_AGE)
     days = round((now - last if last else MAX_BACKFILL_AGE) / timedelta(days=1), 1)
-    recorder.days_since_backfill(days)
+    telemetry.days_since_backfill(days)
     return days

@@ -12,13 +12,13 @@ from alternate_contacts.backfill.response import CustomResourceRequest, CustomRe
 
 
 class BackfillTelemetry:
-    """The `BackfillRecorder` of the function."""
+    """Records what the backfill does: one method per event."""
 
     def __init__(self) -> None:
         self.logger = Logger(service=SERVICE)
 
     def backfill_completed(self, trigger: Trigger, mode: Mode, counts: BackfillCounts, *, stack_mode: bool) -> None:
-        """Log the counts; write the metrics only for a run in the mode of the stack."""
+        """Log the counts. A report in a stack that enforces, without ``stack_mode``, counts as no backfill."""
         self.logger.info(
             "backfill completed",
             extra={
@@ -34,12 +34,12 @@ class BackfillTelemetry:
             self.days_since_backfill(0)
 
     def reconcile_skipped(self, messages_waiting: int) -> None:
-        """Log and count."""
+        """Log and count a reconcile that leaves the quota to waiting messages."""
         self.logger.info("reconcile skipped", extra={"messages_waiting": messages_waiting})
         _write_metric(RECONCILE_SKIPPED, 1)
 
     def days_since_backfill(self, days: float) -> None:
-        """Write the metric."""
+        """Write the metric that ReconcileOverdueAlarm evaluates."""
         _write_metric(DAYS_SINCE_BACKFILL, days)
 
     def backfill_failed(self, failure: str) -> None:

@@ -32,7 +32,7 @@ def test_parses_an_input(event: dict[str, object], invocation: BackfillInvocatio
     ("event", "invocation"),
     [
         ({"reason": "reconcile"}, RECONCILE),  # template.yaml, ReconcileSchedule
-        ({"reason": "watch"}, None),  # template.yaml, WatchSchedule
+        ({"reason": "watch"}, None),  # template.yaml, the daily schedule
         ({"reason": "manual", "mode": "enforce"}, MANUAL),  # cli/alternate_contacts/backfill/call.py
         ({"reason": "manual", "mode": "report"}, MANUAL_REPORT),
         ({"reason": "manual"}, MANUAL),  # docs/operations.md

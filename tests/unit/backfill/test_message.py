@@ -2,7 +2,6 @@
 
 import json
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,9 +24,3 @@ def test_a_message_has_version_account_trigger_and_mode(account_id: str, trigger
         "mode": mode.value,
     }
     assert len(body.encode()) * BATCH_SIZE < MAX_BATCH_BYTES
-
-
-@pytest.mark.parametrize("one", Mode)
-@pytest.mark.parametrize("other", Mode)
-def test_the_stricter_mode_is_report_if_one_of_both_is(one: Mode, other: Mode) -> None:
-    assert one.stricter(other) == ("report" if "report" in (one.value, other.value) else "enforce")
