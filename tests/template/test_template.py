@@ -85,7 +85,7 @@ def test_only_the_rule_of_the_stack_may_send_events(resources: Resources) -> Non
 
 
 def test_a_failed_message_outlives_its_time_on_account_queue(resources: Resources) -> None:
-    """A message that SQS moves keeps its age: it must leave AccountQueue well before the retention of the next queue."""
+    """A message that SQS moves keeps its age: the retention of the queue before must be much shorter."""
     retention = {queue: resources[queue]["Properties"]["MessageRetentionPeriod"] for queue in QUEUES}
     assert retention["FailedAccountQueue"] == retention["UndeliveredQueue"] == 14 * 24 * 3600  # the maximum of SQS
     assert retention["AccountQueue"] <= retention["FailedAccountQueue"] / 2
