@@ -40,6 +40,6 @@ def test_the_wheel_adds_one_name_to_site_packages_and_starts(environment: Path) 
     assert {path for path in installed if path.suffix != ".pyc"} == {path for path in sources if path.suffix != ".pyc"}
 
     install(environment)
-    command = [environment / "bin" / "alternate-contacts", "--help"]
+    command = [str(environment / "bin" / "alternate-contacts"), "--help"]
     started = subprocess.run(command, capture_output=True, text=True, check=True, env={})  # noqa: S603
     assert "preflight" in started.stdout

@@ -103,20 +103,8 @@ class Stack:
         return value
 
     def _assignment(self, contact_type: ContactType) -> Assignment:
-        prefix = contact_type.value.capitalize()
-
-        def parameter(suffix: str) -> str:
-            return self.parameters.get(f"{prefix}{suffix}", "")
-
-        return Assignment(
-            Policy(parameter("Policy") or Policy.OVERWRITE),
-            Contact(
-                name=parameter("Name"),
-                title=parameter("Title"),
-                email_address=parameter("EmailAddress"),
-                phone_number=parameter("PhoneNumber"),
-            ),
-        )
+        policy = Policy(self.parameters.get(f"{contact_type.capitalize()}Policy", Policy.OVERWRITE))
+        return Assignment(policy, Contact.from_parameters(self.parameters, contact_type))
 
 
 def find_stack(session: Session, stack_name: str | None = None) -> Stack:
