@@ -41,9 +41,7 @@ def test_the_first_deployment_brings_every_account_right(package: Package) -> No
     active = [MANAGEMENT_ACCOUNT, *package.accounts[:-SUSPENDED]]
     eventually(lambda: all(package.is_right(account) for account in active), within=30)
     assert not any(package.emulation.contacts().get(account) for account in package.accounts[-SUSPENDED:])
-    assert package.outputs["BackfillSummary"] == (
-        "45 accounts listed, 42 put on AccountQueue for the worker to bring right, skipped: 3 SUSPENDED"
-    )
+    assert package.outputs["BackfillSummary"] == ("Accounts: 45 listed, 42 enqueued, skipped: 3 SUSPENDED")
     services = package.emulation.client("organizations").list_aws_service_access_for_organization()
     assert [each["ServicePrincipal"] for each in services["EnabledServicePrincipals"]] == ["account.amazonaws.com"]
     assert package.messages("FailedAccountQueue") == []

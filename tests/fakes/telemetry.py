@@ -13,6 +13,7 @@ from alternate_contacts.backfill import telemetry as backfill
 from alternate_contacts.backfill.counts import BackfillCounts
 from alternate_contacts.backfill.protocol import Mode as BackfillMode
 from alternate_contacts.backfill.protocol import Trigger
+from alternate_contacts.backfill.response import CustomResourceRequest, CustomResourceResponse
 from alternate_contacts.worker import telemetry as worker
 from alternate_contacts.worker.account_processor import AccountResult
 from alternate_contacts.worker.batch import QueueRecord
@@ -20,6 +21,7 @@ from alternate_contacts.worker.contacts import ContactType
 from alternate_contacts.worker.decision import Outcome
 from alternate_contacts.worker.errors import AccessDenied
 from alternate_contacts.worker.message import AccountMessage
+from tests.fakes.cloudformation import custom_resource_event
 
 OF_POWERTOOLS = {"level", "location", "message", "timestamp", "service"}
 """Fields of every line; those of the invocation (``function_request_id`` and more) are there within one only."""
@@ -73,9 +75,15 @@ def _worker_lines() -> list[dict[str, Any]]:
 def _backfill_lines() -> list[dict[str, Any]]:
     def tell() -> None:
         telemetry = backfill.BackfillTelemetry()
-        telemetry.done(Trigger.RECONCILE, BackfillMode.ENFORCE, BackfillCounts(), counts=True)
+        telemetry.backfill_completed(Trigger.RECONCILE, BackfillMode.ENFORCE, BackfillCounts(), stack_mode=True)
         telemetry.reconcile_skipped(7)
-        backfill.unforeseen(RuntimeError())
+        telemetry.backfill_failed("failure")
+        telemetry.failed_reconcile_not_recorded(RuntimeError())
+        telemetry.custom_resource_response(
+            CustomResourceRequest.from_event(custom_resource_event("Create")), CustomResourceResponse.failed("reason")
+        )
+        telemetry.stack_status_unknown(RuntimeError())
+        telemetry.unexpected_error(RuntimeError())
 
     return _printed(names.SERVICE, tell)
 

@@ -1,6 +1,5 @@
 """docs/operations.md is complete, and says what is there: alarms, reasons, metrics, log lines, queries, commands."""
 
-import ast
 import itertools
 import re
 import shlex
@@ -107,34 +106,14 @@ def test_every_metric_has_its_row_with_its_dimensions() -> None:
         assert f"Namespace `{metric.namespace}`" in section("## Metrics")
 
 
-def lines_of_the_handler() -> dict[str, set[str]]:
-    """Messages and fields that the backfill's door logs itself."""
-    tree = ast.parse((ROOT / "custom-resources" / "alternate_contacts" / "backfill" / "handler.py").read_text())
-    found: dict[str, set[str]] = {}
-    for call in ast.walk(tree):
-        if not isinstance(call, ast.Call) or not call.args or not isinstance(call.args[0], ast.Constant):
-            continue
-        for keyword in call.keywords:
-            if keyword.arg == "extra":
-                assert isinstance(keyword.value, ast.Dict)
-                keys = [key.value for key in keyword.value.keys if isinstance(key, ast.Constant)]
-                found[str(call.args[0].value)] = set(map(str, keys))
-    return found
-
-
-def log_lines() -> dict[str, set[str]]:
-    return {**telemetry.log_lines(), **lines_of_the_handler()}
-
-
 OF_THE_INVOCATION = {"function_request_id", "function_name", "function_arn", "function_memory_size", "cold_start"}
 """https://docs.powertools.aws.dev/lambda/python/latest/core/logger/#capturing-lambda-context-info"""
 
 
 def test_every_log_line_and_every_field_has_its_row() -> None:
     told = rows(section("## Log lines"))
-    fields = set().union(*log_lines().values())
-    assert lines_of_the_handler()
-    assert told.keys() == log_lines().keys() | fields | telemetry.OF_POWERTOOLS | OF_THE_INVOCATION
+    fields = set().union(*telemetry.log_lines().values())
+    assert told.keys() == telemetry.log_lines().keys() | fields | telemetry.OF_POWERTOOLS | OF_THE_INVOCATION
 
 
 def test_every_outcome_is_named() -> None:
@@ -157,7 +136,7 @@ LAMBDAS_OWN = {"type", "record.status", "record.requestId", "errorType"}
 
 @pytest.mark.parametrize("query", QUERIES)
 def test_a_query_asks_only_for_fields_and_messages_that_are_written(query: str) -> None:
-    fields = set().union(*log_lines().values()) | telemetry.OF_POWERTOOLS | LAMBDAS_OWN
+    fields = set().union(*telemetry.log_lines().values()) | telemetry.OF_POWERTOOLS | LAMBDAS_OWN
     fields |= {f"outcomes.{kind}" for kind in ("BILLING", "OPERATIONS", "SECURITY")} | {"@timestamp"}
     aliases = set(re.findall(r"\bas (\w+)", query))
     bare = re.sub(r'"[^"]*"|\b\d+m?\b', "", query)
@@ -171,7 +150,7 @@ def test_a_query_asks_only_for_fields_and_messages_that_are_written(query: str) 
             ]
             named = {one or other for one, other in messages} - {"", ", "}
             assert named
-            assert named <= log_lines().keys()
+            assert named <= telemetry.log_lines().keys()
 
 
 def test_there_are_queries() -> None:

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from alternate_contacts.backfill import handler as backfill_handler
 from alternate_contacts.backfill import invocation
 from alternate_contacts.backfill.counts import BackfillCounts
 from alternate_contacts.backfill.invocation import BackfillInvocation
 from alternate_contacts.backfill.protocol import Mode, Trigger
-from alternate_contacts.backfill.service import WATCHED
+from alternate_contacts.backfill.response import CustomResourceResponse
+from alternate_contacts.backfill.service import MAX_BACKFILL_AGE
 from alternate_contacts.backfill.settings import BackfillSettings
 from alternate_contacts.worker.batch import ACCOUNTS_AT_A_TIME
 from alternate_contacts.worker.contacts import ContactType
@@ -240,7 +240,7 @@ def test_a_change_of_any_contact_policy_or_mode_runs_the_backfill_again(
 def test_the_backfill_gives_every_attribute_that_outputs_read(template: dict[str, Any]) -> None:
     read = re.findall(r"'Fn::GetAtt': \['Backfill', '(\w+)'\]", str(template["Outputs"]))
     assert read
-    assert set(read) <= set(backfill_handler._data(BackfillCounts(), "summary"))
+    assert set(read) <= set(CustomResourceResponse.succeeded("summary", BackfillCounts()).data)
 
 
 def test_the_backfill_gets_exactly_the_variables_that_it_reads(resources: Resources) -> None:
@@ -254,7 +254,7 @@ def test_the_backfill_gets_exactly_the_variables_that_it_reads(resources: Resour
             return super().__getitem__(key)
 
     values = dict.fromkeys(given, "180") | {"MODE": "report", "AWS_REGION": "us-east-1"}
-    BackfillSettings.read(Remembering(values))
+    BackfillSettings.from_environment(Remembering(values))
     assert asked == set(given) | lambdas_own
 
 
@@ -302,7 +302,7 @@ def test_every_way_to_reconcile_has_a_rate_and_its_two_periods(template: dict[st
         days = re.fullmatch(r"rate\((\d+) days?\)", way["Schedule"])
         assert days
         assert way["TwoPeriodsInDays"] == 2 * int(days[1])
-        assert timedelta(days=way["TwoPeriodsInDays"]) < WATCHED
+        assert timedelta(days=way["TwoPeriodsInDays"]) < MAX_BACKFILL_AGE
 
 
 def test_enabled_stops_worker_and_schedules_and_nothing_else(template: dict[str, Any], resources: Resources) -> None:

@@ -10,6 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alternate_contacts.backfill.counts import BackfillCounts
+from alternate_contacts.backfill.protocol import Mode, Trigger
+from alternate_contacts.backfill.telemetry import BackfillTelemetry
 from alternate_contacts.cli.aws.queues import QueueDepth
 from alternate_contacts.cli.aws.quota import Quota
 from alternate_contacts.cli.aws.session import Session
@@ -90,6 +93,18 @@ class TestHistory:
     @given(st.text() | st.sampled_from(["[]", "1", '{"message": 1}', '{"message": "other"}']))
     def test_other_log_lines_are_ignored(self, text: str) -> None:
         assert history._parse_run(0, text) is None
+
+    @pytest.mark.usefixtures("logs_to_stdout")
+    def test_the_log_lines_are_those_of_the_backfill(self, capsys: pytest.CaptureFixture[str]) -> None:
+        telemetry = BackfillTelemetry()
+        counts = BackfillCounts(listed=2, enqueued=2)
+        telemetry.backfill_completed(Trigger.RECONCILE, Mode.REPORT, counts, stack_mode=False)
+        telemetry.reconcile_skipped(5)
+        runs = [history._parse_run(0, text) for text in capsys.readouterr().out.splitlines()]
+        assert [(run.trigger, run.mode, run.listed, run.messages_waiting) for run in runs if run] == [
+            ("reconcile", "report", 2, None),
+            ("reconcile", "none", 0, 5),
+        ]
 
 
 class TestEstimateTime:
