@@ -29,25 +29,24 @@ class Package:
     emulation: Emulation
     build: Path
     accounts: list[str]
+    project: Path = ROOT
     outputs: dict[str, str] = field(default_factory=dict)
     desired: Contacts = field(default_factory=dict)
 
     @classmethod
-    def deploy(
-        cls, emulation: Emulation, build: Path, accounts: list[str], *, project: Path = ROOT, **parameters: str
-    ) -> "Package":
+    def deploy(cls, emulation: Emulation, build: Path, accounts: list[str], **parameters: str) -> "Package":
         """Deploy a build to an organization."""
         package = cls(emulation, build, accounts)
-        package.update(project=project, **parameters)
+        package.update(**parameters)
         return package
 
-    def update(self, *, project: Path = ROOT, **parameters: str) -> None:
-        """Deploy again. The parameters replace those of samconfig.toml in ``project``.
+    def update(self, **parameters: str) -> None:
+        """Deploy the build. The parameters replace those of samconfig.toml.
 
         Raises:
             DeploymentError: the update failed.
         """
-        self.outputs = deploy.deploy(self.emulation, self.build, parameters=parameters, project=project)
+        self.outputs = deploy.deploy(self.emulation, self.build, parameters=parameters, project=self.project)
         self.desired = wanted_contacts({**deploy.parameters(), **parameters})
 
     def stack(self) -> dict[str, Any]:

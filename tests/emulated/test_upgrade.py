@@ -70,7 +70,8 @@ class Release:
     def deploy(self, emulation: Emulation) -> Package:
         """Deploy it to an organization of four accounts, and wait until they are compliant."""
         accounts = emulation.create_accounts(3)
-        package = Package.deploy(emulation, self.build, accounts, project=self.project)
+        package = Package(emulation, self.build, accounts, self.project)
+        package.update()
         eventually(lambda: package.is_compliant(*accounts) and package.message_count("AccountQueue") == 0, within=30)
         package.enable_worker(False)
         return package
@@ -130,7 +131,7 @@ def upgrade(release: Release, build: Path) -> Iterator[Upgrade]:
         hidden = package.sqs.receive_message(
             QueueUrl=package.url("AccountQueue"), MaxNumberOfMessages=10, VisibilityTimeout=600
         )["Messages"]
-        package.build = build
+        package.build, package.project = build, ROOT
         package.update()
         package.enable_worker(False)
         for message in hidden:
@@ -273,7 +274,7 @@ def test_after_a_rollback_the_earlier_release_understands_the_messages_of_this_o
 ) -> None:
     with Emulation(SETTINGS) as emulation:
         package = release.deploy(emulation)
-        package.build = failing_build(build, tmp_path)
+        package.build, package.project = failing_build(build, tmp_path), ROOT
         with pytest.raises(deploy.DeploymentError, match="Failing"):
             package.update(SecurityName="Our SOC")
         eventually(lambda: package.stack()["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE", within=60)

@@ -20,7 +20,7 @@ from alternate_contacts.worker.account_processor import AccountResult
 from alternate_contacts.worker.batch import QueueRecord
 from alternate_contacts.worker.contacts import ContactType
 from alternate_contacts.worker.decision import Outcome
-from alternate_contacts.worker.errors import AccessDenied, Throttled
+from alternate_contacts.worker.errors import AccessDenied
 from alternate_contacts.worker.message import AccountMessage
 
 POWERTOOLS_FIELDS = {"level", "location", "message", "timestamp", "service"}
@@ -58,23 +58,23 @@ def _lines() -> list[dict[str, Any]]:
 
 def _use_worker() -> None:
     message, record = AccountMessage("111111111111", "manual"), QueueRecord("message 1", "handle", "{}", 3)
+    error = AccessDenied("AccessDeniedException", "PutAlternateContact")
     telemetry = worker.WorkerTelemetry()
     for outcome in Outcome:
-        telemetry.account(message, record, AccountResult(dict.fromkeys(ContactType, outcome), throttled=1), None)
-    telemetry.account(message, record, AccountResult(), AccessDenied("AccessDeniedException", "PutAlternateContact"))
-    telemetry.account(message, record, AccountResult(skipped="SUSPENDED"), None)
+        result = AccountResult(dict.fromkeys(ContactType, outcome), throttled=1)
+        telemetry.account_processed(message, record, result)
+    telemetry.account_processed(message, record, AccountResult(skipped="SUSPENDED"))
+    telemetry.account_failed(message, record, AccountResult(), error)
     telemetry.message_ignored(record)
-    telemetry.retry_scheduled(
-        message, record, AccountResult(), Throttled("TooManyRequestsException", "GetAlternateContact"), 15
-    )
-    telemetry.left_for_redelivery(record, Throttled())
+    telemetry.retry_scheduled(message, record, AccountResult(), error, 15)
+    telemetry.left_for_redelivery(record, error)
     telemetry.left_for_redelivery(record, RuntimeError())
     telemetry.flush()
 
 
 def _use_backfill() -> None:
     telemetry = backfill.BackfillTelemetry()
-    telemetry.done(Trigger.RECONCILE, BackfillMode.ENFORCE, BackfillCounts(), counts=True)
+    telemetry.backfill_completed(Trigger.RECONCILE, BackfillMode.ENFORCE, BackfillCounts(), stack_mode=True)
     telemetry.reconcile_skipped(7)
 
 

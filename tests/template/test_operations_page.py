@@ -138,7 +138,7 @@ def test_there_are_queries() -> None:
     assert all(query.startswith("filter ") for query in QUERIES)
 
 
-# ---- commands, outputs and parameters -----------------------------------------------------------------------------------------
+# ---- commands, outputs and parameters -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("command", list(commands(SCRIPTS)))

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from alternate_contacts.backfill import handler as backfill_handler
 from alternate_contacts.backfill import invocation
 from alternate_contacts.backfill.counts import BackfillCounts
 from alternate_contacts.backfill.invocation import BackfillInvocation
 from alternate_contacts.backfill.protocol import SERVICE_PRINCIPAL, Mode, Trigger
-from alternate_contacts.backfill.service import WATCHED
+from alternate_contacts.backfill.response import CustomResourceResponse
+from alternate_contacts.backfill.service import MAX_BACKFILL_AGE
 from alternate_contacts.backfill.settings import BackfillSettings
 from alternate_contacts.worker.batch import ACCOUNTS_AT_A_TIME
 from alternate_contacts.worker.contacts import ContactType
@@ -150,12 +150,12 @@ def test_each_function_reads_exactly_the_variables_that_it_gets(resources: Resou
     names = environment(resources, "WorkerFunction").keys()
     values = {name: "overwrite" if name.endswith("_POLICY") else "7" for name in names} | {"MODE": "enforce"}
     worker = RecordedEnvironment(values)
-    WorkerSettings.read(worker)
+    WorkerSettings.from_environment(worker)
     assert worker.names == names
 
     names = environment(resources, "BackfillFunction").keys()
     backfill = RecordedEnvironment(dict.fromkeys(names, "180") | {"MODE": "report", "AWS_REGION": "us-east-1"})
-    BackfillSettings.read(backfill)
+    BackfillSettings.from_environment(backfill)
     assert backfill.names == names | {"AWS_REGION"}  # which Lambda sets
 
 
@@ -192,7 +192,9 @@ def test_a_changed_contact_policy_or_mode_runs_the_backfill_and_so_does_enabled(
 def test_the_response_has_every_attribute_that_an_output_reads(template: dict[str, Any]) -> None:
     attributes = re.findall(r"'Fn::GetAtt': \['Backfill', '(\w+)'\]", str(template["Outputs"]))
     # The outputs of the previous release too: its template reads them in a rollback.
-    assert {*attributes, "Listed", "Enqueued", "Skipped"} <= set(backfill_handler._data(BackfillCounts(), "summary"))
+    assert {*attributes, "Listed", "Enqueued", "Skipped"} <= CustomResourceResponse.succeeded(
+        "summary", BackfillCounts()
+    ).data.keys()
 
 
 def test_both_functions_have_the_mode_of_the_stack(resources: Resources) -> None:
@@ -225,7 +227,7 @@ def test_every_reconcile_schedule_has_a_rate_and_two_periods_of_it(template: dic
         days = re.fullmatch(r"rate\((\d+) days?\)", choice["Schedule"])
         assert days
         assert choice["TwoPeriodsInDays"] == 2 * int(days[1])
-        assert timedelta(days=choice["TwoPeriodsInDays"]) < WATCHED
+        assert timedelta(days=choice["TwoPeriodsInDays"]) < MAX_BACKFILL_AGE
 
 
 def test_enabled_stops_worker_and_schedules_and_nothing_else(template: dict[str, Any], resources: Resources) -> None:

@@ -45,22 +45,22 @@ class FakeSubject:
     """Error codes of reads by account, None: our own."""
     refuses: frozenset[str] = frozenset()
 
-    def organization(self) -> OrganizationDescription | None:
-        self._look("organization")
+    def describe_organization(self) -> OrganizationDescription | None:
+        self._look("describe_organization")
         return OrganizationDescription(self.management_account_id, self.feature_set)
 
-    def trusted_access(self) -> bool:
-        self._look("trusted_access")
+    def has_trusted_access(self) -> bool:
+        self._look("has_trusted_access")
         return self.trusted
 
     def enable_trusted_access(self) -> None:
         raise AssertionError("a preflight changes nothing")
 
-    def active_members(self) -> Iterator[str]:
-        self._look("active_members")
+    def list_active_members(self) -> Iterator[str]:
+        self._look("list_active_members")
         yield MEMBER
 
-    def read(self, account_id: str | None) -> str | None:
+    def get_contact_error(self, account_id: str | None) -> str | None:
         return self.codes.get(account_id)
 
     def _look(self, name: str) -> None:
@@ -215,15 +215,15 @@ def test_a_refused_member_is_missing_but_credentials_that_may_not_read_at_all_ar
 @pytest.mark.parametrize(
     ("call", "check"),
     [
-        ("organization", "management account"),
-        ("trusted_access", "trusted access"),
-        ("active_members", "a contact can be read"),
+        ("describe_organization", "management account"),
+        ("has_trusted_access", "trusted access"),
+        ("list_active_members", "a contact can be read"),
     ],
 )
 def test_a_look_at_the_organization_that_aws_refuses_is_unknown(call: str, check: str) -> None:
     examination = look(FakeSubject(refuses=frozenset({call})))
     assert finding(examination, check).state is CheckState.UNKNOWN
-    assert "may not" in finding(examination, check).sentence
+    assert "need the permission" in finding(examination, check).sentence
     assert "secret" not in finding(examination, check).sentence
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from functools import partial
 
+from alternate_contacts.backfill.error_codes import ACCESS_DENIED
 from alternate_contacts.backfill.preflight import (
     CHECKS,
     ENABLE_TRUSTED_ACCESS,
@@ -18,7 +19,6 @@ Look = Callable[[str, Callable[[], CheckResult]], CheckResult]
 MANAGEMENT_ACCOUNT = "management account"
 REGION = "region"
 READ = "a contact can be read"
-_REFUSED = ("AccessDeniedException", "AccessDenied")
 
 
 def check(subject: OrganizationView, look: Look) -> Iterator[CheckResult]:
@@ -35,16 +35,16 @@ def check(subject: OrganizationView, look: Look) -> Iterator[CheckResult]:
 
 
 def _one(check: PreflightCheck, subject: OrganizationView) -> CheckResult:
-    sentence = check.obstacle(subject)
-    if sentence is None:
+    failure = check.run(subject)
+    if failure is None:
         return ok(check.name)
-    if check.name == READ and subject.read(None) in _REFUSED:
+    if check.name == READ and subject.get_contact_error(None) in ACCESS_DENIED:
         # No policy of the organization binds the management account: these very credentials may not read.
         return unknown(
             check.name,
             "These credentials may not account:GetAlternateContact, so they cannot try what the package will do.",
         )
     if check is TRUSTED_ACCESS:
-        told = f"{sentence} A deployment whose Mode is enforce does that itself."
+        told = f"{failure.message} A deployment whose Mode is enforce does that itself."
         return missing(check.name, told, ENABLE_TRUSTED_ACCESS)
-    return missing(check.name, sentence)
+    return missing(check.name, failure.message)
