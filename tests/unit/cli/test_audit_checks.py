@@ -48,8 +48,8 @@ def test_what_two_contacts_share_fails_even_if_the_third_is_unknown(provided: tu
         ([], ()),
         ([DESIRED], ()),
         ([DESIRED, PRESENT], ()),
-        ([DESIRED, PRESENT, DESIRED], ("name", "e-mail address", "phone number")),
-        ([DESIRED, replace(PRESENT, email_address=f" {DESIRED.email_address.upper()}")], ("e-mail address",)),
+        ([DESIRED, PRESENT, DESIRED], ("name", "email address", "phone number")),
+        ([DESIRED, replace(PRESENT, email_address=f" {DESIRED.email_address.upper()}")], ("email address",)),
         ([DESIRED, replace(PRESENT, title=DESIRED.title)], ()),
     ],
 )

@@ -84,7 +84,7 @@ def test_every_account_is_read_and_the_own_one_without_its_id() -> None:
     assert words(found[MEMBER]) == ["right", "different", "right"]
     assert words(found[OTHER]) == ["missing"] * 3
     assert [finding.provided for finding in found[OTHER].findings.values()] == [False] * 3
-    assert found[MEMBER].shared == ("name", "e-mail address", "phone number")
+    assert found[MEMBER].shared == ("name", "email address", "phone number")
     assert {account_id for _, account_id, _ in api.calls} == {None, MEMBER, OTHER}
     assert api.puts() == []
 

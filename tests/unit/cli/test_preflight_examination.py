@@ -223,7 +223,7 @@ def test_a_refused_member_is_missing_but_credentials_that_may_not_read_at_all_ar
 def test_a_look_at_the_organization_that_aws_refuses_is_unknown(call: str, check: str) -> None:
     examination = look(FakeSubject(refuses=frozenset({call})))
     assert finding(examination, check).state is CheckState.UNKNOWN
-    assert "may not" in finding(examination, check).sentence
+    assert "need the permission" in finding(examination, check).sentence
     assert "secret" not in finding(examination, check).sentence
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from alternate_contacts.cli.audit.findings import ContactFinding
-from alternate_contacts.worker.contacts import Contact, ContactType
+from alternate_contacts.worker.contacts import CONTACT_FIELDS, Contact, ContactField, ContactType
 
 
 class Verdict(StrEnum):
@@ -37,23 +37,23 @@ ACCOUNT_1 = AuditCheck(
 CONTACTS_DIFFER = AuditCheck(
     "Contacts differ",
     "The three contacts should differ from each other",
-    "Fails where one is missing, or two have the same name, e-mail address or phone number. The account's primary "
+    "Fails where one is missing, or two have the same name, email address or phone number. The account's primary "
     "contact is not compared.",
 )
 """After Prowler's account_maintain_different_contact_details_to_security_billing_and_operations."""
 
 CHECKS = (ACCOUNT_1, CONTACTS_DIFFER)
 
-_PARTS = {"name": "name", "email_address": "e-mail address", "phone_number": "phone number"}
+_COMPARED = [field for field in CONTACT_FIELDS if field.key != "title"]
 
 
 def shared_parts(contacts: Collection[Contact]) -> tuple[str, ...]:
     """The parts in which two of the contacts agree; neither case nor surrounding white space makes a difference."""
 
-    def shared(attribute: str) -> bool:
-        return len({getattr(contact, attribute).strip().casefold() for contact in contacts}) < len(contacts)
+    def is_shared(field: ContactField) -> bool:
+        return len({field.value_of(contact).strip().casefold() for contact in contacts}) < len(contacts)
 
-    return tuple(name for attribute, name in _PARTS.items() if shared(attribute))
+    return tuple(field.label for field in _COMPARED if is_shared(field))
 
 
 def verdicts(findings: Mapping[ContactType, ContactFinding], shared: Collection[str]) -> Mapping[AuditCheck, Verdict]:

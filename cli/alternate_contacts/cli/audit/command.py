@@ -16,11 +16,13 @@ from alternate_contacts.cli.audit.contact_reader import ContactReader, ReadingSt
 from alternate_contacts.cli.audit.findings import AccountReading
 from alternate_contacts.cli.audit.report import AuditReport, AuditRow, document, worst_first
 from alternate_contacts.cli.audit.state_file import StateFile, StateKey, default_path, digest
-from alternate_contacts.cli.aws.context import AsJson, CommandContext
+from alternate_contacts.cli.aws.context import CommandContext
 from alternate_contacts.cli.aws.organization import PATIENT, OrganizationAccount, OrganizationTree
+from alternate_contacts.cli.aws.quota import Quota, read_quota
 from alternate_contacts.cli.aws.stack import Stack
 from alternate_contacts.cli.terminal import output
 from alternate_contacts.cli.terminal.errors import CliError
+from alternate_contacts.cli.terminal.options import AsJson
 from alternate_contacts.worker.aws import AwsAccountApi, AwsOrganizationLookup
 from alternate_contacts.worker.protocol import ACTIVE
 
@@ -80,7 +82,7 @@ def audit(
     """
     options: CommandContext = context.obj
     stack = options.stack()
-    rate = _rate(rate, stack)
+    rate = _rate(rate, _quota(options, stack))
     for path in (csv, html):
         _check_writable(path)
     organization = OrganizationTree(options.session().client("organizations", config=PATIENT))
@@ -106,7 +108,7 @@ def audit(
     if html is not None:
         _write(html, html_page.write(report))
     if as_json:
-        output.answer(document(report))
+        output.print_json(document(report))
     else:
         table.show(report, output.results())
     if saved is not None and ending is None:
@@ -118,12 +120,19 @@ def audit(
         raise typer.Exit(_NOT_RIGHT)
 
 
-def _rate(chosen: float | None, stack: Stack) -> float:
+def _quota(options: CommandContext, stack: Stack) -> Quota:
+    quota = read_quota(options.session(), stack)
+    if not quota.from_worker:
+        _say(f"API quota: {quota.source}.")
+    return quota
+
+
+def _rate(chosen: float | None, quota: Quota) -> float:
     if chosen is None:
-        return stack.get_rate * QUOTA_SHARE
-    if chosen > stack.get_rate:
+        return quota.get_rate * QUOTA_SHARE
+    if chosen > quota.get_rate:
         raise CliError(
-            f"The quota is {stack.get_rate:g} calls a second, which the worker needs too: choose a lower --rate."
+            f"The quota is {quota.get_rate:g} calls a second, which the worker needs too: choose a lower --rate."
         )
     return chosen
 
@@ -171,7 +180,7 @@ def _resumed(
         _say(f"{sentence}, so a stopped run will begin anew: name another file with --state.")
         return None
     if readings:
-        since = output.moment(min(each.read_at for each in readings.values()))
+        since = output.format_time(min(each.read_at for each in readings.values()))
         _say(
             f"Going on with a stopped run: {len(readings):,} of {len(active):,} accounts were read then, the first at "
             f"{since}. --fresh reads them anew."

@@ -6,12 +6,10 @@ import io
 from alternate_contacts.cli.audit.checks import CHECKS
 from alternate_contacts.cli.audit.findings import ContactFinding
 from alternate_contacts.cli.audit.report import AuditReport, AuditRow
-from alternate_contacts.worker.contacts import ContactType
+from alternate_contacts.worker.contacts import CONTACT_FIELDS, ContactType
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 """A spreadsheet takes what begins so for a formula. https://owasp.org/www-community/attacks/CSV_Injection"""
-
-_CONTACT = ("name", "title", "email_address", "phone_number")
 
 
 def write(report: AuditReport, *, show_contacts: bool) -> str:
@@ -37,7 +35,7 @@ def _headings(*, show_contacts: bool) -> list[str]:
         *(f"{kind}_reason" for kind in kinds),
         *(check.name.lower().replace(" ", "_").replace(".", "_") for check in CHECKS),
         *("shared", "read_at"),
-        *(f"{kind}_{part}" for kind in kinds for part in _CONTACT if show_contacts),
+        *(f"{kind}_{field.key}" for kind in kinds for field in CONTACT_FIELDS if show_contacts),
     ]
 
 
@@ -55,4 +53,4 @@ def _cells(row: AuditRow, *, show_contacts: bool) -> list[str]:
 
 
 def _contact(finding: ContactFinding) -> list[str]:
-    return [getattr(finding.contact, part, "") for part in _CONTACT]
+    return [field.value_of(finding.contact) if finding.contact else "" for field in CONTACT_FIELDS]

@@ -70,9 +70,7 @@
       cell.append(reason);
     }
     if (found.word === "skipped") cell.append(element("span", "note", each.state));
-    for (const part of ["name", "title", "emailAddress", "phoneNumber"]) {
-      if (found.contact) cell.append(element("span", "note", found.contact[part]));
-    }
+    for (const value of Object.values(found.contact ?? {})) cell.append(element("span", "note", value));
     return cell;
   };
 

@@ -10,7 +10,7 @@ from alternate_contacts.cli.audit.checks import CHECKS, AuditCheck, Verdict, ver
 from alternate_contacts.cli.audit.compliance import MANAGED, NOT_RIGHT, ComplianceStatus
 from alternate_contacts.cli.audit.findings import AccountReading, ContactFinding
 from alternate_contacts.cli.aws.organization import OrganizationAccount
-from alternate_contacts.worker.contacts import ContactType
+from alternate_contacts.worker.contacts import CONTACT_FIELDS, ContactType
 from alternate_contacts.worker.decision import Policy
 
 _SKIPPED = ContactFinding(ComplianceStatus.SKIPPED, provided=None)
@@ -197,12 +197,7 @@ def _finding(finding: ContactFinding) -> dict[str, object]:
     if finding.reason is not None:
         known |= {"reason": finding.reason, "errorCode": finding.code}
     if finding.contact is not None:
-        known["contact"] = {
-            "name": finding.contact.name,
-            "title": finding.contact.title,
-            "emailAddress": finding.contact.email_address,
-            "phoneNumber": finding.contact.phone_number,
-        }
+        known["contact"] = {field.json_key: field.value_of(finding.contact) for field in CONTACT_FIELDS}
     return known
 
 

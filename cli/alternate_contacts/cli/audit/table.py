@@ -11,7 +11,7 @@ from alternate_contacts.cli.audit.compliance import ComplianceStatus
 from alternate_contacts.cli.audit.findings import ContactFinding
 from alternate_contacts.cli.audit.report import AuditReport, AuditRow
 from alternate_contacts.cli.terminal import output
-from alternate_contacts.worker.contacts import Contact, ContactType
+from alternate_contacts.worker.contacts import CONTACT_FIELDS, Contact, ContactType
 
 MOST_ROWS = 100
 """More is for --csv or --html."""
@@ -80,4 +80,4 @@ def _cell(finding: ContactFinding) -> Text:
 
 
 def _lines(contact: Contact) -> list[str]:
-    return [contact.name, contact.title, contact.email_address, contact.phone_number]
+    return [field.value_of(contact) for field in CONTACT_FIELDS]

@@ -5,12 +5,12 @@ from typing import Annotated
 import typer
 
 from alternate_contacts.backfill.aws import AwsAccountDirectory
-from alternate_contacts.cli.aws.context import AsJson
 from alternate_contacts.cli.preflight import report
 from alternate_contacts.cli.preflight.aws import AwsEnvironment
 from alternate_contacts.cli.preflight.examination import PreflightOptions, run_preflight
 from alternate_contacts.cli.preflight.finding import exit_code
 from alternate_contacts.cli.terminal import output
+from alternate_contacts.cli.terminal.options import AsJson
 
 
 def preflight(
@@ -45,7 +45,7 @@ def preflight(
     with output.notes().status("Looking at the organization and at this account"):
         examination = run_preflight(subject, AwsEnvironment(session.client), wanted)
     if as_json:
-        output.answer(report.document(examination, account_id=session.account_id, region=session.region))
+        output.print_json(report.document(examination, account_id=session.account_id, region=session.region))
     else:
         report.show(examination, output.results())
     raise typer.Exit(exit_code(examination.findings))
