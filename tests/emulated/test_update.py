@@ -22,7 +22,7 @@ SETTINGS = Settings(quota_speed=10, delay_speed=20)
 @pytest.fixture(scope="module")
 def package(build: Path) -> Iterator[Package]:
     with Emulation(SETTINGS) as emulation:
-        emulation.let_the_account_api_in()
+        emulation.enable_trusted_access()
         accounts = emulation.create_accounts(2)
         found = Package(
             emulation, build, deploy.deploy(emulation, build), wanted_contacts(deploy.parameters()), accounts
