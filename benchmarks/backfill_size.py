@@ -48,7 +48,7 @@ class Run:
 def table(runs: Sequence[Run]) -> str:
     """The runs as a Markdown table."""
     lines = [
-        "| accounts | candidate | seconds | pages' own | times | enqueued | lost | memory |",
+        "| accounts | candidate | seconds | pages alone | ratio | enqueued | lost | memory |",
         "|---:|---|---:|---:|---:|---:|---:|---:|",
     ]
     lines += [
@@ -63,16 +63,16 @@ def document(runs: Sequence[Run]) -> str:
     """docs/backfill-size.md."""
     return f"""# How large an organization one backfill can do
 
-ListAccounts gives 20 accounts a page, each page after the one before. The backfill sends letters while the next page
-is on its way, so that it takes hardly longer than the pages themselves, and it holds no more than a page and a few
-batches. Here a page takes 150 ms and a batch of ten letters 20 ms, {SPEED} times as fast in the measurement; *memory*
-is the rise of the peak over what the process had before the first call.
+ListAccounts returns 20 accounts per page, one page after the other. The backfill sends messages while it waits for the
+next page. So it takes hardly longer than the pages alone, and it holds no more than a page and a few batches in memory.
+Here a page takes 150 ms and a batch of ten messages 20 ms; the measurement runs {SPEED} times as fast. *Memory* is the
+rise of the peak over the memory of the process before the first call.
 
 {table(runs)}
 
-An invocation has 900 s, of which 75 are kept for the answer and about 100 may go into the checks before. What is left
-is enough for 725 s / 0.15 s x 20 = 96,000 accounts at 150 ms a page; 50,000, the largest quota that AWS names, are
-measured above. Where pages take longer than that, the backfill fails with its figures rather than hang.
+An invocation has 900 s. 75 s of them are reserved for the response, and the checks before may take about 100 s. The
+rest is enough for 725 s / 0.15 s x 20 = 96,000 accounts at 150 ms per page. The largest quota that AWS names is 50,000
+accounts, measured above. If the pages take longer, the backfill fails and reports its figures; it does not hang.
 
 Measured by `python -m benchmarks.backfill_size`; see [benchmarks/README.md](../benchmarks/README.md).
 """

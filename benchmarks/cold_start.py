@@ -104,27 +104,28 @@ class Result:
 def document(result: Result) -> str:
     """docs/cold-start.md."""
     rows = {
-        "a handler that imports boto3 and opens the same three clients": result.bare,
+        "a handler that imports boto3 and creates the same three clients": result.bare,
         "the same, with Powertools' logger and metrics": result.powertools,
         "the worker": result.worker,
-        "the worker, built where python3.13 is not at hand": result.worker_without_byte_code,
+        "the worker, built without python3.13": result.worker_without_byte_code,
     }
     table = "\n".join(f"| {name} | {seconds / result.bare:.2f} |" for name, seconds in rows.items())
     return f"""# What a cold start costs
 
-Processor time from the first import to the first call, the median of {result.runs} interleaved runs; a bare handler's
-is 1.
+Processor time from the first import to the first call, as a multiple of a bare handler's. Median of {result.runs}
+interleaved runs.
 
-| cold start of | times |
+| cold start of | ratio |
 |---|---:|
 {table}
 
 Memory after a batch of five accounts without contacts: {result.memory / 2**20:.0f} MiB. The worker's zip:
 {result.zip_size / 10**6:.2f} MB.
 
-Lambda keeps no byte code of its own, so where `sam build` finds python3.13, the runtime's version, it adds it to the
-zip; the runtime would ignore any other version's. Without it each cold start compiles Powertools and typing_extensions
-anew. It works all the same: a cold start comes once in a while, ahead of minutes of work whose pace the quota sets.
+Lambda does not store byte code. If `sam build` finds python3.13, the version of the runtime, it adds the byte code to
+the zip; the runtime would ignore the byte code of any other version. Without it, each cold start compiles Powertools
+and typing_extensions again. The worker works in both cases: cold starts are rare, and after one the worker runs for
+minutes at the rate of the quota.
 
 Measured by `python -m benchmarks.cold_start`; see [benchmarks/README.md](../benchmarks/README.md).
 """

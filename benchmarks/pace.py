@@ -191,15 +191,15 @@ def document(runs: Sequence[Run]) -> str:
     """docs/pace.md."""
     return f"""# How fast it is
 
-The account API allows five Puts and ten Gets a second, whoever calls. For N accounts without contacts that alone takes
-max((3 N - 8) / 5, (3 N - 15) / 10) seconds: the *bound*. A *second run* finds everything right and has only its Gets to
-wait for. *Beside another tool* that puts at half of the quota all the while, the bound is that of the other half.
-*Ratio* is the bound over the seconds taken; 1 would be the quota's own speed. *Lost* are accounts that do not have all
-three contacts at the end.
+The account API allows five Puts and ten Gets per second, for all callers together. For N accounts without contacts, the
+quota alone takes max((3 N - 8) / 5, (3 N - 15) / 10) seconds: the *bound*. In a *second run* all contacts are
+compliant, so that only the Gets count. *Beside another tool* that calls Put at half of the quota all the time, the
+bound is that of the other half. *Ratio* is the bound divided by the measured seconds; 1 would be the full speed of the
+quota. *Lost* are accounts that do not have all three contacts at the end.
 
-Each row is a run of its own against the same strict account API, at AWS's rates or ten times as fast with latencies a
-tenth; seconds are given as at AWS's rates. botocore's own back-off knows no such speed, so the sped-up rows make the
-two scripts look slower than they are; the rows in real time do not.
+Each row is a separate run against the same strict account API. Some runs use AWS's rates, the others ten times these
+rates and a tenth of the latencies. The seconds are always given at AWS's rates. The backoff of botocore is not sped up,
+so in the faster runs the two scripts look slower than they are; in the rows in real time they do not.
 
 {table(runs)}
 

@@ -98,7 +98,7 @@ def report_backfill_age(
 ) -> float:
     """Tell how many days ago the last backfill was completed, at most 62; ``last_backfill`` looks for it since a time.
 
-    CloudWatch alarms look back seven days at most (docs/adr/0007-reconcile-is-watched-daily.md).
+    CloudWatch alarms look back seven days at most (docs/adr/0007-report-the-backfill-age-daily.md).
     """
     found = last_backfill(now - WATCHED)
     days = round((now - found if found else WATCHED) / timedelta(days=1), 1)
