@@ -76,7 +76,7 @@ NAMES: Mapping[str, str] = {
     "WatchSchedule": "BackfillAgeSchedule",
     "NobodyWithoutTls": "DenyInsecureTransport",
     "OurRulesMaySend": "AllowEventBridgeRules",
-    "OurRuleMaySend": "AllowEventBridgeRule",
+    "OurRuleMaySend": "AllowEventBridgeRules",
     "AlarmsOfThisAccountMayPublish": "AllowCloudWatchAlarms",
     "ReadLetters": "ReceiveMessages",
     "KeepFailedAccounts": "SendFailedMessages",
