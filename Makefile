@@ -42,11 +42,12 @@ template: setup ## the template as data, and the linters
 emulated: setup ## the real template, deployed by sam to the emulation, IAM enforced
 	$(DEV)/python -m pytest tests/emulated --numprocesses 2 --dist loadfile
 
-check: setup ## format, lint, types, imports
+check: setup ## format, lint, types, imports, words
 	$(DEV)/ruff format --check .
 	$(DEV)/ruff check .
 	$(DEV)/mypy
 	PYTHONPATH=src:custom-resources:cli:. $(DEV)/lint-imports --no-cache
+	$(DEV)/python -m tools.check_language
 
 format: setup ## let ruff write
 	$(DEV)/ruff format .
