@@ -245,7 +245,7 @@ def test_expired_credentials_end_the_run_with_2_and_a_report(cloud: FakeAws, run
     cloud.errors[MEMBERS[4]] = refusal("ExpiredTokenException", 403)
     result = run("audit", "--json", "--rate", "100", stack=FAST)
     assert result.exit_code == 2
-    assert "The AWS credentials have expired. Log in again" in result.stderr
+    assert "The AWS credentials have expired. Sign in again" in result.stderr
     assert document_of(result)["complete"] is False
     assert state_file.exists()
 

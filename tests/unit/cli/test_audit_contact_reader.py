@@ -190,7 +190,7 @@ def test_an_account_that_left_the_organization_is_unreadable_without_retries() -
 def test_expired_credentials_end_the_run(error: WorkerError) -> None:
     api = FakeAccountApi()
     api.refuse(error, account_id=OTHER)
-    with pytest.raises(CliError, match="Log in again"):
+    with pytest.raises(CliError, match="Sign in again"):
         read(reader(api), OTHER)
     assert len(api.calls) == 1
 

@@ -145,7 +145,7 @@ class ContactReader:
             return self._get(account_id if is_member else None, contact_type)
         except WorkerError as error:
             if error.code in _NO_CREDENTIALS:
-                raise CliError("The AWS credentials have expired. Log in again, then run the command again.") from None
+                raise CliError("The AWS credentials have expired. Sign in again, then run the command again.") from None
             if is_member and isinstance(error, AccessDenied) and not self._has_trusted_access():
                 return TrustedAccessOff(error.code, error.operation)
             return error
