@@ -49,9 +49,9 @@ class StubbedClients:
 @pytest.fixture
 def clients(session: boto3.Session) -> Iterator[StubbedClients]:
     with ExitStack() as stack:
-        made = StubbedClients(session, stack)
-        yield made
-        made.assert_no_pending_responses()
+        stubbed = StubbedClients(session, stack)
+        yield stubbed
+        stubbed.assert_no_pending_responses()
 
 
 @pytest.fixture

@@ -178,7 +178,7 @@ class ContactReader:
                 try:
                     self._trusted_access = self._check_trusted_access()
                 except WorkerError:
-                    # Trusted access only explains an access denied. Without the explanation, access_denied stands.
+                    # If trusted access is unknown, the reason remains access_denied.
                     self._trusted_access = True
             return self._trusted_access
 

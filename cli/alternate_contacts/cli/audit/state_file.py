@@ -1,7 +1,7 @@
 """The file in which an interrupted audit keeps its readings for the next run. It never holds contact data.
 
-The first line is a header that says for which organization and configuration the readings are. Each further line is
-one account in JSON. Lines are only appended, so a killed run keeps its readings.
+The first line is a header with the organization and the configuration of the readings. Each further line is one
+account in JSON. Lines are only appended, so a killed run keeps its readings.
 """
 
 import hashlib

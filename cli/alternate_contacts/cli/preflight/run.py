@@ -100,7 +100,7 @@ def _find_landing_zone(
     if found is None and options.home_region is None:
         # Other regions do not show a landing zone in an opt-in region, but they show the trail of Control Tower.
         trails = _try(environment.trails) or []
-        home_regions = [each.home_region for each in trails if each.name == CONTROL_TOWER_TRAIL]
+        home_regions = [visible.home_region for visible in trails if visible.name == CONTROL_TOWER_TRAIL]
         if home_regions:
             found = _try(lambda: environment.landing_zone(home_regions[0])) or LandingZone(home_regions[0])
     landing_zone = found or LandingZone(region, guessed=True)
