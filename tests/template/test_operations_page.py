@@ -16,7 +16,7 @@ from alternate_contacts.cli.main import app
 from alternate_contacts.worker.decision import Outcome
 from alternate_contacts.worker.errors import Permanent, Retryable, WorkerError
 from tests.fakes import telemetry
-from tests.fakes.aws_command import commands, complaints
+from tests.fakes.aws_command import command_violations, commands
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "operations.md").read_text()
@@ -184,7 +184,7 @@ def test_there_are_queries() -> None:
 
 @pytest.mark.parametrize("command", list(commands(SCRIPTS)))
 def test_an_aws_command_exists_and_takes_its_options(command: str) -> None:
-    assert complaints(command) == []
+    assert command_violations(command) == []
 
 
 def test_the_query_from_the_shell_is_one_of_ours() -> None:

@@ -10,7 +10,7 @@ from alternate_contacts.cli.preflight import bucket, execution_role, pipeline, t
 from alternate_contacts.cli.preflight.execution_role import Role
 from alternate_contacts.cli.preflight.finding import CheckResult, CheckState, exit_code, missing, ok, unknown
 from alternate_contacts.cli.preflight.pipeline import LandingZone
-from tests.fakes.aws_command import complaints
+from tests.fakes.aws_command import command_violations
 
 ACCOUNT = "111122223333"
 EXECUTION = f"arn:aws:iam::{ACCOUNT}:role/AWSControlTowerExecution"
@@ -226,7 +226,7 @@ PRINTED = [
 
 @pytest.mark.parametrize("command", [command for finding in PRINTED for command in finding.commands])
 def test_a_command_that_is_printed_exists_and_takes_its_options(command: str) -> None:
-    assert complaints(command) == []
+    assert command_violations(command) == []
 
 
 def test_a_command_in_a_sentence_too() -> None:
@@ -234,7 +234,7 @@ def test_a_command_in_a_sentence_too() -> None:
         [command] = [
             part.removesuffix(" shows it.") for part in finding.sentence.split(": ") if part.startswith("aws ")
         ]
-        assert complaints(command) == []
+        assert command_violations(command) == []
 
 
 # ---- the exit code --------------------------------------------------------------------------------------------------
