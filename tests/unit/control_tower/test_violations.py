@@ -82,7 +82,7 @@ def test_a_look_up_is_accepted_and_its_value_is_left_to_cloudformation(templates
 def test_ignoring_all_contact_types_is_a_violation(templates: Templates) -> None:
     policies = {f"{contact_type}Policy": '"ignore"' for contact_type in ("Billing", "Operations", "Security")}
     [violation] = violations(with_values(filled(), {**policies, **dict.fromkeys(CONTACTS, '"none"')}), templates)
-    assert violation.startswith("All three contact types are ignored")
+    assert violation.startswith("All three contact types have the policy ignore")
 
 
 @pytest.mark.parametrize(
