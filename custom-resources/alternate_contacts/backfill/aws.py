@@ -178,7 +178,7 @@ def describe_aws_error(error: Exception) -> Failure | None:
             return Failure(f"{operation} failed: {code}. {next_step}", eventually_consistent=True)
         return Failure(f"{operation} failed: {code}. Retry; if it fails again, see {operation} in the API reference.")
     if isinstance(error, BotoCoreError):
-        return Failure(f"AWS was not reached: {type(error).__name__}. Retry in a few minutes.")
+        return Failure(f"A call to AWS failed: {type(error).__name__}. Retry in a few minutes.")
     return None
 
 

@@ -80,7 +80,7 @@ def _check_management_account(view: OrganizationView) -> Failure | None:
     if organization is None:
         return Failure(
             f"DescribeOrganization failed for {view.account_id}: AWSOrganizationsNotInUseException. Deploy in the "
-            "management account of your organization. If you have none, create it with "
+            "management account of your organization, or create an organization with "
             "`aws organizations create-organization --feature-set ALL`."
         )
     if organization.management_account_id == view.account_id:
@@ -98,7 +98,7 @@ def _check_all_features(view: OrganizationView) -> Failure | None:
         return None
     return Failure(
         f"The organization has the feature set {feature_set}, and alternate contacts of member accounts need ALL. "
-        "Enable it with `aws organizations enable-all-features`; each invited member account has to accept."
+        "Enable all features with `aws organizations enable-all-features`; each invited member account has to accept."
     )
 
 
@@ -151,13 +151,13 @@ def ensure_ready(
     """
     pauses = iter(_PAUSES)
     for check in CHECKS:
-        while failure := _run(check, view, may_enable_trusted_access, stop, describe_aws_error):
+        while failure := _run_check(check, view, may_enable_trusted_access, stop, describe_aws_error):
             pause = next(pauses, None) if failure.eventually_consistent else None
             if pause is None or stop.wait(pause):
                 raise BackfillError(failure.message)
 
 
-def _run(
+def _run_check(
     check: PreflightCheck,
     view: OrganizationView,
     may_enable_trusted_access: bool,

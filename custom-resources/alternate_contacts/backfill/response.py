@@ -138,5 +138,5 @@ def send_response(
             sleep(2**attempt / 2)
     # Raised outside the except clauses: an error of urllib may contain the URL, and with it anyone can respond.
     raise ResponseDeliveryError(
-        f"The response to CloudFormation failed in {_ATTEMPTS} attempts: {failure}. Lambda retries the invocation."
+        f"No response was sent to CloudFormation in {_ATTEMPTS} attempts: {failure}. Lambda retries the invocation."
     )

@@ -35,6 +35,6 @@ def respond_to_failure(
             telemetry.stack_status_unknown(error)
         else:
             if status.startswith(_ROLLBACK):
-                reason = f"The rollback goes on although its backfill failed. {message}"
+                reason = f"The rollback continues although its backfill failed. {message}"
                 return CustomResourceResponse.succeeded(message, counts, reason=reason)
     return CustomResourceResponse.failed(message)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MAX_BACKFILL_AGE = timedelta(days=62)
 """The longest age that is reported: more than two periods of the slowest schedule."""
+_DISABLED = "The package is disabled. Set the stack parameter Enabled to true to start a backfill."
 
 
 class AccountDirectory(OrganizationView, Protocol):
@@ -52,7 +53,7 @@ class BackfillService:
             BackfillError: the backfill failed, or ``stop`` is set.
         """
         if not self.settings.enabled:
-            return "The package is disabled: no backfill. An update that sets the parameter Enabled to true runs one."
+            return _DISABLED
         # During an update, a worker that is still running has the old contacts.
         delay = self.settings.update_delay if is_update else 0
         self._backfill(Trigger.BACKFILL, self.settings.mode, delay=delay, counts=counts, stop=stop)
@@ -67,7 +68,7 @@ class BackfillService:
             BackfillError: the backfill failed, the package is disabled, or ``stop`` is set.
         """
         if not self.settings.enabled:
-            raise BackfillError("The package is disabled. Set the stack's parameter Enabled to true to backfill.")
+            raise BackfillError(_DISABLED)
         if invocation.trigger is Trigger.RECONCILE and (waiting := self.queue.count_messages()):
             self.telemetry.reconcile_skipped(waiting)
             return False

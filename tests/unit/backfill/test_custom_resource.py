@@ -96,7 +96,7 @@ def test_a_failed_check_is_reported_and_no_message_is_sent(function: DeployedFun
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        (NoRegionError(), "AWS was not reached: NoRegionError."),
+        (NoRegionError(), "A call to AWS failed: NoRegionError."),
         (RuntimeError(ALL_SECRETS), "The backfill failed: unexpected RuntimeError."),
         (MemoryError(), "The backfill failed: unexpected MemoryError."),
     ],
@@ -163,7 +163,7 @@ def test_a_failed_update_of_a_stack_that_rolls_back_succeeds(function: DeployedF
     response = function.request("Update")
     assert response["Status"] == "SUCCESS"
     assert response["Reason"] == (
-        "The rollback goes on although its backfill failed. ListAccounts failed: AccessDeniedException. Check that "
+        "The rollback continues although its backfill failed. ListAccounts failed: AccessDeniedException. Check that "
         "policies and permissions boundary of BackfillRole allow the operation, then retry."
     )
 
