@@ -9,7 +9,7 @@ RUNTIME := $(VENV)/runtime/bin
 ACCOUNTS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit contract template emulated check format package build screenshots reference lock clean
+.PHONY: help setup demo test unit contract template emulated browser-test check format package build screenshots reference lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -41,6 +41,9 @@ template: setup ## the template as data, and the linters
 
 emulated: setup ## the real template, deployed by sam to the emulation, IAM enforced
 	$(DEV)/python -m pytest tests/emulated --numprocesses 2 --dist loadfile
+
+browser-test: setup ## the script of the audit page, in headless Chromium; skipped where there is none
+	$(DEV)/python -m pytest tests/browser -rfE
 
 check: setup ## format, lint, types, imports
 	$(DEV)/ruff format --check .

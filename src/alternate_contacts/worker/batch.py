@@ -42,7 +42,7 @@ class OutcomeRecorder(Protocol):
     """Records the outcome of every message. Several threads call it."""
 
     def account_processed(self, message: AccountMessage, record: QueueRecord, result: AccountResult) -> None:
-        """The account has its contacts, or was skipped."""
+        """The account was processed or skipped."""
 
     def account_failed(
         self, message: AccountMessage | None, record: QueueRecord, result: AccountResult, error: WorkerError
@@ -50,7 +50,7 @@ class OutcomeRecorder(Protocol):
         """The message is on FailedAccountQueue; ``message`` is None if the body is invalid."""
 
     def message_ignored(self, record: QueueRecord) -> None:
-        """The message asks for nothing."""
+        """There is nothing to do for the message."""
 
     def retry_scheduled(
         self, message: AccountMessage, record: QueueRecord, result: AccountResult, error: WorkerError, seconds: int

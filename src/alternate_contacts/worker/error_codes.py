@@ -1,6 +1,6 @@
 """AWS error codes by their meaning, for both functions and the command.
 
-The worker and the backfill each have a copy of this file, as of protocol.py.
+The worker and the backfill each have a byte-identical copy of this file, as they have of protocol.py.
 
 https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html
 """

@@ -38,7 +38,7 @@ class WorkerTelemetry:
         self._lock = threading.Lock()
 
     def account_processed(self, message: AccountMessage, record: QueueRecord, result: AccountResult) -> None:
-        """Log and count an account that has its contacts, or was skipped."""
+        """Log and count an account that was processed or skipped."""
         counts = _count_contacts(result)
         fields = _fields(message, record, result)
         if result.skipped is None:
@@ -58,7 +58,7 @@ class WorkerTelemetry:
         self.logger.error("account failed", extra=_fields(message, record, result) | _error_fields(error))
 
     def message_ignored(self, record: QueueRecord) -> None:
-        """Log a message that asks for nothing."""
+        """Log a message for which there is nothing to do."""
         self.logger.info("message ignored", extra=_record_fields(record))
 
     def retry_scheduled(
