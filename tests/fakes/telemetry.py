@@ -18,7 +18,7 @@ from alternate_contacts.worker.account_processor import AccountResult
 from alternate_contacts.worker.batch import QueueRecord
 from alternate_contacts.worker.contacts import ContactType
 from alternate_contacts.worker.decision import Outcome
-from alternate_contacts.worker.errors import AccessDenied, Throttled
+from alternate_contacts.worker.errors import AccessDenied
 from alternate_contacts.worker.message import AccountMessage
 
 OF_POWERTOOLS = {"level", "location", "message", "timestamp", "service"}
@@ -51,23 +51,23 @@ def log_lines() -> dict[str, set[str]]:
 
 
 def _worker_lines() -> list[dict[str, Any]]:
-    letter, record = AccountMessage("111111111111", "manual"), QueueRecord("message 1", "handle", "{}", 3)
+    message, record = AccountMessage("111111111111", "manual"), QueueRecord("message 1", "handle", "{}", 3)
+    error = AccessDenied("AccessDeniedException", "PutAlternateContact")
+    telemetry = worker.WorkerTelemetry()
 
-    def tell() -> None:
-        telemetry = worker.WorkerTelemetry()
+    def record_every_outcome() -> None:
         for outcome in Outcome:
-            telemetry.account(letter, record, AccountResult(dict.fromkeys(ContactType, outcome), throttled=1), None)
-        telemetry.account(letter, record, AccountResult(), AccessDenied("AccessDeniedException", "PutAlternateContact"))
-        telemetry.account(letter, record, AccountResult(skipped="SUSPENDED"), None)
+            result = AccountResult(dict.fromkeys(ContactType, outcome), throttled=1)
+            telemetry.account_processed(message, record, result)
+        telemetry.account_processed(message, record, AccountResult(skipped="SUSPENDED"))
+        telemetry.account_failed(message, record, AccountResult(), error)
         telemetry.message_ignored(record)
-        telemetry.retry_scheduled(
-            letter, record, AccountResult(), Throttled("TooManyRequestsException", "GetAlternateContact"), 15
-        )
-        telemetry.left_for_redelivery(record, Throttled())
+        telemetry.retry_scheduled(message, record, AccountResult(), error, 15)
+        telemetry.left_for_redelivery(record, error)
         telemetry.left_for_redelivery(record, RuntimeError())
         telemetry.flush()
 
-    return _printed(worker.SERVICE, tell)
+    return _printed(worker.SERVICE, record_every_outcome)
 
 
 def _backfill_lines() -> list[dict[str, Any]]:

@@ -191,7 +191,7 @@ def test_the_worker_gets_exactly_the_variables_that_it_reads(resources: Resource
     given = environment(resources, "WorkerFunction")
     values = {name: "overwrite" if name.endswith("_POLICY") else "7" for name in given} | {"MODE": "enforce"}
     recording = Recording(values)
-    WorkerSettings.read(recording)
+    WorkerSettings.from_environment(recording)
     assert recording.asked == set(given)
 
 

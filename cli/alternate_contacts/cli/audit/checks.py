@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from alternate_contacts.cli.audit.findings import AccountReading
-from alternate_contacts.worker.contacts import Contact, ContactType
+from alternate_contacts.worker.contacts import CONTACT_FIELDS, Contact, ContactField, ContactType
 
 
 class AuditCheckResult(StrEnum):
@@ -64,13 +64,13 @@ CONTACTS_DIFFER = AuditCheck(
 
 CHECKS = (ACCOUNT_1, CONTACTS_DIFFER)
 
-_COMPARED_FIELDS = {"name": "name", "email_address": "email address", "phone_number": "phone number"}
+_COMPARED_FIELDS = [field for field in CONTACT_FIELDS if field.key != "title"]
 
 
 def shared_fields(contacts: Collection[Contact]) -> tuple[str, ...]:
     """Return the names of the fields that are equal in two of the contacts, ignoring case and outer white space."""
 
-    def is_shared(attribute: str) -> bool:
-        return len({getattr(contact, attribute).strip().casefold() for contact in contacts}) < len(contacts)
+    def is_shared(field: ContactField) -> bool:
+        return len({field.value_of(contact).strip().casefold() for contact in contacts}) < len(contacts)
 
-    return tuple(name for attribute, name in _COMPARED_FIELDS.items() if is_shared(attribute))
+    return tuple(field.label for field in _COMPARED_FIELDS if is_shared(field))

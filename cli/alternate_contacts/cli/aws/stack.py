@@ -128,20 +128,8 @@ class Stack:
         return _QUOTA.get(self.partition, _QUOTA["aws"])[name] if value == "default" else float(value)
 
     def _assignment(self, kind: ContactType) -> Assignment:
-        name = kind.value.capitalize()
-
-        def part(suffix: str) -> str:
-            return self.parameters.get(f"{name}{suffix}", "")
-
-        return Assignment(
-            Policy(self.parameters.get(f"{name}Policy", Policy.OVERWRITE)),
-            Contact(
-                name=part("Name"),
-                title=part("Title"),
-                email_address=part("EmailAddress"),
-                phone_number=part("PhoneNumber"),
-            ),
-        )
+        policy = Policy(self.parameters.get(f"{kind.capitalize()}Policy", Policy.OVERWRITE))
+        return Assignment(policy, Contact.from_parameters(self.parameters, kind))
 
 
 def find_stack(session: Session, stack_name: str | None = None) -> Stack:
