@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import boto3
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 
@@ -81,13 +82,13 @@ def _body(account_id: str) -> str:
 
 
 def _backfill(organization: aws.AwsAccountDirectory, queue: aws.AwsBackfillQueue) -> int:
-    figures = BackfillCounts()
-    enqueue_accounts(organization.accounts(), queue, _body, delay=0, figures=figures, stop=threading.Event())
-    return figures.enqueued
+    counts = BackfillCounts()
+    enqueue_accounts(organization.list_accounts(), queue, _body, delay=0, counts=counts, stop=threading.Event())
+    return counts.enqueued
 
 
 def _sequential(organization: aws.AwsAccountDirectory, queue: aws.AwsBackfillQueue) -> int:
-    bodies = [_body(account.account_id) for account in organization.accounts() if account.state == ACTIVE]
+    bodies = [_body(account.account_id) for account in organization.list_accounts() if account.state == ACTIVE]
     for start in range(0, len(bodies), BATCH_SIZE):
         queue.send(bodies[start : start + BATCH_SIZE], delay=0)
     return len(bodies)
@@ -103,16 +104,18 @@ def main() -> None:
     """Run the candidate with the number of accounts, both from the command line, and print its figures."""
     candidate, accounts = sys.argv[1], int(sys.argv[2])
     wire = Wire(accounts)
-    organizations, queue = aws.organizations_client(), aws.sqs_client()
-    for client in (organizations, queue):
+    clients = aws.AwsClients(boto3.Session())
+    for client in (clients.organizations, clients.sqs):
         wire.attach(client)
     organization = aws.AwsAccountDirectory(
-        organizations, aws.account_client(), region="us-east-1", account_id="000000000000"
+        clients.organizations, clients.account, region="us-east-1", account_id="000000000000"
     )
     unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes there, in KiB on Linux
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started = time.monotonic()
-    enqueued = _CANDIDATES[candidate](organization, aws.AwsBackfillQueue(queue, "https://sqs.invalid/AccountQueue"))
+    enqueued = _CANDIDATES[candidate](
+        organization, aws.AwsBackfillQueue(clients.sqs, "https://sqs.invalid/AccountQueue")
+    )
     seconds = time.monotonic() - started
     active = sum(1 for number in range(accounts) if number % SUSPENDED or not number % STATELESS)
     figures = {

@@ -22,7 +22,7 @@ from emulation.organization import Emulation
 from emulation.settings import MANAGEMENT_ACCOUNT, ROOT, Settings
 from emulation.waiting import eventually
 from tools.audit_permissions import EVERYTHING, MEMBERS, OWN_ACCOUNT, PERMISSIONS
-from tools.permissions import STACK
+from tools.permissions import STACK, WORKER_FUNCTION
 
 PRODUCTION, SANDBOX, IN_ROOT, SUSPENDED = 24, 12, 8, 3
 DRIFTED = {"Name": "Dora Drift", "Title": "Guest", "EmailAddress": "dora@drift.invalid", "PhoneNumber": "+1 99 0000"}
@@ -71,7 +71,8 @@ class Auditor:
         organization = self.emulation.client("organizations").describe_organization()["Organization"]["Id"]
         names = {"MANAGEMENT_ACCOUNT": MANAGEMENT_ACCOUNT, "ORGANIZATION": organization}
         stack = f"{self.stack_id.rpartition('/')[0]}/*"
-        arns = {STACK: stack, EVERYTHING: "*", OWN_ACCOUNT: OWN_ACCOUNT, MEMBERS: MEMBERS}
+        worker = f"arn:aws:lambda:us-east-1:{MANAGEMENT_ACCOUNT}:function:alternate-contacts-WorkerFunction-*"
+        arns = {STACK: stack, WORKER_FUNCTION: worker, EVERYTHING: "*", OWN_ACCOUNT: OWN_ACCOUNT, MEMBERS: MEMBERS}
         for name, value in names.items():
             arns = {resource: arn.replace(name, value) for resource, arn in arns.items()}
         statements = [

@@ -199,7 +199,7 @@ def test_a_forgotten_value_is_refused_by_the_stack_too(packaged: Shop) -> None:
 
 def test_deployed_by_cfct_every_account_gets_the_contacts_of_the_manifest(packaged: Shop) -> None:
     outputs = deployed_as_by_cfct(packaged)
-    assert outputs["BackfillSummary"].startswith("6 accounts listed, 5 put on AccountQueue")
+    assert outputs["BackfillSummary"].startswith("Accounts: 6 listed, 5 enqueued")
     wanted = wanted_contacts(CONTACTS)
     assert wanted["SECURITY"]["PhoneNumber"] == "+12065550103"
     right = [wanted] * 5

@@ -75,6 +75,10 @@ STATEFUL = {
     "AWS::DynamoDB::Table": "items",
     "AWS::S3::Bucket": "objects",
     "AWS::SSM::Parameter": "a value",
+    "AWS::SQS::QueuePolicy": "the policy of the queue, which the deletion of the old logical ID removes",
+    "AWS::SNS::TopicPolicy": "the policy of the topic, which the deletion of the old logical ID removes",
+    "AWS::IAM::Role": "what an operator has attached to it",
+    "AWS::Serverless::Function": "its name, which operators and their alarms use",
 }
 """What would be lost if a resource of the type got another logical id: CloudFormation deletes the one that it knew."""
 

@@ -15,11 +15,13 @@ from alternate_contacts.cli.audit.contact_reader import ContactReader, thread_co
 from alternate_contacts.cli.audit.findings import AccountReading
 from alternate_contacts.cli.audit.report import AuditReport, AuditRow, worst_first
 from alternate_contacts.cli.audit.state_file import StateFile, StateKey, default_path, digest
-from alternate_contacts.cli.aws.context import AsJson, CommandContext
+from alternate_contacts.cli.aws.context import CommandContext
 from alternate_contacts.cli.aws.organization import RETRIES, OrganizationAccount, OrganizationTree
+from alternate_contacts.cli.aws.quota import read_quota
 from alternate_contacts.cli.aws.stack import Stack
 from alternate_contacts.cli.terminal import output
 from alternate_contacts.cli.terminal.errors import CliError
+from alternate_contacts.cli.terminal.options import AsJson
 from alternate_contacts.worker.aws import AwsAccountApi, AwsOrganizationLookup
 from alternate_contacts.worker.protocol import ACTIVE
 
@@ -71,7 +73,7 @@ def audit(
     """
     options: CommandContext = context.obj
     stack = options.stack()
-    rate = _rate(rate, stack)
+    rate = _rate(rate, options, stack)
     for path in (csv, html):
         _check_writable(path)
     organization = OrganizationTree(options.session().client("organizations", config=RETRIES))
@@ -95,7 +97,7 @@ def audit(
     if html is not None:
         _write(html, html_page.render(report))
     if as_json:
-        output.answer(json_document.build(report))
+        output.print_json(json_document.build(report))
     else:
         table.print_report(report, output.results())
     if interruption is not None:
@@ -110,12 +112,15 @@ def audit(
         raise typer.Exit(_PROBLEMS_FOUND)
 
 
-def _rate(rate: float | None, stack: Stack) -> float:
+def _rate(rate: float | None, options: CommandContext, stack: Stack) -> float:
+    quota = read_quota(options.session(), stack)
+    if not quota.from_worker:
+        _note(f"API quota: {quota.source}.")
     if rate is None:
-        return stack.get_rate * QUOTA_SHARE
-    if rate > stack.get_rate:
+        return quota.get_rate * QUOTA_SHARE
+    if rate > quota.get_rate:
         raise CliError(
-            f"The quota is {stack.get_rate:g} calls a second, and the worker needs it too. Use a lower --rate."
+            f"The quota is {quota.get_rate:g} calls a second, and the worker needs it too. Use a lower --rate."
         )
     return rate
 
@@ -161,7 +166,7 @@ def _resume(
         _note(f"{message} If this run is interrupted, the next one reads all accounts. --state names another file.")
         return None, {}
     if readings:
-        since = output.moment(min(reading.read_at for reading in readings.values()))
+        since = output.format_time(min(reading.read_at for reading in readings.values()))
         _note(
             f"Continuing an interrupted run: {len(readings):,} of {len(active):,} accounts were read since {since}. "
             "Use --fresh to read them again."

@@ -29,7 +29,7 @@ def render(report: AuditReport) -> str:
     return environment.from_string(_read("page.html")).render(
         report=report,
         document=json_document.build(report),
-        moment=output.moment(report.finished_at),
+        moment=output.format_time(report.finished_at),
         total=Coverage.of(report.rows),
         columns=sorted((column for column in COLUMNS if column.title), key=lambda column: column is not NAME),
         contact_types=list(ContactType),

@@ -5,12 +5,12 @@ from typing import Annotated
 import typer
 
 from alternate_contacts.backfill.aws import AwsAccountDirectory
-from alternate_contacts.cli.aws.context import AsJson
 from alternate_contacts.cli.preflight import report
 from alternate_contacts.cli.preflight.aws import AwsEnvironment
 from alternate_contacts.cli.preflight.result import exit_code
 from alternate_contacts.cli.preflight.run import PreflightOptions, run_preflight
 from alternate_contacts.cli.terminal import output
+from alternate_contacts.cli.terminal.options import AsJson
 
 
 def preflight(
@@ -46,7 +46,7 @@ def preflight(
     with output.notes().status("checking the organization and this account"):
         preflight_report = run_preflight(view, AwsEnvironment(session.client), options)
     if as_json:
-        output.answer(report.document(preflight_report, account_id=session.account_id, region=session.region))
+        output.print_json(report.document(preflight_report, account_id=session.account_id, region=session.region))
     else:
         report.print_report(preflight_report, output.results())
     raise typer.Exit(exit_code(preflight_report.results))

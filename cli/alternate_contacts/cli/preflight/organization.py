@@ -40,15 +40,17 @@ def run_checks(view: OrganizationView) -> Iterator[CheckResult]:
 
 
 def _run(check: PreflightCheck, view: OrganizationView) -> CheckResult:
-    message = check.obstacle(view)
-    if message is None:
+    failure = check.run(view)
+    if failure is None:
         return ok(check.name)
-    if check.name == READ and view.read(None) in ACCESS_DENIED:
+    if check.name == READ and view.get_contact_error(None) in ACCESS_DENIED:
         # No policy of the organization limits the management account, so these credentials lack the permission.
         return unknown(
             check.name,
             "These credentials need the permission account:GetAlternateContact to try what the package does.",
         )
     if check is TRUSTED_ACCESS:
-        return missing(check.name, f"{message} A deployment with Mode enforce enables it.", ENABLE_TRUSTED_ACCESS)
-    return missing(check.name, message)
+        return missing(
+            check.name, f"{failure.message} A deployment with Mode enforce enables it.", ENABLE_TRUSTED_ACCESS
+        )
+    return missing(check.name, failure.message)
