@@ -58,7 +58,7 @@ def run(emulation: Emulation, request: pytest.FixtureRequest, monkeypatch: pytes
 def prepared(emulation: Emulation) -> Emulation:
     """An organization of two accounts with a trail, trusted access, and Control Tower's role."""
     emulation.create_accounts(1)
-    emulation.let_the_account_api_in()
+    emulation.enable_trusted_access()
     trail(emulation)
     emulation.client("iam").create_role(
         RoleName=ADMINISTRATION.partition("/")[2], Path="/service-role/", AssumeRolePolicyDocument="{}"

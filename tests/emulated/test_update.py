@@ -20,7 +20,7 @@ SETTINGS = Settings(quota_speed=10, delay_speed=20)
 @pytest.fixture(scope="module")
 def package(build: Path) -> Iterator[Package]:
     with Emulation(SETTINGS) as emulation:
-        emulation.let_the_account_api_in()
+        emulation.enable_trusted_access()
         package = Package.deploy(emulation, build, emulation.create_accounts(2))
         eventually(lambda: package.is_compliant(*package.accounts))
         eventually(lambda: package.message_count("AccountQueue") == 0, within=20)
