@@ -22,10 +22,9 @@ from emulation.demo import wanted_contacts
 from emulation.organization import Emulation
 from emulation.settings import MANAGEMENT_ACCOUNT, ROOT, Settings
 from emulation.waiting import eventually
-from tools.chromium import chromium
+from tools.chromium import WIDTH, chromium
 
 IMAGES = ROOT / "docs" / "images"
-WIDTH = 1280
 MAX_BYTES = 200_000
 """Of one picture, for readers of the README with a slow connection."""
 
@@ -81,13 +80,11 @@ def main() -> None:
         run_command(emulation, folder, "audit", "--html", f"{folder}/audit.html")
         address = Path(folder, "audit.html").as_uri()
         with chromium() as page:
-            page.open(address, width=WIDTH, height=1000)
+            page.open(address)
             write_picture("audit.png", page.picture(left=0, top=0, width=WIDTH, height=page.evaluate(TOP_OF_TABLE)))
-            page.open(
-                f"{address}#status=missing+different+unreadable&sort=organizational+unit", width=WIDTH, height=1000
-            )
+            page.open(f"{address}#status=missing+different+unreadable&sort=organizational+unit")
             write_picture("audit-filtered.png", page.picture(**page.evaluate(ACCOUNT_TABLE)))
-            page.open(address, width=WIDTH, height=1000, dark=True)
+            page.open(address, dark=True)
             write_picture("audit-dark.png", page.picture(left=0, top=0, width=WIDTH, height=660))
         write_terminal_picture("status", run_command(emulation, folder, "status"))
 

@@ -28,19 +28,16 @@ FAST = 1e6
 BILLING, OPERATIONS, SECURITY = ContactType
 
 
-class FakeStop:
-    """An event for which a wait lets the clock pass."""
+class ClockStop(threading.Event):
+    """An event whose waits return at once and move the clock."""
 
     def __init__(self, clock: FakeClock) -> None:
+        super().__init__()
         self._clock = clock
-        self.is_set = False
 
-    def set(self) -> None:
-        self.is_set = True
-
-    def wait(self, timeout: float) -> bool:
-        self._clock.sleep(timeout)
-        return self.is_set
+    def wait(self, timeout: float | None = None) -> bool:
+        self._clock.sleep(timeout or 0)
+        return self.is_set()
 
 
 def trusted() -> bool:
@@ -63,7 +60,7 @@ def reader(
         rate=rate,
         trusted_access=trusted_access,
         keep_contacts=keep_contacts,
-        stop=FakeStop(clock),
+        stop=ClockStop(clock),
         clock=clock,
     )
 

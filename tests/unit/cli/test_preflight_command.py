@@ -124,8 +124,8 @@ def test_a_command_can_be_copied_from_a_narrow_terminal() -> None:
     results = [ok("a", "fine"), missing("b", "not there", LONG), unknown("c", "access denied", LONG)]
     console = Console(file=text, width=60, force_terminal=False, markup=False, highlight=False)
     report.print_report(PreflightReport(results), console)
-    assert f"Commands to fix b:\n  {LONG}\n" in text.getvalue()
-    assert f"Commands to check c:\n  {LONG}\n" in text.getvalue()
+    assert f"Commands for b:\n  {LONG}\n" in text.getvalue()
+    assert f"Commands for c:\n  {LONG}\n" in text.getvalue()
     assert text.getvalue().rstrip().endswith("1 ok, 1 missing, 1 unknown.")
 
 

@@ -53,14 +53,6 @@ class Api(Protocol):
     def get(self, account_id: str | None, contact_type: ContactType) -> Contact | None: ...
 
 
-class Stop(Protocol):
-    """A :class:`threading.Event`."""
-
-    def set(self) -> None: ...
-
-    def wait(self, timeout: float) -> bool: ...
-
-
 class _Stopped(Exception):  # noqa: N818 - not an error
     """Ends a thread whose reading is no longer needed."""
 
@@ -77,7 +69,7 @@ class ContactReader:
         rate: float,
         trusted_access: Callable[[], bool],
         keep_contacts: bool = False,
-        stop: Stop | None = None,
+        stop: threading.Event | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Create a reader.

@@ -20,8 +20,7 @@ def print_report(report: PreflightReport, console: Console) -> None:
     console.print(table)
     for result in report.results:
         if result.commands:
-            purpose = "fix" if result.state is CheckState.MISSING else "check"
-            console.print(f"Commands to {purpose} {result.check}:")
+            console.print(f"Commands for {result.check}:")
             for command in result.commands:
                 console.print(f"  {command}", soft_wrap=True)
             console.print()

@@ -23,7 +23,7 @@ class CheckResult:
 
     Attributes:
         message: what is missing and why it matters.
-        commands: commands that fix it or, in the state ``unknown``, show the details.
+        commands: commands that fix it, or that show what the operator must check.
     """
 
     check: str
