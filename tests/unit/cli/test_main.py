@@ -36,9 +36,9 @@ def test_every_verb_has_help_and_json(verb: str) -> None:
     assert "--json" in result.stdout
 
 
-@pytest.mark.parametrize("verb", sorted({verb.split()[0] for verb in PERMISSIONS}))
+@pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_documents_its_exit_codes(verb: str) -> None:
-    assert "Exit code 0:" in " ".join(CliRunner().invoke(app, [verb, "--help"]).stdout.split())
+    assert "Exit codes: 0 " in " ".join(CliRunner().invoke(app, [verb, "--help"]).stdout.split())
 
 
 @pytest.mark.parametrize("verb", ["backfill", "discard", "replay"])

@@ -49,7 +49,7 @@ def replay(
 ) -> None:
     """Move failed messages back to AccountQueue: all of them, or a selection. A compliant account stays as it is.
 
-    Exit code 0: all messages replayed; 1: some messages were not replayed, or you declined; 2: command failed.
+    Exit codes: 0 all messages replayed; 1 some messages were not replayed, or you declined; 2 command failed.
     """
     context_options: CommandContext = context.obj
     selection = Selection.of(account, reason)
@@ -78,7 +78,7 @@ def discard(
 ) -> None:
     """Delete failed messages that a replay cannot help: accounts outside the organization, and invalid messages.
 
-    Exit code 0: all messages deleted; 1: some messages were not deleted, or you declined; 2: command failed.
+    Exit codes: 0 all messages deleted; 1 some messages were not deleted, or you declined; 2 command failed.
     """
     context_options: CommandContext = context.obj
     selection = Selection.of(account, reason, message)

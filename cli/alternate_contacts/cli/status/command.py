@@ -89,7 +89,7 @@ def status(
 ) -> None:
     """Show the configuration, the queues, and the last backfill and reconcile.
 
-    Exit code 0: healthy; 1: an account failed, or something is undelivered; 2: command failed.
+    Exit codes: 0 healthy; 1 an account failed, or something is undelivered; 2 command failed.
     """
     options: CommandContext = context.obj
     stack, session = options.stack(), options.session()
@@ -145,7 +145,8 @@ def _render(now: Status) -> RenderableType:
     facts.add_row("enabled", "yes" if stack.enabled else "no: messages wait until the package is enabled")
     facts.add_row("reconcile", stack.reconcile)
     facts.add_row(
-        "API quota", f"{quota.get_rate:g} Gets and {quota.put_rate:g} Puts per second, {quota.share:.0%} of it used"
+        "API quota",
+        f"{quota.get_rate:g} Gets and {quota.put_rate:g} Puts per second; the worker uses {quota.share:.0%}",
     )
     facts.add_row("", f"(from the {quota.source})")
     facts.add_row("last backfill", _describe_run(now.history.backfill))
