@@ -10,7 +10,7 @@ from alternate_contacts.backfill.message import account_message_body
 from alternate_contacts.backfill.protocol import Mode, Trigger
 from alternate_contacts.cli.aws.backfill_function import invoke_backfill
 from alternate_contacts.cli.aws.context import CommandContext
-from alternate_contacts.cli.aws.queues import batches, send_messages
+from alternate_contacts.cli.aws.queues import ACCOUNT_QUEUE, batches, send_messages
 from alternate_contacts.cli.aws.session import Session
 from alternate_contacts.cli.aws.stack import Stack
 from alternate_contacts.cli.terminal import output
@@ -85,7 +85,7 @@ def _backfill_accounts(client: "SQSClient", stack: Stack, plan: BackfillPlan) ->
     not_sent: list[str] = []
     for batch in batches(plan.accounts):
         bodies = [account_message_body(account_id, trigger=Trigger.MANUAL, mode=plan.mode) for account_id in batch]
-        not_sent.extend(batch[index] for index in sorted(send_messages(client, stack.account_queue_url, bodies)))
+        not_sent.extend(batch[index] for index in sorted(send_messages(client, stack.queue_url(ACCOUNT_QUEUE), bodies)))
     enqueued = len(plan.accounts) - len(not_sent)
     lines = [f"{count(enqueued, 'message')} sent.", _NOT_PROCESSED_YET]
     if not_sent:

@@ -50,11 +50,11 @@ def failures(context: typer.Context, as_json: AsJson = False) -> None:
     """
     options: CommandContext = context.obj
     stack, sqs = options.stack(), options.session().client("sqs")
-    failed = read_queue(sqs, stack.failed_account_queue_url, FAILED_ACCOUNT_QUEUE)
+    failed = read_queue(sqs, stack, FAILED_ACCOUNT_QUEUE)
     report = FailureReport(
         accounts=by_account(parse_failure(message) for message in failed.messages),
         failed=failed,
-        undelivered=read_queue(sqs, stack.undelivered_queue_url, UNDELIVERED_QUEUE),
+        undelivered=read_queue(sqs, stack, UNDELIVERED_QUEUE),
     )
     if as_json:
         output.print_json(report.document())

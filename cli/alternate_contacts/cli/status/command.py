@@ -16,6 +16,7 @@ from alternate_contacts.cli.aws.context import CommandContext
 from alternate_contacts.cli.aws.queues import (
     ACCOUNT_QUEUE,
     FAILED_ACCOUNT_QUEUE,
+    QUEUES,
     UNDELIVERED_QUEUE,
     QueueDepth,
     queue_depth,
@@ -109,11 +110,7 @@ def status(
 
 
 def _read_depths(client: "SQSClient", stack: Stack) -> dict[str, QueueDepth]:
-    return {
-        ACCOUNT_QUEUE: queue_depth(client, stack.account_queue_url),
-        FAILED_ACCOUNT_QUEUE: queue_depth(client, stack.failed_account_queue_url),
-        UNDELIVERED_QUEUE: queue_depth(client, stack.undelivered_queue_url),
-    }
+    return {queue: queue_depth(client, stack.queue_url(queue)) for queue in QUEUES}
 
 
 def _watch(now: Status, client: "SQSClient", interval: float, *, as_json: bool) -> None:
