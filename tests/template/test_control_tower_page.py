@@ -1,7 +1,9 @@
 """The commands, options, outputs, parameters and links in docs/control-tower.md exist."""
 
+import os
 import re
 import shlex
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -56,13 +58,38 @@ def test_a_command_of_ours_exists_and_accepts_its_options(line: str) -> None:
     assert {option for option in options if option.startswith("--")} <= known
 
 
-def test_the_makefile_has_the_targets_and_the_variables() -> None:
-    makefile = (ROOT / "Makefile").read_text()
-    for line in SCRIPTS.splitlines():
-        if line.startswith("make "):
-            _, target, *variables = line.split()
-            assert re.search(rf"^{target}:", makefile, re.MULTILINE), line
-            assert all(f"$({variable.partition('=')[0]})" in makefile for variable in variables), line
+def dry_run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """Let make print what it would run."""
+    return subprocess.run(  # noqa: S603
+        ["make", "--dry-run", *arguments],  # noqa: S607
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("line", [line for line in SCRIPTS.splitlines() if line.startswith("make ")])
+def test_make_has_the_target_and_uses_the_variables(line: str) -> None:
+    _, target, *variables = line.split()
+    process = dry_run(target, *variables)
+    assert process.returncode == 0, process.stderr
+    assert all(f'"{variable.partition("=")[2]}"' in process.stdout for variable in variables)
+
+
+@pytest.mark.parametrize("name", ["BUCKET", "MANIFEST", "MERGE"])
+def test_make_takes_no_option_from_the_environment(name: str) -> None:
+    process = dry_run("package", **{name: "value"})
+    assert process.returncode != 0
+    assert f"{name} is set in the environment" in process.stderr
+    assert "value" not in process.stdout
+    assert f'--{name.lower()} "other"' in dry_run("package", f"{name}=other", **{name: "value"}).stdout
+
+
+def test_make_does_not_pass_an_exported_home_region() -> None:
+    assert "--home-region" not in dry_run("package", HOME_REGION="eu-west-1").stdout
+    assert '--home-region "eu-west-1"' in dry_run("package", "HOME_REGION=eu-west-1").stdout
 
 
 def test_the_terraform_example_uses_parameters_and_outputs_of_the_template(template: dict[str, Any]) -> None:
