@@ -1,4 +1,4 @@
-"""An AWS organization on this machine: ministack, completed where it lacks what AWS does, with IAM enforced.
+"""An AWS organization on this machine: ministack with IAM enforced, completed where AWS does more than ministack.
 
-`organization.Emulation` starts one, `deploy` brings the real template to it with the real `sam`.
+`organization.Emulation` starts one; `deploy` runs the real `sam` with the real template against it.
 """

@@ -1,12 +1,13 @@
-"""The strict account API: what AWS Account Management does with a call about an alternate contact.
+"""The rules of the account API: how AWS Account Management responds to a call on an alternate contact.
 
-One module without framework, socket or thread: a request, its caller and the time go in, an answer comes out. A call
-meets the rules in this order: quota, validation by the API model, injected faults, authorization, state of the account,
-and only then the operation itself. AWS does not publish its order; the quota comes first because that is the strictest.
+A request, its caller and the time go in, a response comes out; there is no framework, socket or thread. A call passes
+these checks in this order: quota, validation by the API model, injected faults, authorization, state of the account.
+AWS does not publish its own order; the quota comes first because that order is the strictest.
 
-Where AWS's behaviour is documented or was observed by others, the rule follows it and names the source; where it is
-unknown, the rule refuses and says so. Three things are left out: IAM policies (the caller is always allowed by them),
-delegated administrators (every member is refused an ``AccountId``), and the delay until a Get sees a Put.
+A rule follows what AWS documents or what others recorded, and names that source. Where AWS's behavior is unknown, the
+rule denies the call and its comment states that. Three things are left out: IAM policies (`emulation.services.iam` has
+them), delegated administrators (a member that passes an ``AccountId`` is denied), and the delay between a Put and the
+Get that returns it.
 
 Sources:
 
@@ -14,10 +15,10 @@ Sources:
 [quotas]    https://docs.aws.amazon.com/accounts/latest/reference/quotas.html
 [quotas-cn] https://docs.amazonaws.cn/en_us/accounts/latest/reference/quotas.html
 [contacts]  https://docs.aws.amazon.com/accounts/latest/reference/manage-acct-update-contact-alternate.html
-[steampipe] answers of AWS recorded in https://github.com/turbot/steampipe-plugin-aws: issue 1309, and
+[steampipe] responses of AWS recorded in https://github.com/turbot/steampipe-plugin-aws: issue 1309, and
             aws/table_aws_account_alternate_contact.go
-[adf]       an answer of AWS recorded in https://github.com/awslabs/aws-deployment-framework/issues/764
-[moto]      an answer of AWS recorded in https://github.com/getmoto/moto/pull/9709
+[adf]       a response of AWS recorded in https://github.com/awslabs/aws-deployment-framework/issues/764
+[moto]      a response of AWS recorded in https://github.com/getmoto/moto/pull/9709
 [terraform] one caller throttled across many accounts, with a 429:
             https://github.com/hashicorp/terraform-provider-aws/issues/42484
 """
@@ -40,7 +41,7 @@ REQUIRED: Final[Mapping[str, tuple[str, ...]]] = {
     "GetAlternateContact": ("AlternateContactType",),
     "DeleteAlternateContact": ("AlternateContactType",),
 }
-"""The operations, and the members that each request must have; ``AccountId`` may come with any. [model]"""
+"""The operations and the required members of each request; ``AccountId`` is optional in all. [model]"""
 
 ERRORS: Final[Mapping[str, int]] = {
     "ValidationException": 400,
@@ -52,26 +53,26 @@ ERRORS: Final[Mapping[str, int]] = {
 """HTTP status of each error of the three operations. [model]"""
 
 EVERY_ACCOUNT: Final = "*"
-"""The account id under which a fault strikes all accounts."""
+"""In place of an account ID: the fault is for all accounts."""
 
 
 @dataclass(frozen=True)
 class Member:
-    """What [model] allows as the value of a request's member; ``None`` or empty where it sets no bound."""
+    """The values that [model] allows for a member of a request; ``None`` or empty: no limit."""
 
-    longest: int | None = None
+    max_length: int | None = None
     pattern: str | None = None
     enum: tuple[str, ...] = ()
 
-    def complaint(self, value: object) -> str | None:
-        """What is wrong with a value, in words that do not repeat it: [model] marks contact data as sensitive."""
+    def violation(self, value: object) -> str | None:
+        """Describe why a value is invalid, without the value: [model] marks contact data as sensitive."""
         if not isinstance(value, str):
             return "must be a string"
         if self.enum and value not in self.enum:
             return f"must be one of {', '.join(self.enum)}"
-        if self.longest is not None and not 1 <= len(value) <= self.longest:
-            return f"must have 1 to {self.longest} characters"
-        # Smithy's patterns know ASCII classes only, and AWS's documentation anchors them at both ends.
+        if self.max_length is not None and not 1 <= len(value) <= self.max_length:
+            return f"must have 1 to {self.max_length} characters"
+        # Smithy's patterns have ASCII classes only, and AWS's documentation anchors them at both ends.
         if self.pattern is not None and not re.fullmatch(self.pattern, value, re.ASCII):
             return f"must match {self.pattern}"
         return None
@@ -80,16 +81,16 @@ class Member:
 MEMBERS: Final[Mapping[str, Member]] = {
     "AccountId": Member(pattern=r"\d{12}"),
     "AlternateContactType": Member(enum=CONTACT_TYPES),
-    "Name": Member(longest=64),
-    "Title": Member(longest=50),
-    "EmailAddress": Member(longest=254, pattern=r"[\s]*[\w+=.#|!&-]+@[\w.-]+\.[\w]+[\s]*"),
-    "PhoneNumber": Member(longest=25, pattern=r"[\s0-9()+-]+"),
+    "Name": Member(max_length=64),
+    "Title": Member(max_length=50),
+    "EmailAddress": Member(max_length=254, pattern=r"[\s]*[\w+=.#|!&-]+@[\w.-]+\.[\w]+[\s]*"),
+    "PhoneNumber": Member(max_length=25, pattern=r"[\s0-9()+-]+"),
 }
 
 
 @dataclass(frozen=True)
 class Quota:
-    """A token bucket: ``rate`` calls a second, and ``burst`` calls at once after a rest."""
+    """A token bucket: ``rate`` calls a second, after a pause ``burst`` calls at once."""
 
     rate: float
     burst: int
@@ -110,73 +111,73 @@ CHINA_QUOTAS: Final[Mapping[str, Quota]] = {
 """https://docs.amazonaws.cn/en_us/accounts/latest/reference/quotas.html"""
 
 
-class Organization(Protocol):
-    """What the rules need to know of the organization. It is asked under the API's lock: it answers from memory."""
+class Membership(Protocol):
+    """The organization, as far as the rules need it. Called under the API's lock: every method returns at once."""
 
     @property
     def management_account_id(self) -> str:
         """12 digits."""
 
     def account_state(self, account_id: str) -> str | None:
-        """``State`` as Organizations tells it (ACTIVE, SUSPENDED, ...), or None for an account that is not a member."""
+        """Return the account's ``State`` in Organizations (ACTIVE, SUSPENDED, ...); None: it is not a member."""
 
-    def trusted_access(self) -> bool:
-        """Whether the organization lets ``account.amazonaws.com`` in."""
+    def has_trusted_access(self) -> bool:
+        """Return whether the organization enabled trusted access for ``account.amazonaws.com``."""
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What the caller gets: an HTTP status, a JSON body, and for the shell around the rules how to deliver them."""
+class Response:
+    """An HTTP status and a JSON body, and how the server must deliver them."""
 
     status: int
     body: dict[str, object]
     error: str | None = None
-    """The code for the header ``x-amzn-errortype``."""
+    """The error code for the header ``x-amzn-errortype``."""
     latency: float = 0.0
-    """Seconds to wait before answering."""
+    """Seconds to wait before the response is sent."""
     dropped: bool = False
-    """Close the connection instead of answering."""
+    """Close the connection and send nothing."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """Something that goes wrong with valid calls about an account which the quota let through.
+    """A failure to inject into valid calls on an account, after the quota has passed them.
 
     Raises:
-        ValueError: no call could ever meet this fault.
+        ValueError: no call can ever match this fault.
     """
 
-    kind: str
-    """A code of ``ERRORS``, or ``dropped`` (no answer), ``slow`` (an answer after ``seconds``), or ``not-ready``
-    (the refusal that a newly created account gives)."""
+    effect: str
+    """An error code of ``ERRORS``, ``dropped`` (no response), ``slow`` (``seconds`` late), or ``not-ready`` (the error
+    of an account that was just created)."""
     operation: str | None = None
-    """The only operation it strikes; None: all."""
+    """The only operation that fails; None: all."""
     contact_type: str | None = None
-    """The only contact type it strikes; None: all."""
+    """The only contact type that fails; None: all."""
     remaining: int | None = None
-    """How many calls it strikes; None: every one until the fault is cleared."""
+    """The number of calls that fail; None: all until the fault is cleared."""
     seconds: float = 0.0
 
     def __post_init__(self) -> None:
         if (
-            self.kind not in (*ERRORS, "dropped", "slow", "not-ready")
+            self.effect not in (*ERRORS, "dropped", "slow", "not-ready")
             or self.operation not in (None, *REQUIRED)
             or self.contact_type not in (None, *CONTACT_TYPES)
             or (self.remaining is not None and self.remaining < 1)
         ):
-            raise ValueError(f"no such fault: {self}")
+            raise ValueError(f"invalid fault: {self}")
 
-    def strikes(self, call: "_Call") -> bool:
-        """Whether the call is one that this fault is for."""
+    def matches(self, call: "_Call") -> bool:
+        """Return whether the fault is for this operation and contact type."""
         return self.operation in (None, call.operation) and self.contact_type in (None, call.contact_type)
 
 
 class AccountApi:
-    """The alternate contacts of an organization's accounts, behind AWS's rules. Threads may share it."""
+    """The alternate contacts of an organization's accounts, with AWS's rules. Safe for threads."""
 
     def __init__(
         self,
-        organization: Organization,
+        membership: Membership,
         *,
         clock: Callable[[], float] = time.monotonic,
         quotas: Mapping[str, Quota] | None = QUOTAS,
@@ -186,13 +187,13 @@ class AccountApi:
         """Start without contacts and with full buckets.
 
         Args:
-            organization: whose accounts these are.
-            clock: seconds, never running backwards.
-            quotas: by operation; an operation without one, or None for all, is never throttled.
-            speed: what each quota's rate is multiplied with; its burst stays.
-            latency: seconds that every answer takes, or what draws them for each.
+            membership: the organization that the accounts belong to.
+            clock: seconds, monotonic.
+            quotas: by operation; an operation without a quota, or None for all, is never throttled.
+            speed: multiplies each quota's rate; the burst stays.
+            latency: seconds of every response, or a function that draws them for each.
         """
-        self._organization = organization
+        self._membership = membership
         self._clock = clock
         self._quotas = {name: Quota(quota.rate * speed, quota.burst) for name, quota in (quotas or {}).items()}
         self._latency = latency
@@ -200,7 +201,7 @@ class AccountApi:
         self.reset()
 
     def reset(self) -> None:
-        """Forget every contact, fault and count, and fill the buckets."""
+        """Delete all contacts, faults and counts, and fill the buckets."""
         with self._lock:
             self._contacts: dict[tuple[str, str], Contact] = {}
             self._faults: dict[str, list[Fault]] = {}
@@ -209,164 +210,164 @@ class AccountApi:
                 (*REQUIRED, "throttled", *(f"throttled {name}" for name in REQUIRED), "unchanged puts"), 0
             )
 
-    def answer(self, operation: str, parameters: Mapping[str, object], caller: str) -> Answer:
-        """Take one call.
+    def call(self, operation: str, parameters: Mapping[str, object], caller: str) -> Response:
+        """Handle one call.
 
         Args:
             operation: its name in the API model, such as ``PutAlternateContact``.
-            parameters: the request's JSON body; members that the model does not know are ignored.
-            caller: 12-digit id of the account whose credentials signed the call.
+            parameters: the request's JSON body; members that are not in the model are ignored.
+            caller: 12-digit ID of the account whose credentials signed the call.
         """
         if operation not in REQUIRED:
-            return Answer(404, {"message": "This emulation knows no such operation"}, "UnknownOperationException")
+            return Response(404, {"message": "The emulation does not have this operation"}, "UnknownOperationException")
         with self._lock:
-            answer = self._follow_rules(operation, parameters, caller)
-            throttled = answer.error == "TooManyRequestsException"
+            response = self._check_and_apply(operation, parameters, caller)
+            throttled = response.error == "TooManyRequestsException"
             self._counts[operation] += 1
             self._counts[f"throttled {operation}"] += throttled
             self._counts["throttled"] += throttled
             latency = self._latency() if callable(self._latency) else self._latency
-            return replace(answer, latency=answer.latency + latency)
+            return replace(response, latency=response.latency + latency)
 
     @property
     def counts(self) -> dict[str, int]:
         """Calls since the last reset.
 
-        By operation name all calls, whatever became of them; ``throttled``, and ``throttled <operation>``, those
-        answered with a 429, injected ones included; ``unchanged puts``, those that wrote what was already there.
+        By operation name: all calls, failed ones too. ``throttled`` and ``throttled <operation>``: responses with a
+        429, injected ones too. ``unchanged puts``: Puts of the contact that the account already had.
         """
         with self._lock:
             return dict(self._counts)
 
     def contact(self, account_id: str, contact_type: str) -> Contact | None:
-        """What the account really has: no quota, no rules, not counted."""
+        """Return the stored contact. No quota, check or count applies."""
         with self._lock:
             contact = self._contacts.get((account_id, contact_type))
         return None if contact is None else dict(contact)
 
     def contacts(self) -> dict[str, dict[str, Contact]]:
-        """Account id to contact type to contact, for all accounts that have one: no quota, no rules, not counted."""
-        found: dict[str, dict[str, Contact]] = {}
+        """Return all stored contacts by account ID and contact type. No quota, check or count applies."""
+        contacts: dict[str, dict[str, Contact]] = {}
         with self._lock:
             for (account_id, contact_type), contact in self._contacts.items():
-                found.setdefault(account_id, {})[contact_type] = dict(contact)
-        return found
+                contacts.setdefault(account_id, {})[contact_type] = dict(contact)
+        return contacts
 
     def set_contact(self, account_id: str, contact: Mapping[str, str]) -> None:
-        """Give an account a contact past quota, authorization and counts.
+        """Store a contact. No quota, authorization or count applies.
 
         Raises:
-            ValueError: AWS could not have such a contact; the text names the members, not their values.
+            ValueError: the API would reject the contact; the text names the members, not their values.
         """
-        values, complaints = _read("PutAlternateContact", {**contact, "AccountId": account_id})
-        if complaints:
-            raise ValueError(f"no account can have this contact: {complaints}")
+        values, violations = _validate("PutAlternateContact", {**contact, "AccountId": account_id})
+        if violations:
+            raise ValueError(f"invalid contact: {violations}")
         with self._lock:
             self._store(account_id, values)
 
-    def set_fault(self, account_id: str, *faults: Fault) -> None:
-        """Let calls about an account, or about ``EVERY_ACCOUNT``, meet these faults and no others.
+    def set_faults(self, account_id: str, *faults: Fault) -> None:
+        """Replace the faults of an account, or of ``EVERY_ACCOUNT``.
 
-        A call meets one fault: the first that is for it, those of its account before those of every account.
+        A call fails with the first fault that matches it; those of its account come before those of every account.
         """
         with self._lock:
             self._faults[account_id] = list(faults)
 
-    def clear_fault(self, account_id: str) -> None:
-        """Take back what ``set_fault`` set under this id, if anything."""
+    def clear_faults(self, account_id: str) -> None:
+        """Remove the faults of an account, or of ``EVERY_ACCOUNT``, if there are any."""
         with self._lock:
             self._faults.pop(account_id, None)
 
-    def _follow_rules(self, operation: str, parameters: Mapping[str, object], caller: str) -> Answer:
-        if not self._admits(caller, operation):
+    def _check_and_apply(self, operation: str, parameters: Mapping[str, object], caller: str) -> Response:
+        if not self._take_token(caller, operation):
             return _error("TooManyRequestsException", "Rate exceeded")
-        values, complaints = _read(operation, parameters)
-        if complaints:
-            return _invalid(complaints)
+        values, violations = _validate(operation, parameters)
+        if violations:
+            return _invalid(violations)
         call = _Call(operation, caller, values)
-        fault = self._meet_fault(call)
+        fault = self._take_fault(call)
         if fault is None:
-            return self._carry_out(call)
-        if fault.kind == "slow":
-            return replace(self._carry_out(call), latency=fault.seconds)
-        if fault.kind == "dropped":
-            return Answer(500, {}, dropped=True)
-        if fault.kind == "not-ready":
+            return self._apply(call)
+        if fault.effect == "slow":
+            return replace(self._apply(call), latency=fault.seconds)
+        if fault.effect == "dropped":
+            return Response(500, {}, dropped=True)
+        if fault.effect == "not-ready":
             return _denied(call)
-        if fault.kind == "ValidationException":
+        if fault.effect == "ValidationException":
             return _invalid({})
-        return _error(fault.kind, "An injected fault")
+        return _error(fault.effect, "An injected fault")
 
-    def _admits(self, caller: str, operation: str) -> bool:
-        # [quotas] says "requests per account" and not whose. [terraform] was throttled while every call was about
-        # another account, so the bucket is the caller's.
+    def _take_token(self, caller: str, operation: str) -> bool:
+        # [quotas] has "requests per account" but not whose account. The caller of [terraform] was throttled
+        # although every call was on another account, so the bucket is the caller's.
         quota = self._quotas.get(operation)
         if quota is None:
             return True
         now = self._clock()
         return self._buckets.setdefault((caller, operation), _Bucket(quota, now)).take(now)
 
-    def _meet_fault(self, call: "_Call") -> Fault | None:
+    def _take_fault(self, call: "_Call") -> Fault | None:
         for faults in (self._faults.get(call.account_id, []), self._faults.get(EVERY_ACCOUNT, [])):
-            for place, fault in enumerate(faults):
-                if fault.strikes(call):
+            for index, fault in enumerate(faults):
+                if fault.matches(call):
                     if fault.remaining == 1:
-                        del faults[place]
+                        del faults[index]
                     elif fault.remaining is not None:
-                        faults[place] = replace(fault, remaining=fault.remaining - 1)
+                        faults[index] = replace(fault, remaining=fault.remaining - 1)
                     return fault
         return None
 
-    def _carry_out(self, call: "_Call") -> Answer:
-        refusal = self._authorize(call) or self._check_state(call)
-        if refusal is not None:
-            return refusal
+    def _apply(self, call: "_Call") -> Response:
+        denial = self._authorize(call) or self._check_state(call)
+        if denial is not None:
+            return denial
         if call.operation == "PutAlternateContact":
             changed = self._store(call.account_id, call.values)
             self._counts["unchanged puts"] += not changed
-            return Answer(200, {})
+            return Response(200, {})
         contact = self._contacts.get((call.account_id, call.contact_type))
         if contact is None:
-            # [model], and [contacts] for a second Delete; the words are AWS's, recorded in [moto].
+            # [model], and [contacts] for a second Delete; AWS's own text, recorded in [moto].
             return _error("ResourceNotFoundException", "No contact of the inputted alternate contact type found.")
         if call.operation == "DeleteAlternateContact":
             del self._contacts[call.account_id, call.contact_type]
-            return Answer(200, {})
-        return Answer(200, {"AlternateContact": dict(contact)})
+            return Response(200, {})
+        return Response(200, {"AlternateContact": dict(contact)})
 
-    def _authorize(self, call: "_Call") -> Answer | None:
-        """Who may name whom: the documentation of ``AccountId`` in [model], with the answers that others recorded."""
+    def _authorize(self, call: "_Call") -> Response | None:
+        """Deny an ``AccountId`` that the caller may not pass: its documentation in [model], and recorded responses."""
         if call.given_account_id is None:
-            return None  # The caller itself, member or not, with trusted access or without. [steampipe]
-        if call.caller != self._organization.management_account_id:
-            return _denied(call)  # Any id, even its own. [steampipe]
+            return None  # The caller's own account, member or not, with trusted access or without. [steampipe]
+        if call.caller != self._membership.management_account_id:
+            return _denied(call)  # Any ID, even the caller's own. [steampipe]
         if call.given_account_id == call.caller:
             # [steampipe]
             return _denied(
                 call,
                 "The management account can only be managed using the standalone context from the management account.",
             )
-        if not self._organization.trusted_access():
-            # [adf]; in 2022, [steampipe] got it without the words in parentheses.
+        if not self._membership.has_trusted_access():
+            # [adf]; in 2022, [steampipe] recorded it without the text in parentheses.
             return _denied(call, "Your organization must first enable trusted access with AWS Account Management.")
-        if self._organization.account_state(call.given_account_id) is None:
-            return _denied(call)  # Not documented. [model] knows no better error for a Put.
+        if self._membership.account_state(call.given_account_id) is None:
+            return _denied(call)  # Not documented. [model] has no better error for a Put.
         return None
 
-    def _check_state(self, call: "_Call") -> Answer | None:
-        """What the account's state forbids.
+    def _check_state(self, call: "_Call") -> Response | None:
+        """Deny what the account's state forbids.
 
-        A Get of an account that Organizations called SUSPENDED was seen to work [steampipe]; in 2022 that word covered
-        the closed accounts too. Nothing is documented of a Put or Delete for an account that is not ACTIVE, nor of any
-        call about one that is still being activated: both are refused here.
+        [steampipe] recorded a Get of an account that Organizations called SUSPENDED; in 2022 that value covered closed
+        accounts too. Nothing is documented for a Put or Delete unless the account is ACTIVE, nor for any call while the
+        account is activated: both are denied here.
         """
-        # A caller outside the organization has no state there, and is free to manage its own contacts. [model]
-        state = self._organization.account_state(call.account_id) or "ACTIVE"
+        # An account outside of the organization has no state there and manages its own contacts. [model]
+        state = self._membership.account_state(call.account_id) or "ACTIVE"
         readable = call.operation == "GetAlternateContact" and state != "PENDING_ACTIVATION"
         return None if state == "ACTIVE" or readable else _denied(call)
 
     def _store(self, account_id: str, values: Mapping[str, str]) -> bool:
-        """Write a contact; tell whether that changed anything."""
+        """Write a contact; return whether it differs from the one before."""
         contact = {name: values[name] for name in REQUIRED["PutAlternateContact"]}
         key = account_id, contact["AlternateContactType"]
         changed = self._contacts.get(key) != contact
@@ -392,59 +393,59 @@ class _Call:
 
     @property
     def account_id(self) -> str:
-        """The account that the call is about."""
+        """The account that the call reads or changes."""
         return self.given_account_id or self.caller
 
 
 class _Bucket:
-    """The calls that one caller may still make of one operation."""
+    """The calls of one operation that one caller has left."""
 
     def __init__(self, quota: Quota, now: float) -> None:
         self._quota = quota
         self._tokens = float(quota.burst)
-        self._filled = now
+        self._filled_at = now
 
     def take(self, now: float) -> bool:
-        self._tokens = min(self._quota.burst, self._tokens + (now - self._filled) * self._quota.rate)
-        self._filled = now
-        # A clock of floats makes 0.2 s at 5/s a hair less than the one call that it is.
+        self._tokens = min(self._quota.burst, self._tokens + (now - self._filled_at) * self._quota.rate)
+        self._filled_at = now
+        # As floats, 0.2 s at 5/s is slightly less than one call.
         if self._tokens < 1 - 1e-6:
             return False
         self._tokens -= 1
         return True
 
 
-def _read(operation: str, parameters: Mapping[str, object]) -> tuple[dict[str, str], dict[str, str]]:
-    """The request's members with their values, and what is wrong with it by member."""
+def _validate(operation: str, parameters: Mapping[str, object]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the valid members of the request, and by name the violations of the others."""
     values: dict[str, str] = {}
-    complaints: dict[str, str] = {}
+    violations: dict[str, str] = {}
     for name in (*REQUIRED[operation], "AccountId"):
         value = parameters.get(name)
         if value is None and name not in REQUIRED[operation]:
             continue
-        complaint = "is required" if value is None else MEMBERS[name].complaint(value)
-        if complaint is None:
+        violation = "is required" if value is None else MEMBERS[name].violation(value)
+        if violation is None:
             values[name] = str(value)
         else:
-            complaints[name] = complaint
-    return values, complaints
+            violations[name] = violation
+    return values, violations
 
 
-def _error(code: str, message: str, **more: object) -> Answer:
-    return Answer(ERRORS[code], {"message": message, **more}, code)
+def _error(code: str, message: str, **more: object) -> Response:
+    return Response(ERRORS[code], {"message": message, **more}, code)
 
 
-def _invalid(complaints: Mapping[str, str]) -> Answer:
-    # Reason and list are [model]'s; AWS's own wording is not known.
+def _invalid(violations: Mapping[str, str]) -> Response:
+    # Reason and list are from [model]; AWS's own text is unknown.
     return _error(
         "ValidationException",
-        "; ".join(f"{name} {complaint}" for name, complaint in complaints.items()) or "The contact is not valid",
+        "; ".join(f"{name} {violation}" for name, violation in violations.items()) or "The contact is not valid",
         reason="fieldValidationFailed",
-        fieldList=[{"name": name, "message": complaint} for name, complaint in complaints.items()],
+        fieldList=[{"name": name, "message": violation} for name, violation in violations.items()],
     )
 
 
-def _denied(call: _Call, why: str | None = None) -> Answer:
-    # The wording is AWS's, seen in [steampipe] and [adf]: nearly all refusals look alike.
+def _denied(call: _Call, why: str | None = None) -> Response:
+    # AWS's text, recorded in [steampipe] and [adf]: it is nearly the same for every cause.
     user = f"User: arn:aws:iam::{call.caller}:root is not authorized to perform: account:{call.operation}"
     return _error("AccessDeniedException", f"{user} ({why})" if why else user)

@@ -1,11 +1,15 @@
-"""The strict account API on a port of this machine, for an unmodified SDK: ``endpoint_url`` is all it needs.
+"""The account API alone on a port of this machine, for benchmarks: an unmodified SDK needs only its ``endpoint_url``.
 
-The protocol is rest-json: a POST to the operation's path with its parameters as a JSON body, answered by JSON and, if
-it failed, the error's code in the header ``x-amzn-errortype`` (botocore service model ``account`` 2021-02-01). Nobody
-looks at signatures: every call comes from the one account that the server was started for. Two more paths are for
-whoever watches: ``GET /counts``, and ``GET /contacts``: how many are set, and how many accounts have all three.
+The protocol is rest-json: a POST to the operation's path with its parameters as a JSON body. The response is JSON, with
+the error code in the header ``x-amzn-errortype`` (botocore service model ``account`` 2021-02-01). Signatures are not
+checked: every call comes from the one account that the server was started for. ``GET /counts`` returns the calls, and
+``GET /contacts`` the number of contacts and of accounts that have all three.
 
-As a program it serves an organization of its own, for benchmarks: ``python -m emulation.account_http --help``.
+Benchmarks do not use the whole emulation (`emulation.server`), because it would change their figures: checking
+signatures and policies in one event loop bunches calls, so that the worker was throttled 1 to 4 times in each of eight
+runs of 100 accounts there, and never in the same runs here.
+
+``python -m emulation.account_http --help`` serves an organization of its own.
 """
 
 import argparse
@@ -20,26 +24,26 @@ from http.server import BaseHTTPRequestHandler
 from socket import SHUT_RDWR, socket
 from typing import Any
 
-from emulation.account_api import CONTACT_TYPES, QUOTAS, REQUIRED, AccountApi, Answer
+from emulation.account_api import CONTACT_TYPES, QUOTAS, REQUIRED, AccountApi, Response
 
 MANAGEMENT_ACCOUNT = "000000000000"
 
 _OPERATIONS = {f"/{name[0].lower()}{name[1:]}": name for name in REQUIRED}
 _SHUTDOWN_POLL = 0.02
-"""Seconds until the accepting thread sees that it should stop."""
+"""Seconds between two checks of the accepting thread whether it must stop."""
 
 
 @contextmanager
 def serve(
     api: AccountApi, *, caller: str = MANAGEMENT_ACCOUNT, port: int = 0, transit: Callable[[], float] = lambda: 0.0
 ) -> Iterator[str]:
-    """Answer calls on 127.0.0.1 until the context ends, with all connections closed and all threads gone.
+    """Serve calls on 127.0.0.1 until the context ends; then all connections are closed and all threads ended.
 
     Args:
         api: the rules.
-        caller: 12-digit id of the account that all calls come from.
+        caller: 12-digit ID of the account that all calls come from.
         port: 0 takes a free one.
-        transit: draws the seconds that a call is on its way before the rules see it; calls overtake each other there.
+        transit: draws the seconds between a call's arrival and its check; calls may overtake each other there.
 
     Yields:
         The endpoint's URL.
@@ -55,11 +59,11 @@ def serve(
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """One connection, which lives until the client or the server ends it."""
+    """One connection, open until the client or the server ends it."""
 
     server: "_Server"
     protocol_version = "HTTP/1.1"
-    # Header and body leave as one segment and at once; otherwise each answer waits 40 ms for a delayed ACK.
+    # Header and body are sent at once as one segment; otherwise each response waits 40 ms for a delayed ACK.
     wbufsize = -1
     disable_nagle_algorithm = True
 
@@ -74,28 +78,28 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self.server.stopping.wait(self.server.transit())
         operation = _OPERATIONS.get(self.path, self.path)
-        self._deliver(self.server.api.answer(operation, parameters, self.server.caller))
+        self._deliver(self.server.api.call(operation, parameters, self.server.caller))
 
     def do_GET(self) -> None:
         if self.path == "/counts":
             self._send(200, self.server.api.counts)
         elif self.path == "/contacts":
             contacts = self.server.api.contacts().values()
-            complete = sum(len(each) == len(CONTACT_TYPES) for each in contacts)
+            complete = sum(len(contact_set) == len(CONTACT_TYPES) for contact_set in contacts)
             self._send(200, {"contacts": sum(map(len, contacts)), "accounts": complete})
         else:
             self._send(404, {"message": "No such path"})
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is the base class's
-        """Log nothing: a line for each of some thousand calls tells nobody anything."""
+        """Log nothing: thousands of calls would be thousands of lines."""
 
-    def _deliver(self, answer: Answer) -> None:
-        if (answer.latency > 0 and self.server.stopping.wait(answer.latency)) or answer.dropped:
+    def _deliver(self, response: Response) -> None:
+        if (response.latency > 0 and self.server.stopping.wait(response.latency)) or response.dropped:
             self.close_connection = True
-        elif answer.error is None:
-            self._send(answer.status, answer.body)
+        elif response.error is None:
+            self._send(response.status, response.body)
         else:
-            self._send(answer.status, {"__type": answer.error, **answer.body}, answer.error)
+            self._send(response.status, {"__type": response.error, **response.body}, response.error)
 
     def _send(self, status: int, body: object, error: str | None = None) -> None:
         content = json.dumps(body).encode()
@@ -109,7 +113,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class _Server(socketserver.ThreadingTCPServer):
-    """A thread for each connection. Not ``http.server``'s own, which looks up a host name before it serves."""
+    """A thread for each connection. ``http.server``'s own class looks up a host name before it serves."""
 
     allow_reuse_address = True
     request_queue_size = 128
@@ -132,21 +136,21 @@ class _Server(socketserver.ThreadingTCPServer):
         super().shutdown_request(request)
 
     def server_close(self) -> None:
-        """End what is still going on: SDKs keep their connections open, and a thread waits at each."""
+        """Close the connections that SDKs keep open, each with a thread that waits for the next call."""
         self.stopping.set()
         for connection in tuple(self._connections):
-            with suppress(OSError):  # ended by itself meanwhile
+            with suppress(OSError):  # already closed
                 connection.shutdown(SHUT_RDWR)
         super().server_close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away is its own business; anything else is a bug and shows its traceback."""
+        """Ignore clients that close their connection; any other error is a bug and prints its traceback."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
 
-class _ActiveOrganization:
-    """A management account and ``members`` accounts, 100000000000 and up, all active and open to the service."""
+class _ActiveMembers:
+    """A management account and ``members`` accounts, 100000000000 and up, all ACTIVE and with trusted access."""
 
     management_account_id = MANAGEMENT_ACCOUNT
 
@@ -156,7 +160,7 @@ class _ActiveOrganization:
     def account_state(self, account_id: str) -> str | None:
         return "ACTIVE" if account_id in self._accounts else None
 
-    def trusted_access(self) -> bool:
+    def has_trusted_access(self) -> bool:
         return True
 
 
@@ -164,7 +168,7 @@ def main() -> None:
     """Print the endpoint's URL as the first line, and serve until standard input ends."""
     parser = argparse.ArgumentParser(prog="python -m emulation.account_http", description=main.__doc__)
     parser.add_argument("--port", type=int, default=0, help="default: a free one")
-    parser.add_argument("--accounts", type=int, default=0, help="members, with ids from 100000000000 up")
+    parser.add_argument("--accounts", type=int, default=0, help="members, with IDs from 100000000000 up")
     parser.add_argument(
         "--quotas", choices=("on", "off"), default="on", help="throttle as AWS does (default), or never"
     )
@@ -175,13 +179,13 @@ def main() -> None:
         nargs=2,
         default=(0, 0),
         metavar=("LOW", "HIGH"),
-        help="of each call, evenly drawn, half of it on the way to the rules",
+        help="of each call, drawn evenly; half of it passes before the call is checked",
     )
     options = parser.parse_args()
     low, high = (bound / 2000 for bound in options.latency_ms)
     dice = random.Random(0)  # noqa: S311 - repeatable delays, no secret
     api = AccountApi(
-        _ActiveOrganization(options.accounts),
+        _ActiveMembers(options.accounts),
         quotas=QUOTAS if options.quotas == "on" else None,
         speed=options.speed,
         latency=lambda: dice.uniform(low, high),

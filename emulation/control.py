@@ -1,7 +1,7 @@
-"""The control door: what the emulation can do and AWS has no API for, as JSON under `/_emulation/`.
+"""The control API: what the emulation can do and AWS has no API for, as JSON below `/_emulation/`.
 
-`organization.Emulation` knocks here. A request is a POST with the keyword arguments of one of the functions below; all
-other requests go on to ministack.
+`organization.Emulation` is its client. A request is a POST with the keyword arguments of one of the functions below.
+All other requests are passed on to ministack.
 """
 
 import json
@@ -16,39 +16,39 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
-_DOOR = "/_emulation/"
+_PREFIX = "/_emulation/"
 
 
 def contacts() -> dict[str, dict[str, dict[str, str]]]:
-    """What the accounts really have, whatever the account API would answer."""
+    """Return the contacts of all accounts."""
     return account.api.contacts()
 
 
 def set_contact(account_id: str, contact: Mapping[str, str]) -> None:
-    """Give an account a contact, past the quota and the counts."""
+    """Store a contact; neither the quota nor the counts apply."""
     account.api.set_contact(account_id, contact)
 
 
 def counts() -> dict[str, int]:
-    """How often the account API was called."""
+    """Return the number of calls of the account API."""
     return account.api.counts
 
 
 def set_faults(account_id: str, faults: list[dict[str, Any]]) -> None:
-    """Let calls about an account go wrong."""
-    account.api.set_fault(account_id, *(Fault(**fault) for fault in faults))
+    """Replace the faults that calls on an account meet."""
+    account.api.set_faults(account_id, *(Fault(**fault) for fault in faults))
 
 
-def clear_fault(account_id: str) -> None:
-    """Let calls about an account go right again."""
-    account.api.clear_fault(account_id)
+def clear_faults(account_id: str) -> None:
+    """Remove the faults of an account."""
+    account.api.clear_faults(account_id)
 
 
-def forget() -> None:
-    """Start over with an organization of one account and empty queues, but keep what was deployed."""
-    organizations.forget_members()
+def reset_data() -> None:
+    """Restore an organization of one account and empty queues, and keep what was deployed."""
+    organizations.remove_members()
     account.api.reset()
-    sqs.forget_messages()
+    sqs.delete_messages()
 
 
 _ROUTES: dict[str, Callable[..., object]] = {
@@ -56,46 +56,46 @@ _ROUTES: dict[str, Callable[..., object]] = {
     "set-contact": set_contact,
     "counts": counts,
     "set-faults": set_faults,
-    "clear-fault": clear_fault,
+    "clear-faults": clear_faults,
     "create-accounts": organizations.create_accounts,
     "set-state": organizations.set_state,
     "set-feature-set": organizations.set_feature_set,
     "throttle-organizations": organizations.throttle,
-    "forget": forget,
+    "reset-data": reset_data,
 }
 
 
-def with_door(application: Application) -> Application:
-    """The application, with the control door and with responses that get lost."""
+def with_control_api(application: Application) -> Application:
+    """Add the control API to the application, and dropped responses (`account.DROPPED`)."""
 
-    async def answer(scope: Message, receive: Receive, send: Send) -> None:
+    async def respond(scope: Message, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
         if scope["type"] != "http":
             await application(scope, receive, send)
-        elif path.startswith(_DOOR):
-            await _knock(path.removeprefix(_DOOR), receive, send)
+        elif path.startswith(_PREFIX):
+            await _call_control_api(path.removeprefix(_PREFIX), receive, send)
         else:
             await application(scope, receive, _dropping(send))
 
-    return answer
+    return respond
 
 
-async def _knock(name: str, receive: Receive, send: Send) -> None:
+async def _call_control_api(name: str, receive: Receive, send: Send) -> None:
     body = b""
     more = True
     while more:
         message = await receive()
         body += message.get("body", b"")
         more = message.get("more_body", False)
-    status, result = _carry_out(name, json.loads(body or b"{}"))
+    status, result = _call(name, json.loads(body or b"{}"))
     headers = [(b"content-type", b"application/json")]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": json.dumps(result).encode()})
 
 
-def _carry_out(name: str, arguments: Mapping[str, Any]) -> tuple[int, object]:
+def _call(name: str, arguments: Mapping[str, Any]) -> tuple[int, object]:
     if name not in _ROUTES:
-        return 404, f"The control door has no {name}"
+        return 404, f"The control API has no {name}"
     try:
         return 200, _ROUTES[name](**arguments)
     except (KeyError, TypeError, ValueError) as error:
@@ -103,17 +103,17 @@ def _carry_out(name: str, arguments: Mapping[str, Any]) -> tuple[int, object]:
 
 
 def _dropping(send: Send) -> Send:
-    """Pass responses on, except those marked as dropped: of these the client sees the connection close."""
+    """Send responses, but close the connection instead of one that is marked as dropped."""
     dropped = False
 
-    async def pass_on(message: Message) -> None:
+    async def send_or_drop(message: Message) -> None:
         nonlocal dropped
         headers = message.get("headers", [])
         if any(name.decode().lower() == account.DROPPED for name, _ in headers):
             dropped = True
-            # ASGI has no way to hang up; a body shorter than announced makes the server do it.
+            # ASGI cannot close a connection; a body shorter than announced makes the server close it.
             await send({**message, "headers": [(b"content-length", b"1")]})
         elif not dropped:
             await send(message)
 
-    return pass_on
+    return send_or_drop

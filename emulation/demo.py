@@ -1,7 +1,7 @@
-"""`make demo`: the package at work on an organization on this machine, and a verdict on every account at the end.
+"""`make demo`: deploy the package to an organization on this machine, and check every account at the end.
 
-It deploys template.yaml with `sam`, watches the backfill drain, lets AWS tell of a new account, breaks an account and
-mends it, and exits non-zero when an account is not as it should be.
+It deploys template.yaml with `sam`, shows the progress of the backfill, emits the event of a new account, makes the
+calls on one account fail, and replays that account. The exit code is 1 if an account has not the expected contacts.
 """
 
 import argparse
@@ -25,24 +25,24 @@ from emulation.settings import MANAGEMENT_ACCOUNT, ROOT, Settings
 from emulation.waiting import eventually
 
 QUOTA_SPEED = 10
-"""As in samconfig.toml, whose PutRate and GetRate tell the worker of it."""
+"""As in samconfig.toml, whose PutRate and GetRate configure the worker for it."""
 DELAY_SPEED = 600
-"""A letter that keeps failing is given up after an hour on AWS, after six seconds here."""
-SUSPENDED_PART = 0.05
+"""The worker retries an account for an hour; here that hour takes six seconds."""
+SUSPENDED_SHARE = 0.05
 CONTACT_TYPES = ("BILLING", "OPERATIONS", "SECURITY")
 ACCOUNT_IN_EVENTS = "111122223333"
-"""The account in the recorded events; the demo puts its own in its place."""
+"""The account ID in the recorded events; the demo replaces it."""
 
 Contacts = Mapping[str, Mapping[str, Mapping[str, str]]]
 
 
 class DemoError(Exception):
-    """Something did not come out as it must."""
+    """A step of the demo did not have the expected result."""
 
 
 @dataclass
 class Demo:
-    """One run: what it deployed to, and what it has seen."""
+    """One run: the emulation, the stack's outputs and the accounts."""
 
     emulation: Emulation
     console: Console
@@ -51,21 +51,23 @@ class Demo:
     active: set[str] = field(default_factory=set)
     suspended: set[str] = field(default_factory=set)
 
-    def right(self, contacts: Contacts, account_id: str) -> bool:
-        """Whether the account has exactly the contacts that the stack's parameters name."""
-        return {kind: dict(contact) for kind, contact in contacts.get(account_id, {}).items()} == self.wanted
+    def is_compliant(self, contacts: Contacts, account_id: str) -> bool:
+        """Return whether the account has exactly the contacts of the stack's parameters."""
+        return {name: dict(contact) for name, contact in contacts.get(account_id, {}).items()} == self.wanted
 
     def create_organization(self, accounts: int) -> None:
-        """An organization of ``accounts``, the management account among them, a few suspended."""
-        suspended = max(1, round(accounts * SUSPENDED_PART))
+        """Create an organization of ``accounts``, with the management account and a few suspended accounts."""
+        suspended = max(1, round(accounts * SUSPENDED_SHARE))
         created = self.emulation.create_accounts(accounts - 1, suspended=suspended)
         states = {account["Id"]: account["State"] for account in _accounts(self.emulation)}
         self.suspended = {account for account in created if states[account] != "ACTIVE"}
         self.active = {MANAGEMENT_ACCOUNT, *created} - self.suspended
-        self.say(f"{accounts} accounts, {len(self.suspended)} of them suspended, no alternate contact anywhere")
+        self.print_step(
+            f"organization created: {accounts} accounts, {len(self.suspended)} of them suspended, no alternate contacts"
+        )
 
     def deploy(self, build: Path) -> None:
-        """`sam build` and `sam deploy`, as a user types them; the backfill drains while CloudFormation still works."""
+        """Run `sam build` and `sam deploy`, and wait until every active account has its contacts."""
         with self.console.status("sam build"):
             deploy.build(build)
         columns = (
@@ -75,65 +77,61 @@ class Demo:
             TextColumn("contacts set"),
             TimeElapsedColumn(),
         )
-        goal = len(self.active) * len(CONTACT_TYPES)
+        total = len(self.active) * len(CONTACT_TYPES)
         with ThreadPoolExecutor(1) as pool, Progress(*columns, console=self.console) as progress:
             deployment = pool.submit(deploy.deploy, self.emulation, build)
-            task = progress.add_task("sam deploy", total=goal)
+            task = progress.add_task("sam deploy", total=total)
 
-            def done() -> bool:
+            def completed() -> bool:
                 contacts = self.emulation.contacts()
                 stage = "backfill" if contacts else "sam deploy"
-                progress.update(task, description=stage, completed=sum(len(each) for each in contacts.values()))
+                progress.update(task, description=stage, completed=sum(map(len, contacts.values())))
                 if deployment.done():
                     self.outputs = deployment.result()
-                return bool(self.outputs) and all(self.right(contacts, account) for account in self.active)
+                return bool(self.outputs) and all(self.is_compliant(contacts, account) for account in self.active)
 
-            # Over the quota's own time, so that only a backfill that hangs meets this end.
-            wait(done, within=90 + 3 * goal / (5 * QUOTA_SPEED), what="every active account has its contacts")
-        self.say(f"deployed; CloudFormation was told: [italic]{self.outputs['BackfillSummary']}")
-        self.say(f"the backfill is through: {len(self.active)} accounts have their contacts")
+            # Three times as long as the quota allows for: only a backfill that hangs fails here.
+            wait(completed, within=90 + 3 * total / (5 * QUOTA_SPEED), what="every active account has its contacts")
+        self.print_step(f"stack deployed; output BackfillSummary: [italic]{self.outputs['BackfillSummary']}")
+        self.print_step(f"backfill completed: {len(self.active)} accounts have all three contacts")
 
-    def create_account(self, event: str) -> str:
-        """A new account, and the event by which AWS tells of it; returns when its contacts are there."""
-        account = self.new_account()
+    def create_account(self, event: str) -> None:
+        """Add an account, emit its event, and wait until the account has its contacts."""
+        account = self.add_account()
         started = time.monotonic()
-        self.tell_of(account, event)
-        wait(lambda: self.right(self.emulation.contacts(), account), within=30, what=f"{account} has its contacts")
-        self.say(
-            f"new account {account}: {event} arrived, its contacts were there {time.monotonic() - started:.1f} s later"
-        )
-        return account
+        self.emit(event, account)
+        self.wait_until_compliant(account)
+        seconds = time.monotonic() - started
+        self.print_step(f"new account {account}: contacts set {seconds:.1f} s after the event {event}")
 
-    def break_and_mend(self) -> None:
-        """An account that AWS refuses is kept with the reason; mended and moved back to AccountQueue, it is right."""
-        account = self.new_account()
+    def fail_and_replay(self) -> None:
+        """Deny the Puts on an account until its message is on FailedAccountQueue; then allow them, and replay it."""
+        account = self.add_account()
         self.emulation.set_fault(account, "AccessDeniedException", operation="PutAlternateContact")
-        self.tell_of(account, "CreateAccountResult")
-        with self.console.status(
-            f"account {account} refuses its contacts; the worker tries for an hour of emulated time"
-        ):
-            attributes = self.failed_account()
+        self.emit("CreateAccountResult", account)
+        with self.console.status(f"account {account}: access denied; the worker retries for one hour of emulated time"):
+            attributes = self.failed_message_attributes()
         if attributes["AccountId"] != account:
-            raise DemoError(f"FailedAccountQueue holds {attributes['AccountId']}, not {account}")
-        told = ", ".join(f"{name} {attributes[name]}" for name in ("Reason", "ErrorCode", "Operation", "Tries"))
-        self.say(f"account {account} broke and is on FailedAccountQueue: {told}")
+            raise DemoError(f"FailedAccountQueue has account {attributes['AccountId']}, not {account}")
+        shown = ", ".join(f"{name} {attributes[name]}" for name in ("Reason", "ErrorCode", "Operation", "Tries"))
+        self.print_step(f"account {account} failed; its message is on FailedAccountQueue: {shown}")
         self.emulation.clear_fault(account)
         sqs = self.emulation.client("sqs")
         sqs.start_message_move_task(
             SourceArn=_arn(sqs, self.outputs["FailedAccountQueueUrl"]),
             DestinationArn=_arn(sqs, self.outputs["AccountQueueUrl"]),
         )
-        wait(lambda: self.right(self.emulation.contacts(), account), within=30, what=f"{account} has its contacts")
-        self.say(f"account {account} mended and moved back to AccountQueue: its contacts are right")
+        self.wait_until_compliant(account)
+        self.print_step(f"account {account} replayed: access allowed, message moved to AccountQueue, contacts set")
 
-    def new_account(self) -> str:
-        """An account that exists, and that nobody has been told of."""
+    def add_account(self) -> str:
+        """Add an account without an event."""
         [account] = self.emulation.create_accounts(1)
         self.active.add(account)
         return account
 
-    def tell_of(self, account: str, event: str) -> None:
-        """Deliver the recorded event named ``event`` for ``account``."""
+    def emit(self, event: str, account: str) -> None:
+        """Emit the recorded event named ``event`` for ``account``."""
         for path in sorted((ROOT / "tests" / "events").glob("*.json")):
             recorded = path.read_text()
             if json.loads(recorded)["detail"]["eventName"] == event and "failed" not in path.stem:
@@ -141,67 +139,71 @@ class Demo:
                 return
         raise DemoError(f"no recorded event {event}")
 
-    def failed_account(self) -> dict[str, str]:
-        """The attributes of the one message on FailedAccountQueue, left there."""
-        sqs = self.emulation.client("sqs")
-        found: list[dict[str, str]] = []
+    def wait_until_compliant(self, account: str) -> None:
+        """Wait until the account has its contacts."""
+        wait(
+            lambda: self.is_compliant(self.emulation.contacts(), account), within=30, what=f"{account} has its contacts"
+        )
 
-        def arrived() -> bool:
-            answer = sqs.receive_message(
+    def failed_message_attributes(self) -> dict[str, str]:
+        """Wait for a message on FailedAccountQueue and return its attributes; the message stays visible."""
+        sqs = self.emulation.client("sqs")
+        attributes: dict[str, str] = {}
+
+        def received() -> bool:
+            response = sqs.receive_message(
                 QueueUrl=self.outputs["FailedAccountQueueUrl"], MessageAttributeNames=["All"], VisibilityTimeout=0
             )
-            found.extend(
-                {name: each["StringValue"] for name, each in message["MessageAttributes"].items()}
-                for message in answer.get("Messages", [])
-            )
-            return bool(found)
+            for message in response.get("Messages", []):
+                attributes.update({name: value["StringValue"] for name, value in message["MessageAttributes"].items()})
+            return bool(attributes)
 
-        wait(arrived, within=60, what="the account is on FailedAccountQueue")
-        return found[0]
+        wait(received, within=60, what="the account is on FailedAccountQueue")
+        return attributes
 
-    def verdict(self, seconds: float) -> list[str]:
-        """Print the closing table; what is not as it should be, in sentences."""
+    def summarize(self, seconds: float) -> list[str]:
+        """Print the closing table, and return the problems."""
         contacts = self.emulation.contacts()
-        right = {account for account in self.active if self.right(contacts, account)}
-        touched = {account for account in self.suspended if contacts.get(account)}
-        failed = _waiting(self.emulation.client("sqs"), self.outputs["FailedAccountQueueUrl"])
+        compliant = {account for account in self.active if self.is_compliant(contacts, account)}
+        changed = {account for account in self.suspended if contacts.get(account)}
+        failed = _message_count(self.emulation.client("sqs"), self.outputs["FailedAccountQueueUrl"])
         counts = self.emulation.counts()
         calls = ", ".join(f"{counts[f'{verb}AlternateContact']} {verb}" for verb in ("Get", "Put"))
         table = Table(title="Alternate Contacts for AWS, on this machine", show_header=False)
         table.add_row("accounts", str(len(self.active | self.suspended)))
-        table.add_row("right, all three contacts set", f"{len(right)} (the management account too)")
+        table.add_row("compliant, all three contacts set", f"{len(compliant)}, with the management account")
         table.add_row("skipped", f"{len(self.suspended)} SUSPENDED")
         table.add_row("failed", str(failed))
-        table.add_row("calls made", f"{calls}, {counts['unchanged puts']} of them changed nothing")
-        table.add_row("throttled", str(counts["throttled"]))
-        table.add_row("seconds", f"{seconds:.0f}, deployment included")
-        table.add_row("sped up", f"quotas {QUOTA_SPEED} times, delays of a retry {DELAY_SPEED} times")
+        table.add_row("calls of the account API", f"{calls}; {counts['unchanged puts']} Put without a change")
+        table.add_row("throttled calls", str(counts["throttled"]))
+        table.add_row("duration", f"{seconds:.0f} s, with the deployment")
+        table.add_row("faster than AWS", f"quotas {QUOTA_SPEED} times, delays of retries {DELAY_SPEED} times")
         self.console.print(table)
         return [
-            *(f"account {account} is not right" for account in sorted(self.active - right)),
-            *(f"account {account} is suspended, yet has contacts" for account in sorted(touched)),
-            *([f"{failed} accounts on FailedAccountQueue"] if failed else []),
+            *(f"account {account} is not compliant" for account in sorted(self.active - compliant)),
+            *(f"account {account} is suspended and has contacts" for account in sorted(changed)),
+            *([f"failed accounts on FailedAccountQueue: {failed}"] if failed else []),
         ]
 
-    def say(self, sentence: str) -> None:
-        self.console.print(f"[green]✓[/green] {sentence}", highlight=False)
+    def print_step(self, result: str) -> None:
+        self.console.print(f"[green]✓[/green] {result}", highlight=False)
 
 
-def wait(holds: Callable[[], bool], *, within: float, what: str) -> None:
-    """Return as soon as ``holds``; raise DemoError when it does not ``within`` so many seconds."""
+def wait(predicate: Callable[[], bool], *, within: float, what: str) -> None:
+    """Wait until ``predicate`` is true; raise DemoError after ``within`` seconds."""
     try:
-        eventually(holds, within)
+        eventually(predicate, within)
     except TimeoutError:
         raise DemoError(f"not within {within:.0f} s: {what}") from None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the demo; the process's exit code."""
+    """Run the demo and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m emulation.demo", description=__doc__)
     parser.add_argument("--accounts", type=int, default=60, help="size of the organization, at least 3 (default: 60)")
     accounts = parser.parse_args(arguments).accounts
     if accounts < 3:
-        parser.error("an organization to show needs at least 3 accounts")
+        parser.error("--accounts must be at least 3")
     console = Console()
     started = time.monotonic()
     try:
@@ -213,26 +215,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
             demo.create_organization(accounts)
             demo.deploy(Path(build))
             demo.create_account("CreateAccountResult")
-            demo.break_and_mend()
-            wrong = demo.verdict(time.monotonic() - started)
+            demo.fail_and_replay()
+            problems = demo.summarize(time.monotonic() - started)
     except (DemoError, deploy.DeploymentError) as error:
-        wrong = [str(error)]
+        problems = [str(error)]
     except KeyboardInterrupt:
-        console.print("stopped; nothing is left behind")
+        console.print("interrupted; no process or file remains")
         return 130
-    for sentence in wrong:
-        console.print(f"[red]✗[/red] {sentence}", highlight=False)
-    return 1 if wrong else 0
+    for problem in problems:
+        console.print(f"[red]✗[/red] {problem}", highlight=False)
+    return 1 if problems else 0
 
 
 def wanted_contacts(parameters: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    """The contacts that the stack parameters name, as GetAlternateContact returns them, by type."""
+    """Return the contacts of the stack's parameters by type, as GetAlternateContact returns them."""
     return {
-        kind: {
-            "AlternateContactType": kind,
-            **{part: parameters[kind.title() + part] for part in ("Name", "Title", "EmailAddress", "PhoneNumber")},
+        contact_type: {
+            "AlternateContactType": contact_type,
+            **{
+                name: parameters[contact_type.title() + name]
+                for name in ("Name", "Title", "EmailAddress", "PhoneNumber")
+            },
         }
-        for kind in CONTACT_TYPES
+        for contact_type in CONTACT_TYPES
     }
 
 
@@ -246,7 +251,7 @@ def _arn(sqs: Any, url: str) -> str:
     return arn
 
 
-def _waiting(sqs: Any, url: str) -> int:
+def _message_count(sqs: Any, url: str) -> int:
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
     attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
     return sum(int(attributes[name]) for name in names)

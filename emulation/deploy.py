@@ -1,6 +1,6 @@
-"""Bring a template to the emulation the way a user brings it to AWS: with `sam build` and `sam deploy`.
+"""Deploy a template to the emulation as a user deploys it to AWS: with `sam build` and `sam deploy`.
 
-What differs from AWS is in samconfig.toml (`--config-env emulation`) and in AWS_ENDPOINT_URL, nothing in the template.
+The differences from AWS are in samconfig.toml (`--config-env emulation`) and AWS_ENDPOINT_URL, none in the template.
 """
 
 import os
@@ -22,14 +22,14 @@ _ERROR_TAIL = 3000
 
 
 class DeploymentError(Exception):
-    """`sam` failed; says why in CloudFormation's words if CloudFormation had any."""
+    """`sam` failed; the text has CloudFormation's reasons, or else the output of `sam`."""
 
 
 def build(folder: Path, project: Path = ROOT) -> None:
-    """Run `sam build`; the result goes into the folder, which `deploy` takes any number of times."""
-    ours = {"SAM_CLI_TELEMETRY": "0", "__SAM_CLI_APP_DIR": str(folder / "sam"), "TMPDIR": str(folder)}
+    """Run `sam build` into the folder, which can be deployed any number of times."""
+    overrides = {"SAM_CLI_TELEMETRY": "0", "__SAM_CLI_APP_DIR": str(folder / "sam"), "TMPDIR": str(folder)}
     # A folder below the given one, because sam writes a file beside it.
-    _sam(["build", "--build-dir", str(folder / "build")], project, {**os.environ, **ours})
+    _sam(["build", "--build-dir", str(folder / "build")], project, {**os.environ, **overrides})
 
 
 def deploy(
@@ -40,23 +40,23 @@ def deploy(
     parameters: Mapping[str, str] | None = None,
     project: Path = ROOT,
 ) -> dict[str, str]:
-    """Run `sam deploy` on what `build` put into the folder, and return the stack's outputs.
+    """Run `sam deploy` on the folder of `build`, and return the stack's outputs.
 
-    Without a name or parameters it is what samconfig.toml says; parameters given are changes to those.
+    samconfig.toml has the default stack name and parameters; `parameters` overrides single ones.
 
     Raises:
-        DeploymentError: the stack did not become what it should.
+        DeploymentError: the stack could not be created or updated.
     """
     stack = stack_name or _configured(project, "global")["stack_name"]
     arguments = ["deploy", "--template-file", str(folder / "build" / "template.yaml"), "--stack-name", stack]
     if parameters:
         merged = {**_parameters(project), **parameters}
         arguments += ["--parameter-overrides", *(f"{name}={_quoted(value)}" for name, value in merged.items())]
-    seen = set(_events(emulation, stack))
+    earlier = set(_events(emulation, stack))
     try:
         _sam(arguments, project, emulation.environment)
     except DeploymentError as error:
-        reasons = [reason for event, reason in _events(emulation, stack).items() if reason and event not in seen]
+        reasons = [reason for event, reason in _events(emulation, stack).items() if reason and event not in earlier]
         raise DeploymentError("\n".join(reasons) or str(error)) from None
     [described] = emulation.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
     return {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
@@ -66,14 +66,14 @@ def delete(emulation: Emulation, *, stack_name: str | None = None, project: Path
     """Run `sam delete`.
 
     Raises:
-        DeploymentError: something remained.
+        DeploymentError: the stack could not be deleted.
     """
     stack = stack_name or _configured(project, "global")["stack_name"]
     _sam(["delete", "--no-prompts", "--stack-name", stack], project, emulation.environment)
 
 
 def parameters() -> dict[str, str]:
-    """The stack parameters that samconfig.toml has for the emulation."""
+    """Return the stack parameters that samconfig.toml has for the emulation."""
     return _parameters(ROOT)
 
 
@@ -90,13 +90,13 @@ def _configured(project: Path, command: str) -> dict[str, str]:
 
 
 def _quoted(value: str) -> str:
-    """A parameter's value as `sam` reads it: between quotes, which inside need a backslash."""
+    """Quote a parameter's value for `sam`, which takes a backslash before a quote."""
     return '"' + re.sub(r'(["\\])', r"\\\1", value) + '"'
 
 
 def _sam(arguments: Sequence[str], project: Path, environment: Mapping[str, str]) -> None:
     configuration = ["--config-file", str(project / _CONFIGURATION), "--config-env", _ENVIRONMENT]
-    done = subprocess.run(  # noqa: S603
+    process = subprocess.run(  # noqa: S603
         [str(_SAM), *arguments, *configuration],
         cwd=project,
         env=environment,
@@ -106,12 +106,12 @@ def _sam(arguments: Sequence[str], project: Path, environment: Mapping[str, str]
         text=True,
         check=False,
     )
-    if done.returncode:
-        raise DeploymentError(f"sam {arguments[0]}: {done.stdout[-_ERROR_TAIL:]}")
+    if process.returncode:
+        raise DeploymentError(f"sam {arguments[0]}: {process.stdout[-_ERROR_TAIL:]}")
 
 
 def _events(emulation: Emulation, stack: str) -> dict[str, str]:
-    """The stack's events by id, oldest first, each with the reason of a failure or nothing."""
+    """Return the stack's events by ID, oldest first, each with the reason of its failure or an empty text."""
     try:
         events = emulation.client("cloudformation").describe_stack_events(StackName=stack)["StackEvents"]
     except ClientError:

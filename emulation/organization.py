@@ -1,7 +1,7 @@
 """An organization on this machine for tests, the demo and benchmarks: `with Emulation() as emulation: ...`.
 
-It is a process of its own (`emulation.server`), which ends with the block, and also when this process is interrupted or
-killed. Nothing of it remains: no process, no open port, no file.
+It runs in a process of its own (`emulation.server`), which ends with the block, or with this process if that is
+interrupted or killed. No process, open port or file remains.
 """
 
 import json
@@ -36,30 +36,30 @@ _LOG_TAIL = 2000
 
 
 class EmulationError(Exception):
-    """The emulation did not start, or did not do what it was asked to."""
+    """The emulation did not start, or rejected a request."""
 
 
 class Emulation:
-    """An AWS organization with one account, `management_account`, whose root user is the caller of everything.
+    """An AWS organization that has one account at first, `management_account`.
 
     Attributes:
-        endpoint_url: where it listens.
-        environment: for the subprocesses that are to use it (`sam`, a command line). It is complete, and without the
-            AWS settings of whoever runs this.
-        log: what ministack and Lambda have to say.
+        endpoint_url: its address.
+        environment: the environment for subprocesses that call it (`sam`, the command line), without the user's own AWS
+            settings.
+        log: the log file of ministack and its Lambda workers.
     """
 
     management_account = MANAGEMENT_ACCOUNT
 
     def __init__(self, settings: Settings | None = None) -> None:
-        """Choose what is to be different from AWS; nothing starts before the `with` block."""
+        """Take the settings; the `with` block starts the process."""
         self._settings = settings or Settings()
         self._folder = Path()
         self._process: subprocess.Popen[str] | None = None
         self.endpoint_url = ""
 
     def __enter__(self) -> Self:
-        """Start it, in about a second."""
+        """Start the process; this takes about a second."""
         self._folder = Path(tempfile.mkdtemp(prefix="emulation-"))
         try:
             self._start()
@@ -69,9 +69,9 @@ class Emulation:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+        self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Stop it, and remove what it wrote."""
+        """Stop the process and remove its folder."""
         self._stop()
 
     @property
@@ -99,10 +99,10 @@ class Emulation:
         }
 
     def client(self, service: str, *, account: str | None = None, region: str = REGION, **credentials: str) -> Any:
-        """A boto3 client that does not retry.
+        """Return a boto3 client that does not retry.
 
-        The caller is the root user of the management account; or of another account; or whoever has the credentials
-        (`aws_access_key_id`, ..., as sts.assume_role gives them).
+        The caller is the root user of the management account, or of `account`, or the principal of the credentials
+        (`aws_access_key_id`, ..., from sts.assume_role).
         """
         keys = credentials or {"aws_access_key_id": account or "test", "aws_secret_access_key": "test"}
         return self._session.client(  # type: ignore[call-overload]
@@ -114,36 +114,36 @@ class Emulation:
         )
 
     def create_accounts(self, count: int, suspended: int = 0) -> list[str]:
-        """Add members, the last ones of them suspended, and return their ids. Unlike CreateAccount it tells nobody."""
+        """Add members, the last ones suspended, and return their IDs. Unlike CreateAccount, this emits no event."""
         return list(self._control("create-accounts", count=count, suspended=suspended))
 
     def set_state(self, account_id: str, state: str) -> None:
-        """Put an account into a State, such as PENDING_ACTIVATION."""
+        """Set the State of an account, such as PENDING_ACTIVATION."""
         self._control("set-state", account_id=account_id, state=state)
 
     def set_feature_set(self, feature_set: str) -> None:
-        """Make it an organization of ALL features, or of CONSOLIDATED_BILLING only."""
+        """Set the organization's feature set: ALL or CONSOLIDATED_BILLING."""
         self._control("set-feature-set", feature_set=feature_set)
 
-    def let_the_account_api_in(self) -> None:
-        """Enable its trusted access, and wait until that has settled."""
+    def enable_trusted_access(self) -> None:
+        """Enable trusted access for the account API, and wait until it has taken effect."""
         self.client("organizations").enable_aws_service_access(ServicePrincipal="account.amazonaws.com")
-        time.sleep(self._settings.settling)
+        time.sleep(self._settings.trusted_access_delay)
 
     def throttle_organizations(self, calls: int) -> None:
-        """Let the next calls of Organizations fail with TooManyRequestsException."""
+        """Make the next calls of Organizations fail with TooManyRequestsException."""
         self._control("throttle-organizations", calls=calls)
 
     def contacts(self) -> dict[str, dict[str, dict[str, str]]]:
-        """Account id to contact type to contact: what the accounts really have."""
+        """Return the contacts of all accounts, by account ID and contact type."""
         return dict(self._control("contacts"))
 
     def set_contact(self, account_id: str, contact: Mapping[str, str]) -> None:
-        """Give an account a contact, as somebody else would have long ago."""
+        """Store a contact without a call of the account API."""
         self._control("set-contact", account_id=account_id, contact=dict(contact))
 
     def counts(self) -> dict[str, int]:
-        """How often the account API was called; see `AccountApi.counts`."""
+        """Return the number of calls of the account API; see `AccountApi.counts`."""
         return dict(self._control("counts"))
 
     def set_fault(
@@ -156,44 +156,45 @@ class Emulation:
         times: int | None = None,
         seconds: float = 0.0,
     ) -> None:
-        """Let calls about an account ("*": every account) go wrong; replaces what went wrong there before.
+        """Make calls on an account ("*": every account) fail; replaces the account's earlier faults.
 
         `error` is a code such as AccessDeniedException, or `dropped`, `slow` or `not-ready`; see `account_api.Fault`.
+        `times` is the number of calls that fail; None: all.
         """
         fault = {"operation": operation, "contact_type": contact_type, "remaining": times, "seconds": seconds}
-        self._control("set-faults", account_id=account_id, faults=[{"kind": error, **fault}])
+        self._control("set-faults", account_id=account_id, faults=[{"effect": error, **fault}])
 
     def clear_fault(self, account_id: str) -> None:
-        """Let calls about an account go right again."""
-        self._control("clear-fault", account_id=account_id)
+        """Remove the faults of an account."""
+        self._control("clear-faults", account_id=account_id)
 
     def deliver(self, event: Mapping[str, Any]) -> None:
-        """Let AWS emit an event, given as it was recorded; it gets a new id and time, and this account's id."""
+        """Emit a recorded event as AWS; it gets a new ID and time, and the management account's ID."""
         entry = {
             "Source": event["source"],
             "DetailType": event["detail-type"],
             "Detail": json.dumps(event["detail"]),
             "Resources": event.get("resources", []),
         }
-        answer = self.client("events", region=event.get("region", REGION)).put_events(Entries=[entry])
-        if answer["FailedEntryCount"]:
-            raise EmulationError(f"EventBridge did not take the event: {answer['Entries']}")
+        response = self.client("events", region=event.get("region", REGION)).put_events(Entries=[entry])
+        if response["FailedEntryCount"]:
+            raise EmulationError(f"EventBridge rejected the event: {response['Entries']}")
 
     def reset(self, *, stacks: bool = True) -> None:
-        """Start over: everything as it was in the beginning, or (`stacks=False`) all but what was deployed."""
+        """Restore the initial state; with `stacks=False` keep what was deployed."""
         if stacks:
             self._post("_ministack/reset", {})
         else:
-            self._control("forget")
+            self._control("reset-data")
 
     @cached_property
     def _session(self) -> boto3.Session:
-        """One for all clients, because it keeps the service models, and one that knows no user's AWS settings."""
-        nobody = str(self._folder / "nobody")
+        """One session for all clients, because it caches the service models; without the user's AWS settings."""
+        missing = str(self._folder / "missing")
         unconfigured = {
             "profile": (None, None, None, None),
-            "config_file": (None, None, nobody, None),
-            "credentials_file": (None, None, nobody, None),
+            "config_file": (None, None, missing, None),
+            "credentials_file": (None, None, missing, None),
         }
         return boto3.Session(botocore_session=botocore.session.Session(session_vars=unconfigured))
 
@@ -207,7 +208,7 @@ class Emulation:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
-                start_new_session=True,  # Ctrl-C is for this process, which then stops that one
+                start_new_session=True,  # Ctrl-C must reach only this process, which then stops the server
             )
         self.endpoint_url = self._read_url(self._process)
         eventually(self._is_ready, within=_START_SECONDS)
@@ -220,7 +221,7 @@ class Emulation:
 
     def _is_ready(self) -> bool:
         if self._process is None or self._process.poll() is not None:
-            raise EmulationError(f"The emulation ended while it was starting:\n{self._log_tail()}")
+            raise EmulationError(f"The emulation ended during its start:\n{self._log_tail()}")
         try:
             with _open(urllib.request.Request(f"{self.endpoint_url}/_ministack/ready")):  # noqa: S310
                 return True
@@ -236,7 +237,7 @@ class Emulation:
             process.stdin.close()
             with suppress(subprocess.TimeoutExpired):
                 process.wait(_STOP_SECONDS)
-            # If it hangs; or its Lambda workers, if it died without ending them.
+            # The server if it hangs, and the Lambda workers of a server that was killed.
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
@@ -262,5 +263,5 @@ class Emulation:
 
 
 def _open(request: urllib.request.Request) -> Any:
-    # Not through a proxy that the environment may name.
+    # Without the proxy that the environment may name.
     return urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=_START_SECONDS)

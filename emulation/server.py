@@ -1,7 +1,7 @@
 """The emulated AWS as a process: `python -m emulation.server`, on 127.0.0.1 only.
 
-It writes its URL to standard output, and ends when its standard input does: with whoever started it, however that one
-went. With it go its Lambda workers and the one folder that everything was written to.
+It writes its URL to standard output and ends when its standard input ends, that is, with the process that started it.
+At its end it stops its Lambda workers and removes its folder.
 """
 
 import asyncio
@@ -18,12 +18,12 @@ from typing import Any
 from emulation.settings import MANAGEMENT_ACCOUNT, Settings
 
 _HOST = "127.0.0.1"
-#: Lambda tries an asynchronous invocation again after one minute, and then after two (invocation-async-error-handling).
+#: Lambda retries an asynchronous invocation after one minute and then after two (invocation-async-error-handling).
 _FIRST_RETRY = 60
 
 
 def main() -> None:
-    """Serve until standard input ends, or until Ctrl-C."""
+    """Serve until standard input ends, or SIGINT or SIGTERM arrives."""
     settings = Settings.from_arguments(sys.argv[1:])
     listener = socket.create_server((_HOST, settings.port))
     port = listener.getsockname()[1]
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def environment(settings: Settings, folder: Path, port: int) -> dict[str, str]:
-    """Everything ministack gets to know: nothing comes in from outside but where the programs are."""
+    """Return the whole environment of ministack; of this process's own only PATH remains."""
     first_retry = _FIRST_RETRY / settings.delay_speed
     return {
         "PATH": os.environ.get("PATH", os.defpath),
@@ -59,7 +59,7 @@ def environment(settings: Settings, folder: Path, port: int) -> dict[str, str]:
         "LOG_LEVEL": "WARNING",
         "LAMBDA_ASYNC_RETRY_BASE_SECONDS": str(first_retry),
         "LAMBDA_ASYNC_RETRY_MAX_SECONDS": str(2 * first_retry),
-        # Neither devices nor files are part of an organization: no port is opened for them.
+        # The organization has no devices and no file transfer: no ports for them.
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
         "DOCKER_HOST": f"unix://{folder}/no-docker",
@@ -74,7 +74,7 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
     from ministack.core import lambda_runtime
 
     from emulation import services
-    from emulation.control import with_door
+    from emulation.control import with_control_api
 
     services.install(settings)
     config = Config()
@@ -82,27 +82,27 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
     config.graceful_timeout = 0.2
     config.keep_alive_timeout = 75
     config.loglevel = "WARNING"
-    application: Any = with_door(app.app)
+    application: Any = with_control_api(app.app)
     try:
-        await serve(application, config, shutdown_trigger=_end().wait)
+        await serve(application, config, shutdown_trigger=_stop_event().wait)
     finally:
         lambda_runtime.reset()
 
 
-def _end() -> asyncio.Event:
-    """What is set when it is time to go."""
+def _stop_event() -> asyncio.Event:
+    """Return an event that is set when the server has to stop."""
     loop = asyncio.get_running_loop()
-    end = asyncio.Event()
+    stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, end.set)
+        loop.add_signal_handler(number, stop.set)
 
-    def read_to_the_end() -> None:
+    def read_to_end() -> None:
         while sys.stdin.buffer.read(4096):
             pass
-        loop.call_soon_threadsafe(end.set)
+        loop.call_soon_threadsafe(stop.set)
 
-    threading.Thread(target=read_to_the_end, daemon=True, name="stdin").start()
-    return end
+    threading.Thread(target=read_to_end, daemon=True, name="stdin").start()
+    return stop
 
 
 if __name__ == "__main__":

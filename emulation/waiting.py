@@ -1,4 +1,4 @@
-"""Waiting for what happens in another process: until it has, and no longer."""
+"""Poll for something that happens in another process."""
 
 import time
 from collections.abc import Callable
@@ -10,14 +10,14 @@ _PAUSE = 0.02
 
 
 def eventually(predicate: Callable[[], Value | None], within: float = 10.0) -> Value:
-    """Ask again and again until the answer is true, and return it.
+    """Call the predicate until its value is true, and return that value.
 
     Raises:
-        TimeoutError: it was not within that many seconds; says what the last answer was.
+        TimeoutError: the value was false for ``within`` seconds; the text has the last one.
     """
     deadline = time.monotonic() + within
     while not (value := predicate()):
         if time.monotonic() > deadline:
-            raise TimeoutError(f"not within {within} s; the last answer was {value!r}")
+            raise TimeoutError(f"not within {within} s; the last value was {value!r}")
         time.sleep(_PAUSE)
     return value

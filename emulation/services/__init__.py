@@ -1,6 +1,6 @@
-"""ministack completed: one module for each service that lacks what AWS does.
+"""The completions of ministack: one module for each service where AWS does more than ministack.
 
-Import this only in the process of the emulation: ministack reads its environment as it is imported.
+Import this only in the process of the emulation: ministack reads its environment during its import.
 """
 
 from emulation.services import (
@@ -29,12 +29,12 @@ _MODULES = (
     sqs,
 )
 
-#: All names of ministack that are replaced, by service.
+#: All replaced names of ministack, by service.
 PATCHES: dict[str, Patches] = {module.__name__.rpartition(".")[2]: module.patches for module in _MODULES}
 
 
 def install(settings: Settings) -> None:
-    """Complete ministack, which must not have served a request yet."""
+    """Complete ministack; call this before its first request."""
     account.configure(settings)
     lambda_functions.configure(settings)
     sqs.configure(settings)

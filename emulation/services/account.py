@@ -1,7 +1,6 @@
 """The account API: alternate contacts.
 
-AWS: see `emulation.account_api`, which holds the rules and their sources. ministack answers the paths of
-Put-, Get- and DeleteAlternateContact with "Unsupported account path"; here those rules are behind them.
+AWS: `emulation.account_api` has the rules and their sources. ministack has none of the three operations.
 """
 
 import asyncio
@@ -23,39 +22,39 @@ _OPERATIONS = {
     "/getAlternateContact": "GetAlternateContact",
     "/deleteAlternateContact": "DeleteAlternateContact",
 }
-#: The header of a response that is never to arrive: the server closes the connection instead.
+#: The header of a response that must not be sent: the server closes the connection instead.
 DROPPED = "x-emulation-dropped"
 
 
 def configure(settings: Settings) -> None:
-    """Make the rules that are put behind the paths."""
+    """Create the API with these quotas and delays."""
     global api
     quotas = QUOTAS if settings.quotas else None
-    organization = MembershipView(settings.settling)
-    api = AccountApi(organization, quotas=quotas, speed=settings.quota_speed, latency=settings.latency)
+    membership = MembershipView(settings.trusted_access_delay)
+    api = AccountApi(membership, quotas=quotas, speed=settings.quota_speed, latency=settings.latency)
 
 
 @patches.around("ministack.services.account.handle_request")
 async def handle_request(
     original: Any, method: str, path: str, headers: Any, body: bytes, query: Any
 ) -> tuple[int, dict[str, str], bytes]:
-    """Answer by the rules of `AccountApi`."""
+    """Call `AccountApi` for its three operations."""
     operation = _OPERATIONS.get(path)
     if operation is None:
-        response: tuple[int, dict[str, str], bytes] = await original(method, path, headers, body, query)
-        return response
-    answer = api.answer(operation, json.loads(body or b"{}"), get_account_id())
-    await asyncio.sleep(answer.latency)
-    reply = {"Content-Type": "application/json"}
-    if answer.error:
-        reply["x-amzn-errortype"] = answer.error
-    if answer.dropped:
-        reply[DROPPED] = "true"
-    return answer.status, reply, json.dumps(answer.body).encode()
+        result: tuple[int, dict[str, str], bytes] = await original(method, path, headers, body, query)
+        return result
+    response = api.call(operation, json.loads(body or b"{}"), get_account_id())
+    await asyncio.sleep(response.latency)
+    response_headers = {"Content-Type": "application/json"}
+    if response.error:
+        response_headers["x-amzn-errortype"] = response.error
+    if response.dropped:
+        response_headers[DROPPED] = "true"
+    return response.status, response_headers, json.dumps(response.body).encode()
 
 
 @patches.around("ministack.services.account.reset")
 def reset(original: Any) -> None:
-    """Forget contacts, faults and counts."""
+    """Delete contacts, faults and counts."""
     original()
     api.reset()

@@ -3,16 +3,16 @@
 AWS (CloudFormation user guide: crpg-ref.html, crpg-ref-requests.html, crpg-ref-responses.html; and
 repost.aws/knowledge-center/best-practices-custom-cf-lambda):
 
-* The function is invoked asynchronously: Lambda repeats an invocation that failed or was killed. ServiceTimeout runs
-  from the request on.
-* The response is a PUT to a presigned S3 URL, which fails if it has a content type. It echoes StackId, RequestId and
+* The function is invoked asynchronously: Lambda retries an invocation that failed or timed out. ServiceTimeout starts
+  with the request.
+* The response is a PUT to a presigned S3 URL, which rejects a content type. The response repeats StackId, RequestId and
   LogicalResourceId, names a PhysicalResourceId, and has at most 4,096 bytes.
-* When a Create failed, the rollback sends a Delete: with the PhysicalResourceId of the response, or, if there was none,
-  one that CloudFormation makes up.
-* DescribeStacks shows the Description of the template (API_Stack.html), however the stack was made.
+* After a failed Create, the rollback sends a Delete with the PhysicalResourceId of the response. Without a response,
+  CloudFormation invents that ID.
+* DescribeStacks returns the Description of the template (API_Stack.html).
 
-ministack invokes once, starts the clock afterwards, accepts any response, and forgets a resource whose Create failed
-and the Description of a stack that a change set made.
+ministack invokes the function once, starts ServiceTimeout afterwards, accepts any response, sends no Delete after a
+failed Create, and loses the Description of a stack that a change set created.
 """
 
 import json
@@ -27,27 +27,27 @@ from emulation.services.patching import Patches
 
 patches = Patches()
 
-_LONGEST_RESPONSE = 4096
-_LONGEST_TIMEOUT = 3600
+_MAX_RESPONSE_BYTES = 4096
+_DEFAULT_TIMEOUT = 3600
 _RESPONSE_PATH = "/_ministack/cfn-response/"
 _MISSING = "Vendor response doesn't contain {} key in object"
 
 
 @dataclass(frozen=True)
-class _Abandoned:
-    """A resource whose Create failed, as the rollback must delete it."""
+class _FailedResource:
+    """A resource whose Create failed and that the rollback deletes."""
 
     physical_id: str
     resource_type: str
     properties: dict[str, Any]
 
 
-_abandoned: dict[tuple[str, str], _Abandoned] = {}
+_failed_resources: dict[tuple[str, str], _FailedResource] = {}
 
 
 @patches.around("ministack.app._handle_post_body_shortcuts")
 async def receive_response(original: Any, method: str, path: str, headers: Any, body: bytes, *more: Any) -> Any:
-    """The PUT to ResponseURL."""
+    """Receive the PUT to a ResponseURL."""
     if method != "PUT" or not path.startswith(_RESPONSE_PATH):
         return await original(method, path, headers, body, *more)
     if headers.get("content-type"):
@@ -68,7 +68,7 @@ def invoke_custom_resource(
     physical_id: str | None = None,
     old_props: dict[str, Any] | None = None,
 ) -> tuple[str, dict[str, Any]]:
-    """Send a request and wait for its response: the resource's physical id and its attributes."""
+    """Send a request, wait for the response, and return the resource's physical ID and attributes."""
     function, configuration, name = lambda_svc._get_func_record_for_ref(properties.get("ServiceToken", ""))
     if function is None:
         raise ValueError(f"The function of the custom resource was not found: {name}")
@@ -86,21 +86,21 @@ def invoke_custom_resource(
         event["PhysicalResourceId"] = physical_id
     if old_props is not None:
         event["OldResourceProperties"] = custom_resource._normalise_resource_properties(old_props)
-    response = _ask(token, event, lambda_svc._execution_record_for_config(function, configuration))
-    given_id = response.get("PhysicalResourceId") or physical_id
+    response = _request(token, event, lambda_svc._execution_record_for_config(function, configuration))
+    returned_id = response.get("PhysicalResourceId") or physical_id
     if response["Status"] == "SUCCESS":
-        return str(given_id), response.get("Data") or {}
+        return str(returned_id), response.get("Data") or {}
     if request_type == "Create":
-        made_up_id = f"{stack_name}-{logical_id}-{token[:13].upper()}"
-        _abandoned[stack_id, logical_id] = _Abandoned(str(given_id or made_up_id), resource_type, properties)
+        deleted_id = str(returned_id or f"{stack_name}-{logical_id}-{token[:13].upper()}")
+        _failed_resources[stack_id, logical_id] = _FailedResource(deleted_id, resource_type, properties)
     raise RuntimeError(response["Reason"])
 
 
 @patches.around("ministack.services.cloudformation.stacks._roll_back_operation")
 async def roll_back(original: Any, stack_name: str, stack_id: str, stack: Any, operation: Any, *more: Any) -> None:
-    """Delete a custom resource whose Create failed like those whose Create succeeded."""
+    """Include custom resources whose Create failed in the rollback."""
     logical_id = operation.get("failed_logical_id")
-    resource = _abandoned.pop((stack_id, logical_id), None)
+    resource = _failed_resources.pop((stack_id, logical_id), None)
     if resource:
         stack.setdefault("_resources", {})[logical_id] = {
             "LogicalResourceId": logical_id,
@@ -115,26 +115,26 @@ async def roll_back(original: Any, stack_name: str, stack_id: str, stack: Any, o
 
 @patches.around("ministack.services.cloudformation.handlers._ACTION_HANDLERS", "DescribeStacks")
 def describe_stacks(original: Any, parameters: dict[str, Any]) -> Any:
-    """Describe stacks, each as its present template does."""
+    """Add each stack's Description from its current template."""
     for stack in cloudformation._stacks.values():
         stack["Description"] = stack.get("_template", {}).get("Description", "")
     return original(parameters)
 
 
-def _ask(token: str, event: dict[str, Any], function: dict[str, Any]) -> dict[str, Any]:
-    """Invoke the function, and wait for its response; a failure has a Reason in CloudFormation's words."""
-    answered = custom_resource.register_token(token)
+def _request(token: str, event: dict[str, Any], function: dict[str, Any]) -> dict[str, Any]:
+    """Invoke the function and wait for its response; a failure has the Reason that CloudFormation shows."""
+    received = custom_resource.register_token(token)
     lambda_svc.invoke_async_with_retry(function, event)
-    answered.wait(int(event["ResourceProperties"].get("ServiceTimeout", _LONGEST_TIMEOUT)))
+    received.wait(int(event["ResourceProperties"].get("ServiceTimeout", _DEFAULT_TIMEOUT)))
     with custom_resource._lock:
         delivery = custom_resource._pending.pop(token, {}).get("result")
     request_id = event["RequestId"]
     if delivery is None:
         reason = "CloudFormation did not receive a response from your Custom Resource. "
         return {"Status": "FAILED", "Reason": f"{reason}Please check your logs for requestId [{request_id}]."}
-    complaint = _complaint(delivery["body"], event)
-    if complaint:
-        return {"Status": "FAILED", "Reason": complaint}
+    violation = _violation(delivery["body"], event)
+    if violation:
+        return {"Status": "FAILED", "Reason": violation}
     response: dict[str, Any] = json.loads(delivery["body"])
     if response["Status"] == "FAILED":
         reason = "Received response status [FAILED] from custom resource. "
@@ -142,9 +142,9 @@ def _ask(token: str, event: dict[str, Any], function: dict[str, Any]) -> dict[st
     return response
 
 
-def _complaint(body: bytes, event: dict[str, Any]) -> str | None:
-    """What is wrong with a response."""
-    if len(body) > _LONGEST_RESPONSE:
+def _violation(body: bytes, event: dict[str, Any]) -> str | None:
+    """Describe why a response is invalid."""
+    if len(body) > _MAX_RESPONSE_BYTES:
         return "Response object is too long."
     try:
         response = json.loads(body)

@@ -1,10 +1,10 @@
-"""CloudWatch: alarms of a template that watch a sum of metrics.
+"""CloudWatch: alarms on metric math in a template.
 
 AWS (CloudWatch user guide: using-metric-math.html): an alarm has either one metric or `Metrics`, a list of metrics and
-expressions of which one returns data, and describes whichever it has.
+expressions of which exactly one returns data. DescribeAlarms returns the form that the alarm has.
 
-ministack refuses a template with the latter. Here it is kept and described as it was written, and never evaluated: its
-state stays INSUFFICIENT_DATA, because nothing here publishes metrics of queues or functions.
+ministack rejects a template with `Metrics`. Here such an alarm is stored and described, but not evaluated: its state
+stays INSUFFICIENT_DATA, because the emulation has no metrics of queues.
 """
 
 from typing import Any
@@ -13,18 +13,17 @@ from emulation.services.patching import Patches
 
 patches = Patches()
 
-_OF_ONE_METRIC = ("MetricName", "Namespace", "Statistic", "ExtendedStatistic", "Period", "Dimensions", "Unit")
+_SINGLE_METRIC_KEYS = ("MetricName", "Namespace", "Statistic", "ExtendedStatistic", "Period", "Dimensions", "Unit")
 
 
 @patches.around("ministack.services.cloudformation.provisioners._cw_metric_alarm_record")
 def metric_alarm_record(original: Any, name: str, properties: dict[str, Any]) -> dict[str, Any]:
-    """The alarm as CloudWatch keeps it."""
+    """Return the alarm as CloudWatch stores it."""
     metrics = properties.get("Metrics")
     if not metrics:
         record: dict[str, Any] = original(name, properties)
         return record
     if sum(bool(metric.get("ReturnData", True)) for metric in metrics) != 1:
         raise ValueError("Exactly one element of the metrics list should return data")
-    one = {**properties, "Metrics": None, "MetricName": name, "Namespace": name}
-    kept = original(name, one)
-    return {"Metrics": metrics} | {key: value for key, value in kept.items() if key not in _OF_ONE_METRIC}
+    single = original(name, {**properties, "Metrics": None, "MetricName": name, "Namespace": name})
+    return {"Metrics": metrics} | {key: value for key, value in single.items() if key not in _SINGLE_METRIC_KEYS}

@@ -1,17 +1,18 @@
-"""EventBridge: who may put what, and what becomes of an event that cannot be delivered.
+"""EventBridge: permissions of deliveries, and dead-letter queues for events that cannot be delivered.
 
 AWS (EventBridge user guide: eb-use-resource-based.html, eb-rule-dlq.html, eb-cross-region.html; EventBridge Scheduler
 user guide):
 
-* Only AWS itself puts events whose source begins with `aws.`.
-* A rule's delivery to a queue or function needs that resource's policy, to a bus of another region the target's role; a
-  schedule's delivery always needs its role. Nothing is tried again where permission or target are missing: the event
-  goes to the target's dead-letter queue, if that queue's own policy lets it, with attributes that say why.
+* Only AWS puts events whose source begins with `aws.`.
+* A rule's delivery needs the policy of the queue or function; to a bus of another region it needs the target's role. A
+  schedule's delivery always needs its role. Without permission or target there is no retry: the event goes to the
+  target's dead-letter queue, if that queue's policy allows it, with attributes that have the error.
 * Functions are invoked asynchronously, with Lambda's own retries.
-* An event that went to another region keeps the region it came from.
+* An event that was forwarded to another region keeps its original region.
 
-ministack lets nobody put `aws.` events, and everybody deliver; it loses what cannot be delivered, invokes functions
-once, and drops events for other regions. Here the root user of the emulation may put `aws.` events: it plays AWS.
+ministack rejects all `aws.` events, delivers without any permission, loses what cannot be delivered, invokes functions
+once, and drops events for other regions. Here the root user of the management account may put `aws.` events, in place
+of AWS.
 """
 
 import json
@@ -29,27 +30,27 @@ from emulation.services.patching import Patches
 patches = Patches()
 
 Target = dict[str, Any]
-Refusal = tuple[str, str]
+Failure = tuple[str, str]
 
 _RULES = "events.amazonaws.com"
 _SCHEDULER = "scheduler.amazonaws.com"
-#: What a delivery is an exercise of, by the target's service.
+#: The action of a delivery, by the target's service.
 _DELIVERY = {"sqs": "sqs:SendMessage", "lambda": "lambda:InvokeFunction", "events": "events:PutEvents"}
 
 
 @patches.around("ministack.services.eventbridge._put_events")
 def put_events(original: Any, parameters: dict[str, Any], allow_aws_source: bool = False) -> Any:
-    """Accept events, those of AWS from whoever plays AWS."""
+    """Accept `aws.` events from the root user only."""
     return original(parameters, allow_aws_source=allow_aws_source or caller_arn().endswith(":root"))
 
 
 @patches.around("ministack.services.eventbridge._invoke_target")
 def invoke_target(original: Any, target: Target, event: Any, rule: dict[str, Any], view: Any = None) -> None:
-    """Deliver an event to a target, or else to the target's dead-letter queue."""
+    """Deliver an event to a target or, if that is not possible, to the target's dead-letter queue."""
     arn = parse_arn(target["Arn"])
-    refusal = _refusal(arn, target, rule["Arn"])
-    if refusal:
-        _to_dead_letter_queue(refusal, target, event, rule["Arn"])
+    failure = _failure(arn, target, rule["Arn"])
+    if failure:
+        _send_to_dead_letter_queue(failure, target, event, rule["Arn"])
     elif arn.service == "events" and arn.region != get_region():
         with request_scope(arn.account_id, arn.region):
             eventbridge._dispatch_event({**event, "EventBusName": arn.resource.removeprefix("event-bus/")})
@@ -65,12 +66,12 @@ def dispatch_to_lambda(_: Any, arn: str, body: str) -> None:
     lambda_svc.invoke_async_with_retry(record, json.loads(body))
 
 
-def _refusal(arn: Any, target: Target, rule_arn: str) -> Refusal | None:
-    """Why a delivery must fail. Kinds of target that the product does not use are left to ministack."""
+def _failure(arn: Any, target: Target, rule_arn: str) -> Failure | None:
+    """Return code and message if a delivery fails. Targets that the product does not use are left to ministack."""
     if arn.service not in _DELIVERY:
         return None
-    known = {"sqs": sqs._queue_by_arn, "lambda": lambda_svc.function_policy_for_arn}.get(arn.service, bool)
-    if not known(str(arn)):
+    find = {"sqs": sqs._queue_by_arn, "lambda": lambda_svc.function_policy_for_arn}.get(arn.service, bool)
+    if not find(str(arn)):
         return "NO_RESOURCE", "The target does not exist."
     return None if _may_deliver(arn, target, rule_arn) else ("NO_PERMISSIONS", f"{_DELIVERY[arn.service]} is denied.")
 
@@ -100,11 +101,11 @@ def _function_policy_allows(function_arn: str, rule_arn: str) -> bool:
     return bool(evaluate_resource_policy(policy, context, service=_RULES).decision == "Allow")
 
 
-def _to_dead_letter_queue(refusal: Refusal, target: Target, event: Any, rule_arn: str) -> None:
+def _send_to_dead_letter_queue(failure: Failure, target: Target, event: Any, rule_arn: str) -> None:
     arn = target.get("DeadLetterConfig", {}).get("Arn")
     queue = arn and sqs._queue_by_arn(arn)
     if queue and _may_deliver(parse_arn(arn), target, rule_arn):
-        code, message = refusal
+        code, message = failure
         envelope = eventbridge._pattern_event_view(event).event_with_detail()
-        reason = {"RULE_ARN": rule_arn, "TARGET_ARN": target["Arn"], "ERROR_CODE": code, "ERROR_MESSAGE": message}
-        queues.put(queue, json.dumps(envelope), reason)
+        attributes = {"RULE_ARN": rule_arn, "TARGET_ARN": target["Arn"], "ERROR_CODE": code, "ERROR_MESSAGE": message}
+        queues.put(queue, json.dumps(envelope), attributes)

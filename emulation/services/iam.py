@@ -1,21 +1,21 @@
-"""What IAM knows of the services that the product calls.
+"""IAM: actions, resources and condition keys of the services that the product calls.
 
 AWS (service authorization reference: list_awsaccountmanagement.html, list_awsorganizations.html, list_amazonsqs.html):
 
-* account:*AlternateContact is about the own account, `arn:aws:account::{account}:account`, or about a member,
-  `arn:aws:account::{management}:account/{organization}/{member}`. Its condition key `account:AlternateContactTypes`
-  has several values.
-* DescribeAccount and the calls on one account, unit or root name an Organizations resource. Those on the organization
-  as a whole (ListAccounts, EnableAWSServiceAccess, ...) have no resource type: only Resource "*" allows them. Enabling
-  or disabling a service has condition key `organizations:ServicePrincipal`.
-* The batch calls of SQS need the action of the single call, such as sqs:SendMessage. The calls on message move tasks
-  name the dead-letter queue, which the request holds as an ARN or in the task handle.
-* FilterLogEvents is about a log group's streams, `...:log-group:{name}:log-stream:`, as AWS's refusals say: a policy
-  needs the ARN that ends in `:*` (iam-access-control-overview-cwl.html in the CloudWatch Logs documentation).
+* The resource of account:*AlternateContact is the caller's own account, `arn:aws:account::{account}:account`, or a
+  member, `arn:aws:account::{management}:account/{organization}/{member}`. The condition key
+  `account:AlternateContactTypes` has several values.
+* DescribeAccount and the calls on one account, OU or root have an Organizations resource. Calls on the whole
+  organization (ListAccounts, EnableAWSServiceAccess, ...) have no resource type: only Resource "*" allows them.
+  EnableAWSServiceAccess and DisableAWSServiceAccess have the condition key `organizations:ServicePrincipal`.
+* The batch calls of SQS need the action of the single call, such as sqs:SendMessage. The resource of the calls on
+  message move tasks is the dead-letter queue, which the request has as an ARN or in the task handle.
+* The resource of FilterLogEvents is the log group's streams, `...:log-group:{name}:log-stream:`, as in AWS's errors: a
+  policy needs the ARN that ends in `:*` (iam-access-control-overview-cwl.html in the CloudWatch Logs documentation).
 
-ministack has no route for the account API, gives all calls of Organizations one made-up ARN and the move tasks "*",
-knows none of these condition keys, makes actions of the batch calls, has FilterLogEvents be about the log group itself,
-and sees plain HTTP wherever it looks (`_ORIGIN`).
+ministack has no route for the account API, one invented ARN for all calls of Organizations, "*" for move tasks, none of
+these condition keys, an action of its own for each batch call, and the log group itself for FilterLogEvents. It sees
+only plain HTTP (`_ORIGIN`).
 """
 
 import base64
@@ -34,26 +34,25 @@ from emulation.settings import MANAGEMENT_ACCOUNT
 
 patches = Patches()
 
-# The emulation speaks HTTP, but on the loopback interface alone, where nobody can listen in: what comes from there
-# counts as TLS, so that policies which deny `aws:SecureTransport: false` need no loosening. The default is for what
-# ministack does in threads of its own, such as scheduled rules.
+# The emulation serves plain HTTP, on the loopback interface only. Calls from there count as TLS, so that policies which
+# deny `aws:SecureTransport: false` stay as they are. The default is for ministack's own threads (scheduled rules).
 _LOOPBACK = "127.0.0.1"
 _ORIGIN: ContextVar[tuple[str, bool]] = ContextVar("request_origin", default=(_LOOPBACK, True))
 patches.value("ministack.core.iam_evaluator._request_origin", _ORIGIN)
 
-# Route the account API's paths to its actions by botocore's model, as ministack does for other services.
+# The actions of the account API come from botocore's model, as for other services.
 patches.value("ministack.core.iam_actions._BOTOCORE_SERVICE_MAP", ["account"], "account")
 
 
 @patches.around("ministack.app.pin_request_origin")
 def pin_request_origin(original: Any, source_ip: str, secure_transport: bool) -> None:
-    """Remember where a request comes from."""
+    """Store the origin of a request; the loopback interface counts as TLS."""
     original(source_ip, secure_transport or source_ip == _LOOPBACK)
 
 
 @patches.around("ministack.core.iam_actions.extract_iam_action")
 def extract_iam_action(original: Any, service: str, *request: Any) -> str | None:
-    """The action that a request must be allowed."""
+    """Return the action that the caller needs."""
     action: str | None = original(service, *request)
     return action.removesuffix("Batch") if action and service == "sqs" else action
 
@@ -70,11 +69,13 @@ def extract_resource_arn(
     region: str,
     account: str,
 ) -> str:
-    """The ARN that a request must be allowed on."""
+    """Return the ARN of the resource that the caller needs the action on."""
     parameters = _parameters(service, body)
     if service == "account":
         member = parameters.get("AccountId")
-        return f"arn:aws:account::{account}:account" + (f"/{organizations.identifier()}/{member}" if member else "")
+        return f"arn:aws:account::{account}:account" + (
+            f"/{organizations.organization_id()}/{member}" if member else ""
+        )
     if service == "organizations":
         return _organizations_arn(parameters)
     if service == "sqs" and (source := parameters.get("SourceArn") or _source_of(parameters.get("TaskHandle"))):
@@ -87,7 +88,7 @@ def extract_resource_arn(
 
 @patches.around("ministack.core.iam_actions.request_tag_context")
 def request_tag_context(original: Any, service: str, action: str, body: bytes, query: Any) -> dict[str, Any]:
-    """The condition keys that a request brings along."""
+    """Return the condition keys of a request."""
     parameters = _parameters(service, body)
     context: dict[str, Any] = original(service, action, body, query)
     if service == "account" and "AlternateContactType" in parameters:
@@ -98,14 +99,14 @@ def request_tag_context(original: Any, service: str, action: str, body: bytes, q
 
 
 def caller_may(action: str, resource: str) -> bool:
-    """Whether the caller of the present request may do this as well."""
-    access_key = iam_evaluator._verified_key.get()  # empty for the root user, who may do everything
+    """Return whether the caller of the current request is allowed this action too."""
+    access_key = iam_evaluator._verified_key.get()  # empty for the root user
     service = action.partition(":")[0]
     return not access_key or iam_evaluator.enforce(access_key, action, service, get_region(), resource) is None
 
 
 def role_may(role_arn: str, service: str, action: str, resource: str) -> bool:
-    """Whether the AWS service (`events.amazonaws.com`, ...) may assume the role, and the role may do this."""
+    """Return whether the AWS service (`events.amazonaws.com`, ...) may assume the role and the role is allowed this."""
     if not role_arn:
         return False
     account, name = role_arn.split(":")[4], role_arn.rpartition("/")[2]
@@ -134,17 +135,18 @@ def _trusts(document: str | dict[str, Any], service: str) -> bool:
 
 
 def _organizations_arn(parameters: dict[str, Any]) -> str:
-    """The ARN of the one account, unit or root that a call is about, or "*"."""
+    """Return the ARN of the account, OU or root that the request names, or "*"."""
     for name in ("AccountId", "ResourceId", "ChildId", "ParentId", "OrganizationalUnitId", "TargetId"):
         resource = str(parameters.get(name, ""))
-        for kind, pattern in (("account", r"\d{12}"), ("ou", r"ou-.+"), ("root", r"r-.+")):
+        for resource_type, pattern in (("account", r"\d{12}"), ("ou", r"ou-.+"), ("root", r"r-.+")):
             if re.fullmatch(pattern, resource):
-                return f"arn:aws:organizations::{MANAGEMENT_ACCOUNT}:{kind}/{organizations.identifier()}/{resource}"
+                path = f"{resource_type}/{organizations.organization_id()}/{resource}"
+                return f"arn:aws:organizations::{MANAGEMENT_ACCOUNT}:{path}"
     return "*"
 
 
 def _source_of(task_handle: str | None) -> str | None:
-    """The dead-letter queue that a message move task empties: its handle is JSON in base64."""
+    """Return the source queue of a message move task; the handle is JSON in base64."""
     try:
         return str(json.loads(base64.b64decode(task_handle or ""))["sourceArn"])
     except (ValueError, LookupError, TypeError):
@@ -152,7 +154,7 @@ def _source_of(task_handle: str | None) -> str | None:
 
 
 def _parameters(service: str, body: bytes) -> dict[str, Any]:
-    """The request's JSON, for the services that this module is about."""
+    """Return the request's JSON, for the services that this module handles."""
     if service not in ("account", "organizations", "sqs") or not body.startswith(b"{"):
         return {}
     parameters: dict[str, Any] = json.loads(body)

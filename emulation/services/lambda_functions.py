@@ -1,26 +1,28 @@
-"""Lambda: what a function finds where it runs, and what an event source mapping must satisfy.
+"""Lambda: the environment of functions, their logs, and the rules of event source mappings.
 
 AWS (Lambda developer guide: configuration-envvars.html, lambda-runtime-environment.html, services-sqs-configure.html):
 
-* A function sees its own files, the runtime's boto3, and the environment variables of Lambda and of its configuration.
-* Changing a function replaces its environments; one that is at work finishes with what it was started with.
-* A function's log, and what it leaves in the queue that its asynchronous invocations fail to, need its role's
-  permission: without it there is no log, and the destination is refused.
-* An event source mapping of a queue is refused while the queue's visibility timeout is shorter than the function's
-  time-out, with a batch size over 10 and no batching window, and if the function's role may not receive, delete and
-  read attributes there.
+* A function has its own files, the runtime's boto3, and the environment variables of Lambda and of its configuration.
+* A change of a function replaces its execution environments; a running invocation keeps the old one until it ends.
+* Without the permission of the function's role there is no log, and an OnFailure queue is rejected.
+* CreateEventSourceMapping of a queue is rejected if the queue's visibility timeout is shorter than the function's
+  timeout, if the batch size is over 10 without a batching window, if the function's role may not receive and delete
+  messages and read the queue's attributes, and if the function already has a mapping of that queue. The text of the
+  last error is recorded in https://github.com/DataBiosphere/azul/issues/3399, its form in CloudFormation in
+  https://github.com/getlift/lift/issues/295.
 
-ministack runs functions with its own interpreter, packages and environment, kills those at work when they change, and
-asks for no permission of the role and no sense in the mapping.
+ministack runs functions with its own interpreter, packages and environment, kills running invocations when a function
+changes, and checks neither the role nor the mapping.
 """
 
 import re
 import subprocess
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
 from ministack.core import lambda_runtime
-from ministack.core.responses import get_account_id, get_region
+from ministack.core.responses import error_response_json, get_account_id, get_region
 from ministack.services import lambda_svc, sqs
 
 from emulation.services import iam
@@ -32,27 +34,27 @@ patches = Patches()
 _SERVICE = "lambda.amazonaws.com"
 _LOGGING = ("CreateLogStream", "PutLogEvents")
 _DEFAULT_BATCH = 10
-#: Where ministack's pool of workers keeps those whose function has changed.
+#: The key of ministack's worker pool for running workers whose function has changed.
 _RETIRED = "retired"
 _runtime = RUNTIME
-#: What a function finds in its environment besides its own variables: Lambda's, what makes the SDK call here instead
-#: of AWS, and what ministack's worker script reads (its names begin with an underscore).
+#: The environment of a function besides its own variables: Lambda's variables, the SDK's endpoint, and those of
+#: ministack's worker script (their names begin with an underscore).
 _PASSED_ON = re.compile(r"AWS_.+|LAMBDA_TASK_ROOT|LANG|PATH|TMPDIR|TZ|_LAMBDA_.+")
 
 
 def configure(settings: Settings) -> None:
-    """Set the interpreter of functions."""
+    """Set the interpreter of the functions."""
     global _runtime
     _runtime = settings.runtime
 
 
 def start_function(command: list[str], *, cwd: str, env: dict[str, str], **pipes: Any) -> subprocess.Popen[str]:
-    """Start a worker with the environment of Lambda rather than that of ministack.
+    """Start a worker with the environment of Lambda instead of ministack's.
 
-    The function's own variables do not need to pass: ministack's worker script sets them before it imports the handler.
+    ministack's worker script sets the function's own variables before it imports the handler.
     """
     environment = {name: value for name, value in env.items() if _PASSED_ON.fullmatch(name)}
-    # Lambda's user has no home with AWS settings in it; without HOME the SDK would look at that of whoever runs this.
+    # Without HOME, the SDK would read the AWS settings of the user who runs the emulation.
     environment["HOME"] = cwd
     return subprocess.Popen(command, cwd=cwd, env=environment, **pipes)  # noqa: S603
 
@@ -62,7 +64,7 @@ patches.value("ministack.core.lambda_runtime.subprocess", SimpleNamespace(Popen=
 
 @patches.around("ministack.core.lambda_runtime._detect_runtime_binary")
 def interpreter(original: Any, runtime: str) -> tuple[str, str]:
-    """The interpreter and the worker script of a function."""
+    """Return the interpreter and the worker script of a function."""
     binary, script = original(runtime)
     return (str(_runtime) if runtime.startswith("python") else binary), script
 
@@ -70,7 +72,7 @@ def interpreter(original: Any, runtime: str) -> tuple[str, str]:
 @patches.around("ministack.core.lambda_runtime.invalidate_worker")
 @patches.around("ministack.services.lambda_svc.invalidate_worker")
 def retire_workers(original: Any, name: str, *arguments: Any, **scope: Any) -> None:
-    """Drop a function's workers; those at work when they have finished (`release_worker`)."""
+    """Stop a function's workers; `release_worker` stops the running ones when they have finished."""
     with lambda_runtime._lock:
         for key, workers in list(lambda_runtime._workers.items()):
             if f":{name}:" in key:
@@ -82,7 +84,7 @@ def retire_workers(original: Any, name: str, *arguments: Any, **scope: Any) -> N
 
 @patches.around("ministack.services.lambda_svc.release_worker")
 def release_worker(original: Any, worker: Any) -> None:
-    """Take a worker back after an invocation, or end it if its function has changed meanwhile."""
+    """Return a worker to the pool after an invocation, or stop it if its function has changed."""
     original(worker)
     with lambda_runtime._lock:
         retired = lambda_runtime._workers.get(_RETIRED, [])
@@ -94,7 +96,7 @@ def release_worker(original: Any, worker: Any) -> None:
 
 @patches.around("ministack.services.lambda_svc._emit_lambda_logs")
 def write_log(original: Any, function: dict[str, Any], *entry: Any, **more: Any) -> None:
-    """Write what a function logged, if its role may."""
+    """Write a function's log if its role allows it."""
     configuration = function["config"]
     group = configuration.get("LoggingConfig", {}).get("LogGroup") or f"/aws/lambda/{configuration['FunctionName']}"
     arn = f"arn:aws:logs:{get_region()}:{get_account_id()}:log-group:{group}:log-stream:any"
@@ -104,7 +106,7 @@ def write_log(original: Any, function: dict[str, Any], *entry: Any, **more: Any)
 
 @patches.around("ministack.services.lambda_svc._put_event_invoke_config")
 def put_event_invoke_config(original: Any, name: str, qualifier: str | None, parameters: dict[str, Any]) -> Any:
-    """PutFunctionEventInvokeConfig, for CloudFormation too."""
+    """Check the OnFailure queue; CloudFormation calls this too."""
     destination = parameters.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination", "")
     role = lambda_svc._functions[name]["config"]["Role"]
     if ":sqs:" in destination and not iam.role_may(role, _SERVICE, "sqs:SendMessage", destination):
@@ -115,52 +117,88 @@ def put_event_invoke_config(original: Any, name: str, qualifier: str | None, par
 
 @patches.around("ministack.services.lambda_svc._create_esm")
 def create_event_source_mapping(original: Any, parameters: dict[str, Any]) -> Any:
-    """CreateEventSourceMapping."""
-    refusal = _refusal(parameters)
-    return lambda_svc._invalid_parameter_value(refusal) if refusal else original(parameters)
+    """Create a mapping that passes the checks."""
+    violation = _violation(parameters)
+    return violation.response() if violation else original(parameters)
 
 
 @patches.around("ministack.services.lambda_svc._update_esm")
-def update_event_source_mapping(original: Any, identifier: str, parameters: dict[str, Any]) -> Any:
-    """UpdateEventSourceMapping."""
-    refusal = _refusal({**lambda_svc._esms.get(identifier, {}), **parameters})
-    return lambda_svc._invalid_parameter_value(refusal) if refusal else original(identifier, parameters)
+def update_event_source_mapping(original: Any, mapping_id: str, parameters: dict[str, Any]) -> Any:
+    """Update a mapping to one that passes the checks."""
+    violation = _violation({**lambda_svc._esms.get(mapping_id, {}), **parameters}, mapping_id)
+    return violation.response() if violation else original(mapping_id, parameters)
 
 
 @patches.around("ministack.services.cloudformation.stacks._provision_resource")
-def provision_resource(original: Any, kind: str, logical_id: str, properties: dict[str, Any], stack: str) -> Any:
-    """CloudFormation creates a resource: a mapping by another way than the API's."""
-    _raise_refusal(kind, properties)
-    return original(kind, logical_id, properties, stack)
+def provision_resource(
+    original: Any, resource_type: str, logical_id: str, properties: dict[str, Any], *more: Any
+) -> Any:
+    """Check the mappings that CloudFormation creates; it does not call the API for them."""
+    _check_resource(resource_type, properties)
+    return original(resource_type, logical_id, properties, *more)
 
 
 @patches.around("ministack.services.cloudformation.stacks._update_resource")
-def update_resource(original: Any, kind: str, physical_id: str, old: Any, new: dict[str, Any], *more: Any) -> Any:
-    """CloudFormation updates a resource."""
-    _raise_refusal(kind, new)
-    return original(kind, physical_id, old, new, *more)
+def update_resource(
+    original: Any, resource_type: str, physical_id: str, old: Any, new: dict[str, Any], *more: Any
+) -> Any:
+    """Check the mappings that CloudFormation updates."""
+    _check_resource(resource_type, new, physical_id)
+    return original(resource_type, physical_id, old, new, *more)
 
 
-def _raise_refusal(kind: str, properties: dict[str, Any]) -> None:
-    refusal = _refusal(properties) if kind == "AWS::Lambda::EventSourceMapping" else None
-    if refusal:
-        raise ValueError(f"Invalid request provided: {refusal}")
+@dataclass(frozen=True)
+class _Violation:
+    """Why Lambda rejects an event source mapping."""
+
+    message: str
+    already_exists: bool = False
+
+    def response(self) -> Any:
+        """Return the error of the Lambda API."""
+        if self.already_exists:
+            return error_response_json("ResourceConflictException", self.message, 409)
+        return lambda_svc._invalid_parameter_value(self.message)
+
+    def status_reason(self) -> str:
+        """Return the ResourceStatusReason of CloudFormation."""
+        code, prefix = (
+            ("AlreadyExists", "") if self.already_exists else ("InvalidRequest", "Invalid request provided: ")
+        )
+        return f'Resource handler returned message: "{prefix}{self.message}" (HandlerErrorCode: {code})'
 
 
-def _refusal(mapping: dict[str, Any]) -> str | None:
-    """Why AWS would not accept a mapping of a queue."""
+def _check_resource(resource_type: str, properties: dict[str, Any], mapping_id: str | None = None) -> None:
+    violation = _violation(properties, mapping_id) if resource_type == "AWS::Lambda::EventSourceMapping" else None
+    if violation:
+        raise ValueError(violation.status_reason())
+
+
+def _violation(mapping: dict[str, Any], mapping_id: str | None = None) -> _Violation | None:
+    """Check a mapping of a queue; `mapping_id` is its own UUID if it exists."""
     arn = str(mapping.get("EventSourceArn", ""))
     queue = sqs._queue_by_arn(arn)
     _, function, _ = lambda_svc._get_func_record_for_ref(mapping.get("FunctionName", ""))
     if queue is None or function is None:
         return None
+    name, qualifier = lambda_svc._resolve_name_and_qualifier(mapping["FunctionName"])
+    for other in lambda_svc._esms.values():
+        same = (other["EventSourceArn"], other["FunctionName"], other["Qualifier"]) == (arn, name, qualifier)
+        if same and other["UUID"] != mapping_id:
+            pair = f'An event source mapping with SQS arn (" {arn} ") and function (" {name} ") already exists.'
+            advice = f"Please update or delete the existing mapping with UUID {other['UUID']}"
+            return _Violation(f"{pair} {advice}", already_exists=True)
     visibility, timeout = int(queue["attributes"]["VisibilityTimeout"]), int(function["Timeout"])
     if visibility < timeout:
-        return f"Queue visibility timeout: {visibility} seconds is less than Function timeout: {timeout} seconds"
+        return _Violation(
+            f"Queue visibility timeout: {visibility} seconds is less than Function timeout: {timeout} seconds"
+        )
     window = int(mapping.get("MaximumBatchingWindowInSeconds") or 0)
     if int(mapping.get("BatchSize") or _DEFAULT_BATCH) > _DEFAULT_BATCH and not window:
-        return "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10"
+        return _Violation(
+            "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10"
+        )
     for action in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes"):
         if not iam.role_may(function["Role"], _SERVICE, f"sqs:{action}", arn):
-            return f"The function execution role does not have permissions to call {action} on SQS"
+            return _Violation(f"The function execution role does not have permissions to call {action} on SQS")
     return None

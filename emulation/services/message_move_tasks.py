@@ -1,16 +1,16 @@
-"""Redrive: the tasks that move messages out of a dead-letter queue.
+"""SQS message move tasks: the redrive of a dead-letter queue.
 
 AWS (API_StartMessageMoveTask.html, API_ListMessageMoveTasks.html, sqs-configure-dead-letter-queue-redrive.html and
 troubleshooting-dlq-redrive.html in the SQS documentation):
 
-* The source must be the dead-letter queue of an SQS queue. The destination is the queue named, or else each message's
-  own source; a message that was sent straight to the dead-letter queue has none, and the task ends FAILED with
-  CouldNotDetermineMessageSource.
-* One task at a time for a source. It runs by itself and moves what can be received when it starts. A moved message is
-  a new one, with another id and no receives, and keeps its attributes.
-* Who starts a task must also be allowed to receive from and delete in the source, and to send to the destination.
+* The source must be the dead-letter queue of an SQS queue. The destination is DestinationArn, or else each message's
+  own source queue. A message that was sent directly to the dead-letter queue has no source queue: the task ends FAILED
+  with CouldNotDetermineMessageSource.
+* A source has one active task at a time. It moves the messages that are visible when it starts. A moved message has a
+  new ID and receive count, and keeps its attributes.
+* The caller also needs permission to receive and delete in the source, and to send to the destination.
 
-ministack knows none of it. The wording of the refusals is not documented; it is what other emulators recorded
+ministack has no move tasks. The texts of the errors are not documented; they are those that other emulators recorded
 (github.com/localstack/localstack, github.com/getmoto/moto).
 """
 
@@ -32,8 +32,8 @@ from emulation.services.patching import Patches
 patches = Patches()
 _HANDLERS = "ministack.services.sqs._HANDLERS"
 
-_MOST_TASKS_LISTED = 10
-_FASTEST = 500
+_MAX_RESULTS = 10
+_MAX_RATE = 500
 
 
 @dataclass
@@ -56,7 +56,7 @@ class _Task:
     def active(self) -> bool:
         return self.status in ("RUNNING", "CANCELLING")
 
-    def described(self) -> dict[str, Any]:
+    def description(self) -> dict[str, Any]:
         description = {
             "TaskHandle": self.handle if self.status == "RUNNING" else None,
             "Status": self.status,
@@ -71,7 +71,7 @@ class _Task:
         return {name: value for name, value in description.items() if value is not None}
 
     def run(self) -> None:
-        """Move one message after the other until all are moved, one cannot be, or somebody cancels."""
+        """Move the messages one by one, until a message cannot be moved or the task is cancelled."""
         source = sqs._queue_by_arn(self.source_arn)
         for message in self.to_move:
             if self.status == "CANCELLING":
@@ -94,14 +94,14 @@ _TASKS: list[_Task] = []
 
 @patches.around("ministack.services.sqs.reset")
 def reset(original: Any) -> None:
-    """Forget the tasks with the queues."""
+    """Delete the tasks with the queues."""
     original()
     _TASKS.clear()
 
 
 @patches.adds(_HANDLERS, "StartMessageMoveTask")
 def start_message_move_task(parameters: queues.Parameters, _: str) -> dict[str, Any]:
-    """Begin to move what is in a dead-letter queue."""
+    """Start a task."""
     source_arn, destination_arn = parameters["SourceArn"], parameters.get("DestinationArn")
     rate = parameters.get("MaxNumberOfMessagesPerSecond")
     source = _queue(source_arn, "SourceArn")
@@ -110,8 +110,8 @@ def start_message_move_task(parameters: queues.Parameters, _: str) -> dict[str, 
         raise sqs._Err("InvalidParameterValue", "Source queue must be configured as a Dead Letter Queue.")
     if destination_arn:
         _queue(destination_arn, "DestinationArn")
-    if rate is not None and not 1 <= rate <= _FASTEST:
-        reason = f"Reason: Must be between 1 and {_FASTEST}, if provided."
+    if rate is not None and not 1 <= rate <= _MAX_RATE:
+        reason = f"Reason: Must be between 1 and {_MAX_RATE}, if provided."
         raise sqs._Err(
             "InvalidParameterValue", f"Value {rate} for parameter MaxNumberOfMessagesPerSecond is invalid. {reason}"
         )
@@ -130,19 +130,19 @@ def start_message_move_task(parameters: queues.Parameters, _: str) -> dict[str, 
 
 @patches.adds(_HANDLERS, "ListMessageMoveTasks")
 def list_message_move_tasks(parameters: queues.Parameters, _: str) -> dict[str, Any]:
-    """The latest tasks of a source, newest first."""
+    """List the latest tasks of a source, newest first."""
     source_arn, count = parameters["SourceArn"], parameters.get("MaxResults", 1)
     _queue(source_arn, "SourceArn")
-    if not 1 <= count <= _MOST_TASKS_LISTED:
-        reason = f"Reason: Must be between 1 and {_MOST_TASKS_LISTED}, if provided."
+    if not 1 <= count <= _MAX_RESULTS:
+        reason = f"Reason: Must be between 1 and {_MAX_RESULTS}, if provided."
         raise sqs._Err("InvalidParameterValue", f"Value {count} for parameter MaxResults is invalid. {reason}")
-    tasks = [task.described() for task in _TASKS if task.source_arn == source_arn]
+    tasks = [task.description() for task in _TASKS if task.source_arn == source_arn]
     return {"Results": tasks[:count]}
 
 
 @patches.adds(_HANDLERS, "CancelMessageMoveTask")
 def cancel_message_move_task(parameters: queues.Parameters, _: str) -> dict[str, Any]:
-    """Stop a task; what it moved stays moved."""
+    """Stop a task; the messages that it has moved stay where they are."""
     task = next((task for task in _TASKS if task.handle == parameters["TaskHandle"]), None)
     if task is None or task.status != "RUNNING":
         raise sqs._Err("ResourceNotFoundException", "Task does not exist.", 404)
@@ -152,7 +152,7 @@ def cancel_message_move_task(parameters: queues.Parameters, _: str) -> dict[str,
 
 @patches.adds(_HANDLERS, "ListDeadLetterSourceQueues")
 def list_dead_letter_source_queues(parameters: queues.Parameters, queue_url: str) -> dict[str, Any]:
-    """The queues whose redrive policy names this one."""
+    """List the queues whose redrive policy names this queue."""
     queue = sqs._get_q(parameters.get("QueueUrl", queue_url), "sqs:ListDeadLetterSourceQueues")
     return {"queueUrls": [source["url"] for source in _sources_of(queue["attributes"]["QueueArn"])]}
 

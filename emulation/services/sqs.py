@@ -2,14 +2,14 @@
 
 AWS (SQS API reference and developer guide):
 
-* SendMessage refuses message attributes without a value, more than ten of them, and a delay over 900 s.
-* ChangeMessageVisibility works on messages in flight, from 0 to 43,200 s, and never beyond 12 hours in all.
-* Fair queues (sqs-fair-queues-detailed.html): while messages of one MessageGroupId are more than a tenth of what the
-  consumers of a standard queue work on, messages of other groups and of none are received first.
+* SendMessage rejects message attributes without a value, more than ten attributes, and a delay over 900 s.
+* ChangeMessageVisibility takes 0 to 43,200 s for messages in flight, and at most 12 hours in total.
+* Fair queues (sqs-fair-queues-detailed.html): if more than a tenth of the messages in flight on a standard queue have
+  one MessageGroupId, messages of other groups and without a group are received first.
 
-ministack accepts all of it, and receives from a standard queue in the order of sending. Its poller for Lambda and its
-request handlers replace a queue's list of messages in different threads without a common lock, so that one of them may
-undo what the other did: here all take the same lock.
+ministack accepts all of this, and receives from a standard queue in the order of sending. Its poller for Lambda and its
+request handlers replace a queue's list of messages in different threads without a common lock, and may undo each
+other's changes: here all take the same lock.
 
 Delays are divided by `delay_speed`, so that a retry after minutes takes seconds; a queue's VisibilityTimeout is not.
 """
@@ -35,19 +35,19 @@ Queue = dict[str, Any]
 Message = dict[str, Any]
 Parameters = dict[str, Any]
 
-_TWELVE_HOURS = 43_200
-_LONGEST_DELAY = 900
-_MOST_ATTRIBUTES = 10
+_MAX_VISIBILITY_TIMEOUT = 43_200
+_MAX_DELAY = 900
+_MAX_ATTRIBUTES = 10
 _NOISY_SHARE = 0.1
 
-# What ministack's own poller takes already; re-entrant, because it calls the functions below while holding it.
+# ministack's poller takes this lock and calls the functions below meanwhile: it must be re-entrant.
 lock = threading.RLock()
 patches.value("ministack.services.sqs._queues_lock", lock)
 _delay_speed = 1.0
 
 
 def configure(settings: Settings) -> None:
-    """Set the speed of delays."""
+    """Set the divisor of delays."""
     global _delay_speed
     _delay_speed = settings.delay_speed
 
@@ -61,7 +61,7 @@ def configure(settings: Settings) -> None:
 @patches.around("ministack.services.eventbridge._dispatch_to_sqs")
 @patches.around("ministack.services.lambda_svc._route_async_failure")
 def locked(original: Any, *arguments: Any) -> Any:
-    """Touch the messages of a queue while nobody else does."""
+    """Read or change the messages of a queue under the lock."""
     with lock:
         return original(*arguments)
 
@@ -69,51 +69,51 @@ def locked(original: Any, *arguments: Any) -> Any:
 @patches.around("ministack.services.sqs._HANDLERS", "SendMessage")
 @patches.around("ministack.services.sqs._act_send_message")
 def send_message(original: Any, parameters: Parameters, queue_url: str) -> Any:
-    """Refuse what AWS refuses, then send."""
+    """Check attributes and delay, then send."""
     _check_attributes(parameters.get("MessageAttributes") or {})
     delay = parameters.get("DelaySeconds")
-    if delay is not None and not 0 <= int(delay) <= _LONGEST_DELAY:
-        reason = f"Reason: DelaySeconds must be >= 0 and <= {_LONGEST_DELAY}."
+    if delay is not None and not 0 <= int(delay) <= _MAX_DELAY:
+        reason = f"Reason: DelaySeconds must be >= 0 and <= {_MAX_DELAY}."
         raise sqs._Err("InvalidParameterValue", f"Value {delay} for parameter DelaySeconds is invalid. {reason}")
     with lock:
-        answer = original(parameters, queue_url)
+        response = original(parameters, queue_url)
         for message in sqs._get_q(parameters.get("QueueUrl", queue_url))["messages"][-1:]:
-            if message["id"] == answer["MessageId"]:
-                message["visible_at"] = _sooner(message["sent_at"], message["visible_at"])
-    return answer
+            if message["id"] == response["MessageId"]:
+                message["visible_at"] = _sped_up(message["sent_at"], message["visible_at"])
+    return response
 
 
 @patches.around("ministack.services.sqs._HANDLERS", "ChangeMessageVisibility")
 def change_visibility(original: Any, parameters: Parameters, queue_url: str) -> Any:
-    """Hide a message in flight for another while."""
+    """Change the visibility timeout of a message in flight."""
     with lock:
         return _change_visibility(original, parameters, queue_url)
 
 
 @patches.around("ministack.services.sqs._HANDLERS", "ChangeMessageVisibilityBatch")
 def change_visibility_batch(_: Any, parameters: Parameters, queue_url: str) -> dict[str, Any]:
-    """Up to ten changes, each with its own success or failure."""
+    """Change up to ten messages, each with its own success or failure."""
     url = parameters.get("QueueUrl", queue_url)
     entries = parameters.get("Entries", [])
     sqs._validate_batch_entries(entries, "ChangeMessageVisibilityBatchRequestEntry")
-    answer: dict[str, Any] = {"Successful": [], "Failed": []}
+    response: dict[str, Any] = {"Successful": [], "Failed": []}
     for entry in entries:
         try:
             sqs._HANDLERS["ChangeMessageVisibility"]({**entry, "QueueUrl": url}, url)
-            answer["Successful"].append({"Id": entry["Id"]})
+            response["Successful"].append({"Id": entry["Id"]})
         except sqs._Err as error:
             failure = {"Id": entry["Id"], "Code": error.code, "Message": error.message, "SenderFault": True}
-            answer["Failed"].append(failure)
-    return answer
+            response["Failed"].append(failure)
+    return response
 
 
 @patches.around("ministack.services.sqs._collect_msgs")
 def receive(original: Any, queue: Queue, count: int, visibility_timeout: int) -> list[Message]:
-    """Take messages from a queue: those of a group that keeps the consumers busy come last."""
+    """Receive messages from a queue; those of a noisy group come last."""
     with lock:
         now = time.time()
-        # In a copy of the queue that has the chosen messages only, ministack chooses those.
-        chosen = queue["messages"] if queue["is_fifo"] else list(islice(_in_turn(queue["messages"], now), count))
+        # ministack gets a copy of the queue with the chosen messages only.
+        chosen = queue["messages"] if queue["is_fifo"] else list(islice(_in_fair_order(queue["messages"], now), count))
         messages: list[Message] = original({**queue, "messages": chosen}, count, visibility_timeout)
         for message in messages:
             message["received_at"] = now
@@ -121,7 +121,7 @@ def receive(original: Any, queue: Queue, count: int, visibility_timeout: int) ->
 
 
 def put(queue: Queue, body: str, attributes: Mapping[str, str] | None = None) -> None:
-    """What an AWS service does to send a message, once the queue's policy has let it."""
+    """Send a message as an AWS service; the caller has checked the queue's policy."""
     named = {name: {"DataType": "String", "StringValue": value} for name, value in (attributes or {}).items()}
     with lock:
         url = queue["url"]
@@ -129,13 +129,13 @@ def put(queue: Queue, body: str, attributes: Mapping[str, str] | None = None) ->
 
 
 def visible(queue: Queue) -> list[Message]:
-    """What could be received from the queue at this moment."""
+    """Return the messages that are visible now."""
     with lock:
         return [message for message in queue["messages"] if message["visible_at"] <= time.time()]
 
 
 def move(message: Message, source: Queue, destination: Queue) -> bool:
-    """Take a message out of a queue, if it is still visible there, and make it a new one in another."""
+    """Move a message to another queue as a new one if it is still visible; return whether it was."""
     now = time.time()
     system = {**message["sys"], "SentTimestamp": str(int(now * 1000))}
     system.pop("DeadLetterQueueSourceArn", None)
@@ -149,8 +149,8 @@ def move(message: Message, source: Queue, destination: Queue) -> bool:
     return True
 
 
-def forget_messages() -> None:
-    """Empty all queues, in flight or not."""
+def delete_messages() -> None:
+    """Delete the messages of all queues, those in flight too."""
     with lock:
         for queue in sqs._queues.all_values():
             queue["messages"].clear()
@@ -163,20 +163,22 @@ def _change_visibility(original: Any, parameters: Parameters, queue_url: str) ->
     now = time.time()
     if message and message["visible_at"] <= now:
         raise sqs._Err("MessageNotInflight", "The message referred to isn't in flight.")
-    if not 0 <= timeout <= _TWELVE_HOURS:
-        reason = f"Reason: VisibilityTimeout must be an integer between 0 and {_TWELVE_HOURS}."
+    if not 0 <= timeout <= _MAX_VISIBILITY_TIMEOUT:
+        reason = f"Reason: VisibilityTimeout must be an integer between 0 and {_MAX_VISIBILITY_TIMEOUT}."
         raise sqs._Err("InvalidParameterValue", f"Value {timeout} for parameter VisibilityTimeout is invalid. {reason}")
-    if message and now - message["received_at"] + timeout > _TWELVE_HOURS:
-        reason = f"Reason: Total VisibilityTimeout for the message is beyond the limit [{_TWELVE_HOURS} seconds]."
+    if message and now - message["received_at"] + timeout > _MAX_VISIBILITY_TIMEOUT:
+        reason = (
+            f"Reason: Total VisibilityTimeout for the message is beyond the limit [{_MAX_VISIBILITY_TIMEOUT} seconds]."
+        )
         raise sqs._Err("InvalidParameterValue", f"Value {timeout} for parameter VisibilityTimeout is invalid. {reason}")
-    answer = original(parameters, queue_url)
+    response = original(parameters, queue_url)
     if message:
-        message["visible_at"] = _sooner(now, message["visible_at"])
-    return answer
+        message["visible_at"] = _sped_up(now, message["visible_at"])
+    return response
 
 
-def _sooner(now: float, then: float) -> float:
-    """A moment `delay_speed` times nearer; Lambda's poller is woken when it has come."""
+def _sped_up(now: float, then: float) -> float:
+    """Return `then` with its delay divided by `delay_speed`; Lambda's poller polls at that time."""
     delay = max(0.0, then - now) / _delay_speed
     if delay:
         loop = app._MAIN_LOOP
@@ -185,20 +187,20 @@ def _sooner(now: float, then: float) -> float:
 
 
 def _check_attributes(attributes: Mapping[str, Mapping[str, Any]]) -> None:
-    if len(attributes) > _MOST_ATTRIBUTES:
-        message = f"Number of message attributes [{len(attributes)}] exceeds the allowed maximum [{_MOST_ATTRIBUTES}]."
+    if len(attributes) > _MAX_ATTRIBUTES:
+        message = f"Number of message attributes [{len(attributes)}] exceeds the allowed maximum [{_MAX_ATTRIBUTES}]."
         raise sqs._Err("InvalidParameterValue", message)
     for name, attribute in attributes.items():
         if not attribute.get("StringValue") and not attribute.get("BinaryValue"):
-            kind = attribute.get("DataType")
-            message = f"Message (user) attribute '{name}' must contain a non-empty value of type '{kind}'."
+            data_type = attribute.get("DataType")
+            message = f"Message (user) attribute '{name}' must contain a non-empty value of type '{data_type}'."
             raise sqs._Err("InvalidParameterValue", message)
 
 
-def _in_turn(messages: list[Message], now: float) -> Iterator[Message]:
-    """What can be received, in the order of a fair queue."""
+def _in_fair_order(messages: list[Message], now: float) -> Iterator[Message]:
+    """Yield the visible messages in the order of a fair queue."""
     in_flight = Counter(m.get("group_id") for m in messages if m["receive_count"] and m["visible_at"] > now)
     limit = _NOISY_SHARE * in_flight.total()
     noisy = {group for group, count in in_flight.items() if group and count > limit}
-    for turn in (False, True):
-        yield from (m for m in messages if m["visible_at"] <= now and (m.get("group_id") in noisy) is turn)
+    for is_noisy in (False, True):
+        yield from (m for m in messages if m["visible_at"] <= now and (m.get("group_id") in noisy) is is_noisy)

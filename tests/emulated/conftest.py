@@ -1,7 +1,7 @@
-"""What the emulated tests share.
+"""Fixtures of the emulated tests.
 
-`emulation` is the one organization of the whole run, as good as new for each test: whatever a test deploys, creates or
-breaks is gone afterwards. Tests that share a deployed stack start an `Emulation` of their own, in half a second.
+`emulation` is one organization for the whole run, reset for each test. Tests that share a deployed stack start an
+`Emulation` of their own, in half a second.
 """
 
 import io
@@ -18,7 +18,7 @@ from emulation import deploy
 from emulation.organization import Emulation
 from emulation.settings import Settings
 
-#: The quotas that samconfig.toml tells the worker of; delays that make hours seconds.
+#: The quotas of samconfig.toml, which configures the worker for them; an hour of retries takes six seconds.
 SETTINGS = Settings(quota_speed=10, delay_speed=600)
 
 Statement = dict[str, Any]
@@ -26,7 +26,7 @@ Statement = dict[str, Any]
 
 @pytest.fixture(scope="session")
 def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `sam build` makes of the template."""
+    """The folder with the result of `sam build`."""
     folder = tmp_path_factory.mktemp("build")
     deploy.build(folder)
     return folder
@@ -34,7 +34,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def running_emulation() -> Iterator[Emulation]:
-    """The organization, in whatever condition the last test left it: use `emulation`."""
+    """The organization as the last test left it: use `emulation`."""
     with Emulation(SETTINGS) as emulation:
         yield emulation
 
@@ -48,7 +48,7 @@ def emulation(running_emulation: Emulation) -> Emulation:
 
 @pytest.fixture
 def role(emulation: Emulation) -> Callable[..., str]:
-    """Make a role that may do what the statements say; returns its ARN."""
+    """Create a role with these statements; returns its ARN."""
 
     def make(name: str, *statements: Statement, trusts: str = "lambda.amazonaws.com") -> str:
         iam = emulation.client("iam")
@@ -56,7 +56,10 @@ def role(emulation: Emulation) -> Callable[..., str]:
         trust = {"Statement": [{"Effect": "Allow", "Principal": principals, "Action": "sts:AssumeRole"}]}
         arn: str = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
         if statements:
-            policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **each} for each in statements]}
+            policy = {
+                "Version": "2012-10-17",
+                "Statement": [{"Effect": "Allow", **statement} for statement in statements],
+            }
             iam.put_role_policy(RoleName=name, PolicyName="policy", PolicyDocument=json.dumps(policy))
         return arn
 
@@ -65,7 +68,7 @@ def role(emulation: Emulation) -> Callable[..., str]:
 
 @pytest.fixture
 def caller(emulation: Emulation, role: Callable[..., str]) -> Callable[..., Callable[[str], Any]]:
-    """Make somebody who may do what the statements say; returns what makes that caller's clients."""
+    """Create a caller with these statements; returns a function that creates the caller's clients."""
 
     def make(*statements: Statement) -> Callable[[str], Any]:
         arn = role("caller", *statements)
@@ -86,7 +89,7 @@ def caller(emulation: Emulation, role: Callable[..., str]) -> Callable[..., Call
 
 @pytest.fixture
 def function(emulation: Emulation, role: Callable[..., str]) -> Callable[..., str]:
-    """Make a Lambda function of a source with a `handler`; returns its ARN."""
+    """Create a Lambda function from a source with a `handler`; returns its ARN."""
 
     def make(name: str, source: str, *statements: Statement, timeout: int = 3, **variables: str) -> str:
         arn: str = emulation.client("lambda").create_function(
@@ -105,7 +108,7 @@ def function(emulation: Emulation, role: Callable[..., str]) -> Callable[..., st
 
 @pytest.fixture
 def dead_letters(emulation: Emulation) -> tuple[str, str]:
-    """The ARNs of a dead-letter queue and of its source, which gives up after two receives."""
+    """The ARNs of a dead-letter queue and of its source queue, which has a maxReceiveCount of 2."""
     sqs = emulation.client("sqs")
     arn = f"arn:aws:sqs:us-east-1:{emulation.management_account}"
     sqs.create_queue(QueueName="dead")
@@ -115,20 +118,20 @@ def dead_letters(emulation: Emulation) -> tuple[str, str]:
 
 
 @pytest.fixture
-def heard(emulation: Emulation) -> str:
-    """The URL of a queue that gets every event of AWS in us-east-1."""
+def event_queue(emulation: Emulation) -> str:
+    """The URL of a queue that receives every event of AWS in us-east-1."""
     events = emulation.client("events")
     pattern = json.dumps({"source": [{"prefix": "aws."}]})
     rule = events.put_rule(Name="everything", EventPattern=pattern)["RuleArn"]
-    arn = f"arn:aws:sqs:us-east-1:{emulation.management_account}:heard"
+    arn = f"arn:aws:sqs:us-east-1:{emulation.management_account}:events"
     policy = queue_policy(arn, rule)
-    url: str = emulation.client("sqs").create_queue(QueueName="heard", Attributes={"Policy": policy})["QueueUrl"]
-    events.put_targets(Rule="everything", Targets=[{"Id": "heard", "Arn": arn}])
+    url: str = emulation.client("sqs").create_queue(QueueName="events", Attributes={"Policy": policy})["QueueUrl"]
+    events.put_targets(Rule="everything", Targets=[{"Id": "queue", "Arn": arn}])
     return url
 
 
 def queue_policy(queue_arn: str, rule_arn: str) -> str:
-    """What lets a rule send to a queue."""
+    """Return a queue policy that allows a rule to send."""
     statement = {
         "Effect": "Allow",
         "Principal": {"Service": "events.amazonaws.com"},
@@ -140,7 +143,7 @@ def queue_policy(queue_arn: str, rule_arn: str) -> str:
 
 
 def zipped(source: str) -> bytes:
-    """A zip of one module, index.py."""
+    """Return a zip with one module, index.py."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr("index.py", dedent(source))

@@ -1,4 +1,4 @@
-"""The account API on a port: what an unmodified boto3 client makes of it."""
+"""The account API on a port, called by an unmodified boto3 client."""
 
 import http.client
 import json
@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,8 +19,9 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 
-from emulation.account_api import ERRORS, AccountApi, Fault
+from emulation.account_api import CONTACT_TYPES, ERRORS, AccountApi, Fault
 from emulation.account_http import MANAGEMENT_ACCOUNT, serve
+from emulation.waiting import eventually
 
 if TYPE_CHECKING:
     from mypy_boto3_account import AccountClient
@@ -42,7 +43,7 @@ class OneMember:
     def account_state(self, account_id: str) -> str | None:
         return "ACTIVE" if account_id in (MANAGEMENT_ACCOUNT, MEMBER) else None
 
-    def trusted_access(self) -> bool:
+    def has_trusted_access(self) -> bool:
         return True
 
 
@@ -104,7 +105,7 @@ def test_put_get_and_delete_of_a_member_and_of_the_caller(api: AccountApi, clien
     assert set(api.contacts()) == {MEMBER}
 
 
-def test_calls_come_from_the_caller_that_was_named(api: AccountApi) -> None:
+def test_calls_come_from_the_configured_caller(api: AccountApi) -> None:
     with serve(api, caller=MEMBER) as endpoint, client_of(endpoint) as client:
         client.put_alternate_contact(**CONTACT)
 
@@ -115,7 +116,7 @@ def test_calls_come_from_the_caller_that_was_named(api: AccountApi) -> None:
 def test_an_error_is_raised_with_its_code_and_status(
     api: AccountApi, client: "AccountClient", code: str, status: int
 ) -> None:
-    api.set_fault(MEMBER, Fault(code))
+    api.set_faults(MEMBER, Fault(code))
 
     with pytest.raises(ClientError) as raised:
         get(client)
@@ -128,8 +129,8 @@ def test_an_error_is_raised_with_its_code_and_status(
     assert isinstance(raised.value, getattr(client.exceptions, code))
 
 
-def test_a_refused_contact_comes_with_the_fields(client: "AccountClient") -> None:
-    # botocore itself checks types and lengths, but no pattern
+def test_an_invalid_contact_is_rejected_with_its_fields(client: "AccountClient") -> None:
+    # botocore itself checks types and lengths, but no patterns
     with pytest.raises(client.exceptions.ValidationException) as raised:
         client.put_alternate_contact(**(CONTACT | {"PhoneNumber": "none", "EmailAddress": "none"}))
 
@@ -138,8 +139,8 @@ def test_a_refused_contact_comes_with_the_fields(client: "AccountClient") -> Non
     assert {field["name"] for field in response["fieldList"]} == {"PhoneNumber", "EmailAddress"}
 
 
-def test_a_dropped_connection_is_one(api: AccountApi, client: "AccountClient") -> None:
-    api.set_fault(MEMBER, Fault("dropped", remaining=1))
+def test_a_dropped_call_closes_the_connection(api: AccountApi, client: "AccountClient") -> None:
+    api.set_faults(MEMBER, Fault("dropped", remaining=1))
     api.set_contact(MEMBER, CONTACT)
 
     with pytest.raises(ConnectionClosedError):
@@ -159,7 +160,7 @@ def test_a_dropped_connection_is_one(api: AccountApi, client: "AccountClient") -
         ("/getAlternateContact", b"\xff", 400, "SerializationException"),
     ],
 )
-def test_a_request_that_no_sdk_makes_fails(
+def test_an_invalid_request_fails(
     connection: http.client.HTTPConnection, path: str, body: str | bytes, status: int, code: str
 ) -> None:
     connection.request("POST", path, body)
@@ -170,49 +171,45 @@ def test_a_request_that_no_sdk_makes_fails(
 
 
 def test_one_connection_serves_many_calls_without_delay(connection: http.client.HTTPConnection) -> None:
-    # Given a first call
     connection.request("POST", "/getAlternateContact", GET_BODY)
     connection.getresponse().read()
     first = connection.sock
 
-    # When more follow, errors among them
     started = time.monotonic()
     for _ in range(25):
         connection.request("POST", "/getAlternateContact", GET_BODY)
         assert connection.getresponse().read()
 
-    # Then they took the same connection, and none waited 40 ms for a delayed ACK
+    # The calls used the same connection, and none waited 40 ms for a delayed ACK
     assert connection.sock is first
     assert first is not None
     assert time.monotonic() - started < 0.5
 
 
-def test_calls_wait_out_their_latency_next_to_each_other() -> None:
-    # Given answers that take a quarter of a second, and eight callers
+def test_concurrent_calls_do_not_add_up_their_latencies() -> None:
     api = AccountApi(OneMember(), quotas=None, latency=0.25)
     with serve(api) as endpoint, client_of(endpoint) as client, ThreadPoolExecutor(8) as pool:
         started = time.monotonic()
         list(pool.map(lambda _: client.put_alternate_contact(AccountId=MEMBER, **CONTACT), range(8)))
         took = time.monotonic() - started
 
-    # Then eight calls take as long as one
     assert 0.25 <= took < 1
     assert api.counts["PutAlternateContact"] == 8
 
 
-def test_nothing_is_left_running(api: AccountApi) -> None:
-    # Given a connection that is kept open, and a call whose answer is far away
+def test_no_thread_or_connection_remains(api: AccountApi) -> None:
+    # Given an idle connection, and a call whose response takes long
     before = set(threading.enumerate())
     api.set_contact(MEMBER, CONTACT)
     with ThreadPoolExecutor(1) as pool:
         with serve(api) as endpoint, client_of(endpoint) as idle, client_of(endpoint) as waiting:
             get(idle)
-            api.set_fault(MEMBER, Fault("slow", seconds=60))
+            api.set_faults(MEMBER, Fault("slow", seconds=60))
             call = pool.submit(get, waiting)
-            wait_until(lambda: api.counts["GetAlternateContact"] == 2)
+            eventually(lambda: api.counts["GetAlternateContact"] == 2)
             started = time.monotonic()
 
-        # Then both end with the server, at once
+        # Then both end with the server
         assert time.monotonic() - started < 2
         assert isinstance(call.exception(timeout=2), ConnectionClosedError)
     assert set(threading.enumerate()) == before
@@ -220,27 +217,24 @@ def test_nothing_is_left_running(api: AccountApi) -> None:
         get(late)
 
 
-def test_a_client_that_goes_away_leaves_no_trace(api: AccountApi, capfd: pytest.CaptureFixture[str]) -> None:
-    # Given slow answers
-    api.set_fault(MEMBER, Fault("slow", seconds=0.2))
+def test_a_client_that_closes_its_connection_is_no_error(api: AccountApi, capfd: pytest.CaptureFixture[str]) -> None:
+    api.set_faults(MEMBER, Fault("slow", seconds=0.2))
     with serve(api) as endpoint:
-        # When one client loses its patience, and another breaks the connection off
+        # When one client times out, and another resets its connection
         with client_of(endpoint, read_timeout=0.05) as client, pytest.raises(ReadTimeoutError):
             get(client)
         host, port = endpoint.removeprefix("http://").split(":")
-        with socket.create_connection((host, int(port))) as rude:
-            rude.sendall(f"POST /getAlternateContact HTTP/1.1\r\nContent-Length: {len(GET_BODY)}\r\n\r\n".encode())
-            rude.sendall(GET_BODY.encode())
-            wait_until(lambda: api.counts["GetAlternateContact"] == 2)
-            rude.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # close with a reset
+        with socket.create_connection((host, int(port))) as raw:
+            raw.sendall(f"POST /getAlternateContact HTTP/1.1\r\nContent-Length: {len(GET_BODY)}\r\n\r\n".encode())
+            raw.sendall(GET_BODY.encode())
+            eventually(lambda: api.counts["GetAlternateContact"] == 2)
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # close with a reset
         time.sleep(0.3)
 
-    # Then
     assert capfd.readouterr().err == ""
 
 
-def test_a_bug_shows_its_traceback(capfd: pytest.CaptureFixture[str]) -> None:
-    # Given rules that fail
+def test_a_bug_prints_its_traceback(capfd: pytest.CaptureFixture[str]) -> None:
     def fail() -> float:
         raise ZeroDivisionError
 
@@ -251,30 +245,26 @@ def test_a_bug_shows_its_traceback(capfd: pytest.CaptureFixture[str]) -> None:
     assert "ZeroDivisionError" in capfd.readouterr().err
 
 
-def test_whoever_watches_sees_counts_and_contacts(
+def test_counts_and_contacts_can_be_read(
     api: AccountApi, client: "AccountClient", connection: http.client.HTTPConnection
 ) -> None:
     client.put_alternate_contact(AccountId=MEMBER, **CONTACT)
-    for kind in ("BILLING", "OPERATIONS", "SECURITY"):
-        client.put_alternate_contact(**CONTACT | {"AlternateContactType": kind})
+    for contact_type in CONTACT_TYPES:
+        client.put_alternate_contact(**CONTACT | {"AlternateContactType": contact_type})
 
     assert read(connection, "/counts") == (200, api.counts)
     assert read(connection, "/contacts") == (200, {"contacts": 4, "accounts": 1})
     assert read(connection, "/")[0] == 404
 
 
-def test_a_call_meets_the_rules_only_after_its_way(api: AccountApi) -> None:
-    # Given calls that never get there
+def test_a_call_is_checked_only_after_its_transit(api: AccountApi) -> None:
     with serve(api, transit=lambda: 60.0) as endpoint, client_of(endpoint, read_timeout=0.2) as client:
-        # When
         with pytest.raises(ReadTimeoutError):
             client.put_alternate_contact(**CONTACT)
-        # Then
         assert api.counts["PutAlternateContact"] == 0
 
 
 def test_the_program_serves_until_its_input_ends() -> None:
-    # Given an organization of three members, out of process
     arguments = ["--accounts", "3", "--speed", "0.001", "--latency-ms", "1", "2"]
     with subprocess.Popen(  # noqa: S603 - this interpreter, fixed arguments
         [sys.executable, "-m", "emulation.account_http", *arguments],
@@ -288,7 +278,6 @@ def test_the_program_serves_until_its_input_ends() -> None:
         endpoint = program.stdout.readline().strip()
         statuses = []
 
-        # When
         with client_of(endpoint) as client:
             for number in (0, 2, 3, 0, 0, 0, 0, 0, 0):
                 try:
@@ -301,7 +290,7 @@ def test_the_program_serves_until_its_input_ends() -> None:
         connection.close()
         program.stdin.close()
 
-        # Then members are known, others are not, and the ninth Put is over the quota
+        # Only the three members exist, and the ninth Put is over the quota
         assert statuses == [200, 200, 403, 200, 200, 200, 200, 200, 429]
         assert contacts == (200, {"contacts": 2, "accounts": 0})
         assert program.wait(timeout=5) == 0
@@ -311,10 +300,3 @@ def read(connection: http.client.HTTPConnection, path: str) -> tuple[int, Any]:
     connection.request("GET", path)
     response = connection.getresponse()
     return response.status, json.load(response)
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)

@@ -241,7 +241,7 @@ def test_the_stack_rejects_a_placeholder_too(packaged: Workspace) -> None:
 
 def test_deployed_by_cfct_the_contacts_of_every_account_are_those_of_the_manifest(packaged: Workspace) -> None:
     outputs = deploy_as_cfct(packaged)
-    assert outputs["BackfillSummary"].startswith("6 accounts listed, 5 put on AccountQueue")
+    assert outputs["BackfillSummary"].startswith("Accounts: 6 listed, 5 enqueued")
     wanted = wanted_contacts(CONTACTS)
     assert wanted["SECURITY"]["PhoneNumber"] == "+12065550103"
     eventually(lambda: list(packaged.emulation.contacts().values()) == [wanted] * 5, within=30)

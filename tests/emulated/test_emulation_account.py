@@ -1,4 +1,4 @@
-"""The account API through boto3: that the rules of `emulation.account_api` are what answers."""
+"""The account API through boto3: the emulation applies the rules of `emulation.account_api`."""
 
 import time
 
@@ -18,25 +18,25 @@ CONTACT = {
 
 @pytest.fixture
 def member(emulation: Emulation) -> str:
-    """A member that trusted access reaches."""
-    emulation.let_the_account_api_in()
+    """A member, with trusted access enabled."""
+    emulation.enable_trusted_access()
     return emulation.create_accounts(1)[0]
 
 
-def test_a_contact_that_was_put_can_be_got_and_deleted_once(emulation: Emulation, member: str) -> None:
+def test_a_contact_can_be_put_read_and_deleted_once(emulation: Emulation, member: str) -> None:
     account = emulation.client("account")
-    which = {"AccountId": member, "AlternateContactType": "SECURITY"}
+    request = {"AccountId": member, "AlternateContactType": "SECURITY"}
 
     account.put_alternate_contact(AccountId=member, **CONTACT)
 
-    assert account.get_alternate_contact(**which)["AlternateContact"] == CONTACT
+    assert account.get_alternate_contact(**request)["AlternateContact"] == CONTACT
     assert emulation.contacts() == {member: {"SECURITY": CONTACT}}
-    account.delete_alternate_contact(**which)
+    account.delete_alternate_contact(**request)
     with pytest.raises(account.exceptions.ResourceNotFoundException):
-        account.delete_alternate_contact(**which)
+        account.delete_alternate_contact(**request)
 
 
-def test_without_account_id_it_is_the_callers_own_contact(emulation: Emulation) -> None:
+def test_without_account_id_the_call_is_on_the_callers_account(emulation: Emulation) -> None:
     [other] = emulation.create_accounts(1)
 
     emulation.client("account").put_alternate_contact(**CONTACT)
@@ -46,14 +46,14 @@ def test_without_account_id_it_is_the_callers_own_contact(emulation: Emulation) 
 
 
 @pytest.mark.parametrize("state", ["SUSPENDED", "PENDING_CLOSURE", "PENDING_ACTIVATION", "CLOSED"])
-def test_accounts_that_are_not_active_are_refused_a_put(emulation: Emulation, member: str, state: str) -> None:
+def test_a_put_is_denied_unless_the_account_is_active(emulation: Emulation, member: str, state: str) -> None:
     emulation.set_state(member, state)
     account = emulation.client("account")
     with pytest.raises(account.exceptions.AccessDeniedException):
         account.put_alternate_contact(AccountId=member, **CONTACT)
 
 
-def test_nothing_goes_to_members_without_trusted_access_or_to_strangers(emulation: Emulation, member: str) -> None:
+def test_members_need_trusted_access_and_other_accounts_are_denied(emulation: Emulation, member: str) -> None:
     account = emulation.client("account")
     with pytest.raises(account.exceptions.AccessDeniedException):
         account.put_alternate_contact(AccountId="999999999999", **CONTACT)
@@ -62,7 +62,7 @@ def test_nothing_goes_to_members_without_trusted_access_or_to_strangers(emulatio
         account.put_alternate_contact(AccountId=member, **CONTACT)
 
 
-def test_the_quota_throttles(emulation: Emulation) -> None:
+def test_calls_over_the_quota_are_throttled(emulation: Emulation) -> None:
     account = emulation.client("account")
     with pytest.raises(account.exceptions.TooManyRequestsException):  # noqa: PT012
         for _ in range(1000):
@@ -70,7 +70,7 @@ def test_the_quota_throttles(emulation: Emulation) -> None:
     assert emulation.counts()["throttled"] == 1
 
 
-def test_faults_strike_as_often_as_asked(emulation: Emulation, member: str) -> None:
+def test_a_fault_fails_the_given_number_of_calls(emulation: Emulation, member: str) -> None:
     account = emulation.client("account")
     emulation.set_fault(member, "InternalServerException", operation="PutAlternateContact", times=1)
 
@@ -79,7 +79,7 @@ def test_faults_strike_as_often_as_asked(emulation: Emulation, member: str) -> N
     account.put_alternate_contact(AccountId=member, **CONTACT)
 
 
-def test_a_dropped_answer_is_a_closed_connection_and_a_slow_one_takes_time(emulation: Emulation, member: str) -> None:
+def test_a_dropped_response_closes_the_connection_and_a_slow_one_takes_time(emulation: Emulation, member: str) -> None:
     account = emulation.client("account")
     emulation.set_fault(member, "dropped")
     with pytest.raises(ConnectionClosedError):
@@ -96,15 +96,15 @@ def test_a_dropped_answer_is_a_closed_connection_and_a_slow_one_takes_time(emula
     assert time.monotonic() - started < 0.3
 
 
-def test_the_control_door_refuses_what_makes_no_sense(emulation: Emulation) -> None:
-    with pytest.raises(EmulationError, match="no such fault"):
+def test_the_control_api_rejects_an_invalid_fault(emulation: Emulation) -> None:
+    with pytest.raises(EmulationError, match="invalid fault"):
         emulation.set_fault("*", "SomethingElse")
 
 
-def test_forgetting_keeps_what_was_deployed(emulation: Emulation, member: str) -> None:
+def test_a_reset_of_the_data_keeps_what_was_deployed(emulation: Emulation, member: str) -> None:
     sqs = emulation.client("sqs")
     queue = sqs.create_queue(QueueName="kept")["QueueUrl"]
-    sqs.send_message(QueueUrl=queue, MessageBody="gone")
+    sqs.send_message(QueueUrl=queue, MessageBody="message")
     emulation.set_contact(member, CONTACT)
     emulation.client("account").put_alternate_contact(**CONTACT)
 

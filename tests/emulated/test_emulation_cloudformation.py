@@ -1,4 +1,4 @@
-"""CloudFormation through boto3: custom resources as AWS treats them, and a stack's own checks."""
+"""CloudFormation through boto3: the protocol of custom resources, and the checks of a template."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ from emulation.waiting import eventually
 
 Stack = Callable[..., str]
 
-# What a custom resource's function must do; the tests add what it answers, and when.
+# The part of a custom resource's function that all tests share; each test adds its handler.
 RESPOND = """
 import json, os, pathlib, time, urllib.error, urllib.request
 
@@ -25,7 +25,7 @@ def respond(event, status, data=None, **changes):
     request.add_header("content-type", "")
     urllib.request.urlopen(request)
 
-def tell(event):
+def record(event):
     with (folder / "requests").open("a") as requests:
         print(event["RequestType"], event.get("PhysicalResourceId", "-"), file=requests)
 
@@ -34,56 +34,51 @@ def tell(event):
 
 @pytest.fixture
 def requests(emulation: Emulation) -> Iterator[Callable[[], list[str]]]:
-    """What the function was asked: request type and physical id."""
-    told = emulation.log.parent / "requests"
-    yield lambda: told.read_text().splitlines()
-    told.unlink()
+    """The requests that the function received: request type and physical ID."""
+    recorded = emulation.log.parent / "requests"
+    yield lambda: recorded.read_text().splitlines()
+    recorded.unlink()
 
 
 @pytest.fixture
 def stack(emulation: Emulation) -> Stack:
-    """Deploy a custom resource with a function of this body; returns the stack's status."""
+    """Deploy a custom resource with this function body; returns the stack's final status."""
 
     def deploy(body: str, *, timeout: int = 10, service_timeout: int = 20, retries: int = 2, value: str = "1") -> str:
         source = RESPOND + body
-        cloudformation = emulation.client("cloudformation")
-        template = json.dumps(_template(source, timeout, service_timeout, retries, value))
-        exists = any(each["StackName"] == "stack" for each in cloudformation.describe_stacks()["Stacks"])
-        change = cloudformation.update_stack if exists else cloudformation.create_stack
-        change(StackName="stack", TemplateBody=template, Capabilities=["CAPABILITY_IAM"])
-        return eventually(lambda: _finished(emulation), within=20)
+        return _deploy(emulation, _template(source, timeout, service_timeout, retries, value))
 
     return deploy
 
 
-def test_a_custom_resource_answers(emulation: Emulation, stack: Stack) -> None:
-    body = "def handler(event, context): respond(event, 'SUCCESS', {'Answer': event['ResourceProperties']['Value']})"
+def test_a_custom_resource_returns_its_attributes(emulation: Emulation, stack: Stack) -> None:
+    body = "def handler(event, context): respond(event, 'SUCCESS', {'Result': event['ResourceProperties']['Value']})"
     assert stack(body, value="42") == "CREATE_COMPLETE"
     [described] = emulation.client("cloudformation").describe_stacks(StackName="stack")["Stacks"]
     assert described["Outputs"][0]["OutputValue"] == "42"
 
 
-def test_a_killed_function_is_invoked_again(stack: Stack, requests: Callable[[], list[str]]) -> None:
-    # The first invocation is killed; its retry finds the mark that it left.
+def test_an_invocation_that_timed_out_is_retried(stack: Stack, requests: Callable[[], list[str]]) -> None:
+    # The first invocation times out; its retry finds the marker file.
     body = """
 def handler(event, context):
-    tell(event)
-    mark = folder / event["RequestId"]
-    if not mark.exists():
-        mark.touch()
+    record(event)
+    marker = folder / event["RequestId"]
+    if not marker.exists():
+        marker.touch()
         time.sleep(60)
-    respond(event, "SUCCESS", {"Answer": "late"})
+    respond(event, "SUCCESS", {"Result": "late"})
 """
     assert stack(body, timeout=1) == "CREATE_COMPLETE"
     assert requests() == ["Create -", "Create -"]
 
 
-def test_without_retries_a_killed_function_is_a_failure_after_service_timeout(
+def test_without_retries_a_timeout_fails_the_stack_after_service_timeout(
     emulation: Emulation, stack: Stack, requests: Callable[[], list[str]]
 ) -> None:
     body = """
 def handler(event, context):
-    tell(event)
+    record(event)
     if event["RequestType"] == "Create":
         time.sleep(60)
     respond(event, "SUCCESS")
@@ -95,12 +90,12 @@ def handler(event, context):
     assert delete.startswith("Delete stack-Resource-")
 
 
-def test_a_failed_create_is_deleted_with_the_id_it_answered(
+def test_a_failed_create_is_deleted_with_the_id_of_its_response(
     emulation: Emulation, stack: Stack, requests: Callable[[], list[str]]
 ) -> None:
     body = """
 def handler(event, context):
-    tell(event)
+    record(event)
     respond(event, "FAILED" if event["RequestType"] == "Create" else "SUCCESS")
 """
     assert stack(body) == "ROLLBACK_COMPLETE"
@@ -111,12 +106,12 @@ def handler(event, context):
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ("data={'Answer': 'a' * 4096}", "Response object is too long"),
+        ("data={'Result': 'a' * 4096}", "Response object is too long"),
         ("PhysicalResourceId=''", "PhysicalResourceId"),
         ("RequestId='another'", "RequestId"),
     ],
 )
-def test_responses_that_are_refused(emulation: Emulation, stack: Stack, changes: str, reason: str) -> None:
+def test_an_invalid_response_fails_the_stack(emulation: Emulation, stack: Stack, changes: str, reason: str) -> None:
     body = f"""
 def handler(event, context):
     if event["RequestType"] == "Create":
@@ -128,58 +123,63 @@ def handler(event, context):
     assert reason in _reason(emulation)
 
 
-def test_a_response_with_a_content_type_is_not_the_one_that_was_signed(emulation: Emulation, stack: Stack) -> None:
+def test_a_response_with_a_content_type_is_rejected(emulation: Emulation, stack: Stack) -> None:
     body = """
 def handler(event, context):
     request = urllib.request.Request(event["ResponseURL"], b"{}", {"content-type": "application/json"}, method="PUT")
     try:
         urllib.request.urlopen(request)
     except urllib.error.HTTPError as error:
-        respond(event, "SUCCESS", {"Answer": str(error.code)})
+        respond(event, "SUCCESS", {"Result": str(error.code)})
 """
     assert stack(body) == "CREATE_COMPLETE"
     [described] = emulation.client("cloudformation").describe_stacks(StackName="stack")["Stacks"]
     assert described["Outputs"][0]["OutputValue"] == "403"
 
 
-def test_a_failed_update_is_followed_by_one_back(stack: Stack, requests: Callable[[], list[str]]) -> None:
+def test_a_failed_update_is_followed_by_an_update_back(stack: Stack, requests: Callable[[], list[str]]) -> None:
     body = """
 def handler(event, context):
-    tell(event)
+    record(event)
     bad = event["ResourceProperties"]["Value"] == "bad"
-    respond(event, "FAILED" if bad else "SUCCESS", {"Answer": "any"})
+    respond(event, "FAILED" if bad else "SUCCESS", {"Result": "any"})
 """
     assert stack(body, value="good") == "CREATE_COMPLETE"
     assert stack(body, value="bad") == "UPDATE_ROLLBACK_COMPLETE"
     assert requests() == ["Create -", "Update physical", "Update physical"]
 
 
-def test_a_mapping_that_lambda_refuses_fails_the_stack(emulation: Emulation) -> None:
-    template = _template("def handler(event, context): pass", 3, 20, 2, "1")
-    del template["Resources"]["Resource"], template["Outputs"]
-    template["Resources"]["Queue"] = {"Type": "AWS::SQS::Queue"}
-    template["Resources"]["Mapping"] = {
-        "Type": "AWS::Lambda::EventSourceMapping",
-        "Properties": {
-            "FunctionName": {"Ref": "Function"},
-            "EventSourceArn": {"Fn::GetAtt": ["Queue", "Arn"]},
-            "BatchSize": 100,
-        },
-    }
-    emulation.client("cloudformation").create_stack(
-        StackName="stack", TemplateBody=json.dumps(template), Capabilities=["CAPABILITY_IAM"]
-    )
-    assert eventually(lambda: _finished(emulation)) == "ROLLBACK_COMPLETE"
+def test_a_mapping_that_lambda_rejects_fails_the_stack(emulation: Emulation) -> None:
+    assert _deploy(emulation, _mappings("Mapping", BatchSize=100)) == "ROLLBACK_COMPLETE"
     assert "Maximum batch window" in _reason(emulation)
 
 
-def test_parameters_and_rules_are_checked_before_anything_is_made(emulation: Emulation) -> None:
+def test_a_second_mapping_of_one_function_and_queue_fails_the_stack(emulation: Emulation) -> None:
+    assert _deploy(emulation, _mappings("Mapping", "Another")) == "ROLLBACK_COMPLETE"
+    assert "already exists. Please update or delete the existing mapping with UUID" in _reason(emulation)
+
+
+def test_renaming_a_mapping_fails_the_update_because_create_comes_before_delete(emulation: Emulation) -> None:
+    assert _deploy(emulation, _mappings("Mapping")) == "CREATE_COMPLETE"
+
+    assert _deploy(emulation, _mappings("Renamed")) == "UPDATE_ROLLBACK_COMPLETE"
+
+    assert "already exists" in _reason(emulation)
+    assert len(emulation.client("lambda").list_event_source_mappings()["EventSourceMappings"]) == 1
+
+
+def test_a_mapping_can_be_updated(emulation: Emulation) -> None:
+    assert _deploy(emulation, _mappings("Mapping")) == "CREATE_COMPLETE"
+    assert _deploy(emulation, _mappings("Mapping", BatchSize=5)) == "UPDATE_COMPLETE"
+
+
+def test_parameters_and_rules_are_checked_before_the_deployment(emulation: Emulation) -> None:
     template = {
         "Parameters": {
             "Email": {
                 "Type": "String",
                 "AllowedPattern": "[a-z]+@[a-z.]+",
-                "ConstraintDescription": "must be an e-mail address",
+                "ConstraintDescription": "must be an email address",
             }
         },
         "Rules": {
@@ -187,7 +187,7 @@ def test_parameters_and_rules_are_checked_before_anything_is_made(emulation: Emu
                 "Assertions": [
                     {
                         "Assert": {"Fn::Not": [{"Fn::Equals": [{"Ref": "Email"}, "you@example.com"]}]},
-                        "AssertDescription": "Name somebody who reads it",
+                        "AssertDescription": "Set an address that is read",
                     }
                 ]
             }
@@ -200,11 +200,40 @@ def test_parameters_and_rules_are_checked_before_anything_is_made(emulation: Emu
         parameters = [{"ParameterKey": "Email", "ParameterValue": email}]
         cloudformation.create_stack(StackName="stack", TemplateBody=json.dumps(template), Parameters=parameters)
 
-    with pytest.raises(ClientError, match="must be an e-mail address"):
-        create("nobody")
-    with pytest.raises(ClientError, match="Name somebody who reads it"):
+    with pytest.raises(ClientError, match="must be an email address"):
+        create("not-an-address")
+    with pytest.raises(ClientError, match="Set an address that is read"):
         create("you@example.com")
     create("me@acme.test")
+
+
+def _deploy(emulation: Emulation, template: dict[str, Any]) -> str:
+    """Create or update the stack; returns its final status."""
+    cloudformation = emulation.client("cloudformation")
+    exists = any(stack["StackName"] == "stack" for stack in cloudformation.describe_stacks()["Stacks"])
+    change = cloudformation.update_stack if exists else cloudformation.create_stack
+    change(StackName="stack", TemplateBody=json.dumps(template), Capabilities=["CAPABILITY_IAM"])
+    return eventually(lambda: _final_status(emulation), within=20)
+
+
+def _mappings(*names: str, **properties: Any) -> dict[str, Any]:
+    """A function, a queue, and event source mappings between them with these logical IDs."""
+    template = _template("def handler(event, context): pass", 3, 20, 2, "1")
+    del template["Resources"]["Resource"], template["Outputs"]
+    poll = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
+    policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": poll, "Resource": "*"}]}
+    template["Resources"]["Role"]["Properties"]["Policies"] = [{"PolicyName": "poll", "PolicyDocument": policy}]
+    template["Resources"]["Queue"] = {"Type": "AWS::SQS::Queue"}
+    for name in names:
+        template["Resources"][name] = {
+            "Type": "AWS::Lambda::EventSourceMapping",
+            "Properties": {
+                "FunctionName": {"Ref": "Function"},
+                "EventSourceArn": {"Fn::GetAtt": ["Queue", "Arn"]},
+                **properties,
+            },
+        }
+    return template
 
 
 def _template(source: str, timeout: int, service_timeout: int, retries: int, value: str) -> dict[str, Any]:
@@ -243,11 +272,11 @@ def _template(source: str, timeout: int, service_timeout: int, retries: int, val
                 },
             },
         },
-        "Outputs": {"Answer": {"Value": {"Fn::GetAtt": ["Resource", "Answer"]}}},
+        "Outputs": {"Result": {"Value": {"Fn::GetAtt": ["Resource", "Result"]}}},
     }
 
 
-def _finished(emulation: Emulation) -> str:
+def _final_status(emulation: Emulation) -> str:
     [described] = emulation.client("cloudformation").describe_stacks(StackName="stack")["Stacks"]
     status: str = described["StackStatus"]
     return "" if status.endswith("_IN_PROGRESS") else status

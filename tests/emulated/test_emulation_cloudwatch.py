@@ -1,4 +1,4 @@
-"""CloudWatch through boto3: an alarm of a template that watches a sum."""
+"""CloudWatch through boto3: an alarm on metric math in a template."""
 
 import json
 from typing import Any
@@ -10,16 +10,16 @@ from emulation.waiting import eventually
 
 
 def metric(identifier: str, **more: Any) -> dict[str, Any]:
-    told = {
+    stat = {
         "Metric": {"Namespace": "AWS/SQS", "MetricName": identifier, "Dimensions": []},
         "Period": 60,
         "Stat": "Maximum",
     }
-    return {"Id": identifier, "MetricStat": told, "ReturnData": False, **more}
+    return {"Id": identifier, "MetricStat": stat, "ReturnData": False, **more}
 
 
 def create(emulation: Emulation, *metrics: dict[str, Any]) -> str:
-    """The status in which a stack with an alarm on these metrics ends."""
+    """Create a stack with an alarm on these metrics; returns its final status."""
     alarm = {
         "Type": "AWS::CloudWatch::Alarm",
         "Properties": {
@@ -34,14 +34,14 @@ def create(emulation: Emulation, *metrics: dict[str, Any]) -> str:
     cloudformation = emulation.client("cloudformation")
     cloudformation.create_stack(StackName="alarm", TemplateBody=json.dumps({"Resources": {"Alarm": alarm}}))
 
-    def ended() -> str:
+    def final_status() -> str:
         status: str = cloudformation.describe_stacks(StackName="alarm")["Stacks"][0]["StackStatus"]
         return "" if status.endswith("_IN_PROGRESS") else status
 
-    return eventually(ended)
+    return eventually(final_status)
 
 
-def test_an_alarm_on_a_sum_is_described_as_it_was_written(emulation: Emulation) -> None:
+def test_an_alarm_on_metric_math_is_described_as_in_the_template(emulation: Emulation) -> None:
     sum_of_both = {"Id": "both", "Expression": "one + two", "ReturnData": True}
     assert create(emulation, sum_of_both, metric("one"), metric("two")) == "CREATE_COMPLETE"
     [alarm] = emulation.client("cloudwatch").describe_alarms()["MetricAlarms"]
@@ -52,6 +52,6 @@ def test_an_alarm_on_a_sum_is_described_as_it_was_written(emulation: Emulation) 
 
 
 @pytest.mark.parametrize("returning", [0, 2])
-def test_exactly_one_of_them_returns_data(emulation: Emulation, returning: int) -> None:
+def test_exactly_one_metric_must_return_data(emulation: Emulation, returning: int) -> None:
     metrics = [metric(f"m{number}", ReturnData=number < returning) for number in range(3)]
     assert create(emulation, *metrics) == "ROLLBACK_COMPLETE"

@@ -1,4 +1,4 @@
-"""`sam build`, `sam deploy` and `sam delete` against the emulation, with a small project of its own."""
+"""`sam build`, `sam deploy` and `sam delete` against the emulation, with a small project."""
 
 from pathlib import Path
 from textwrap import dedent
@@ -39,7 +39,7 @@ TEMPLATE = """
           EventInvokeConfig:
             MaximumRetryAttempts: 1
           Events:
-            Letters:
+            Messages:
               Type: SQS
               Properties:
                 Queue: !GetAtt AccountQueue.Arn
@@ -66,7 +66,7 @@ build-EchoFunction:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project with a template, a samconfig.toml and a function that is built by make."""
+    """A project with a template, a samconfig.toml and a function that make builds."""
     root = tmp_path_factory.mktemp("project")
     function = root / "function"
     function.mkdir()
@@ -86,20 +86,20 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def built(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `sam build` made of it."""
+    """The folder with the result of `sam build`."""
     folder = tmp_path_factory.mktemp("build")
     deploy.build(folder, project)
     return folder
 
 
-def test_a_stack_comes_with_its_outputs_and_goes_without_a_trace(
+def test_deploy_returns_the_outputs_and_delete_removes_everything(
     emulation: Emulation, project: Path, built: Path
 ) -> None:
     outputs = deploy.deploy(emulation, built, project=project, parameters={"Greeting": 'Say "hello", \\ you'})
 
     functions = emulation.client("lambda")
-    answer = functions.invoke(FunctionName=outputs["Function"])
-    assert answer["Payload"].read() == b'"Say \\"hello\\", \\\\ you"'
+    response = functions.invoke(FunctionName=outputs["Function"])
+    assert response["Payload"].read() == b'"Say \\"hello\\", \\\\ you"'
     configuration = functions.get_function_event_invoke_config(FunctionName=outputs["Function"], Qualifier="$LATEST")
     assert configuration["MaximumRetryAttempts"] == 1
 
@@ -117,7 +117,7 @@ def test_a_stack_comes_with_its_outputs_and_goes_without_a_trace(
         ({"Visibility": "4"}, "Queue visibility timeout: 4 seconds is less than Function timeout: 5 seconds"),
     ],
 )
-def test_a_failure_says_why(
+def test_a_failure_has_its_reason(
     emulation: Emulation, project: Path, built: Path, parameters: dict[str, str], reason: str
 ) -> None:
     with pytest.raises(deploy.DeploymentError, match=reason):

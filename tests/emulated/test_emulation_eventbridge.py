@@ -1,4 +1,4 @@
-"""EventBridge through boto3: delivery honours policies, and what is not delivered is not lost."""
+"""EventBridge through boto3: permissions of deliveries, and dead-letter queues."""
 
 import json
 from collections.abc import Callable
@@ -26,7 +26,7 @@ def sqs(emulation: Emulation) -> Any:
 
 @pytest.fixture
 def queue(emulation: Emulation, sqs: Any) -> Callable[..., str]:
-    """Make a queue that a rule may send to, or none; returns its ARN."""
+    """Create a queue, with a policy for the rule if one is given; returns its ARN."""
 
     def make(name: str, rule: str | None = None) -> str:
         arn = f"arn:aws:sqs:us-east-1:{emulation.management_account}:{name}"
@@ -38,7 +38,7 @@ def queue(emulation: Emulation, sqs: Any) -> Callable[..., str]:
 
 @pytest.fixture
 def rule(emulation: Emulation) -> Callable[..., str]:
-    """Make a rule for the event with a target; returns the rule's ARN, which is the same for the same name."""
+    """Create a rule for the event with a target; returns the rule's ARN, the same for the same name."""
 
     def make(name: str, region: str = "us-east-1", **target: Any) -> str:
         events = emulation.client("events", region=region)
@@ -50,24 +50,24 @@ def rule(emulation: Emulation) -> Callable[..., str]:
     return make
 
 
-def test_an_event_of_aws_arrives_as_it_was_recorded(emulation: Emulation, sqs: Any, heard: str) -> None:
+def test_an_event_of_aws_arrives_as_it_was_recorded(emulation: Emulation, sqs: Any, event_queue: str) -> None:
     emulation.deliver({**EVENT, "resources": ["arn:aws:organizations::aws:thing"]})
 
-    [message] = sqs.receive_message(QueueUrl=heard)["Messages"]
+    [message] = sqs.receive_message(QueueUrl=event_queue)["Messages"]
     envelope = json.loads(message["Body"])
     assert {key: envelope[key] for key in EVENT} == EVENT
     assert envelope["resources"] == ["arn:aws:organizations::aws:thing"]
     assert envelope["account"] == emulation.management_account
 
 
-def test_nobody_but_aws_puts_events_of_aws(caller: Callable[..., Any]) -> None:
+def test_only_aws_puts_events_of_aws(caller: Callable[..., Any]) -> None:
     events = caller({"Action": "events:PutEvents", "Resource": "*"})("events")
     entry = {"Source": "aws.organizations", "DetailType": "any", "Detail": "{}"}
-    [answer] = events.put_events(Entries=[entry])["Entries"]
-    assert answer["ErrorCode"] == "NotAuthorizedForSourceException"
+    [result] = events.put_events(Entries=[entry])["Entries"]
+    assert result["ErrorCode"] == "NotAuthorizedForSourceException"
 
 
-def test_a_queue_without_policy_gets_nothing(
+def test_a_queue_without_policy_receives_nothing(
     emulation: Emulation, sqs: Any, queue: Callable[..., str], rule: Callable[..., str]
 ) -> None:
     rule("rule", Arn=queue("closed"))
@@ -75,19 +75,19 @@ def test_a_queue_without_policy_gets_nothing(
     assert "Messages" not in sqs.receive_message(QueueUrl="closed")
 
 
-@pytest.mark.parametrize("let_in", [True, False])
-def test_what_was_refused_goes_to_the_targets_dead_letter_queue_if_its_policy_lets_it(
-    emulation: Emulation, sqs: Any, queue: Callable[..., str], rule: Callable[..., str], let_in: bool
+@pytest.mark.parametrize("allowed", [True, False])
+def test_a_denied_event_goes_to_the_targets_dead_letter_queue_if_its_policy_allows_it(
+    emulation: Emulation, sqs: Any, queue: Callable[..., str], rule: Callable[..., str], allowed: bool
 ) -> None:
     arn = rule("rule")
     closed = queue("closed", "arn:aws:events:us-east-1:000000000000:rule/another")
-    undelivered = queue("undelivered", arn if let_in else None)
+    undelivered = queue("undelivered", arn if allowed else None)
     rule("rule", Arn=closed, DeadLetterConfig={"Arn": undelivered})
 
     emulation.deliver(EVENT)
 
     messages = sqs.receive_message(QueueUrl="undelivered", MessageAttributeNames=["All"]).get("Messages", [])
-    assert len(messages) == let_in
+    assert len(messages) == allowed
     for message in messages:
         assert json.loads(message["Body"])["detail"] == EVENT["detail"]
         attributes = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
@@ -95,12 +95,12 @@ def test_what_was_refused_goes_to_the_targets_dead_letter_queue_if_its_policy_le
         assert (attributes["RULE_ARN"], attributes["TARGET_ARN"]) == (arn, closed)
 
 
-def test_a_target_that_is_gone_is_no_resource(
+def test_a_missing_target_is_no_resource(
     emulation: Emulation, sqs: Any, queue: Callable[..., str], rule: Callable[..., str]
 ) -> None:
     arn = rule("rule")
-    gone = f"arn:aws:sqs:us-east-1:{emulation.management_account}:gone"
-    rule("rule", Arn=gone, DeadLetterConfig={"Arn": queue("undelivered", arn)})
+    missing = f"arn:aws:sqs:us-east-1:{emulation.management_account}:missing"
+    rule("rule", Arn=missing, DeadLetterConfig={"Arn": queue("undelivered", arn)})
 
     emulation.deliver(EVENT)
 
@@ -111,11 +111,11 @@ def test_a_target_that_is_gone_is_no_resource(
 def test_a_function_needs_a_permission_for_the_rule(
     emulation: Emulation, sqs: Any, function: Callable[..., str], rule: Callable[..., str]
 ) -> None:
-    sqs.create_queue(QueueName="proof")
+    sqs.create_queue(QueueName="received")
     source = """
         import boto3
         def handler(event, context):
-            boto3.client("sqs").send_message(QueueUrl="proof", MessageBody=event["source"])
+            boto3.client("sqs").send_message(QueueUrl="received", MessageBody=event["source"])
     """
     arn = function("listener", source, {"Action": "sqs:SendMessage", "Resource": "*"}, timeout=10)
     rule_arn = rule("rule", Arn=arn)
@@ -130,23 +130,23 @@ def test_a_function_needs_a_permission_for_the_rule(
     )
     emulation.deliver(EVENT)
 
-    assert eventually(lambda: sqs.receive_message(QueueUrl="proof").get("Messages"))
-    assert "Messages" not in sqs.receive_message(QueueUrl="proof"), "delivered without permission, too"
+    assert eventually(lambda: sqs.receive_message(QueueUrl="received").get("Messages"))
+    assert "Messages" not in sqs.receive_message(QueueUrl="received"), "the first event was delivered too"
 
 
 def test_an_event_reaches_the_bus_of_another_region_with_the_targets_role(
-    emulation: Emulation, sqs: Any, heard: str, role: Callable[..., str], rule: Callable[..., str]
+    emulation: Emulation, sqs: Any, event_queue: str, role: Callable[..., str], rule: Callable[..., str]
 ) -> None:
     bus = f"arn:aws:events:us-east-1:{emulation.management_account}:event-bus/default"
-    nobody = role("nobody", trusts="events.amazonaws.com")
+    powerless = role("powerless", trusts="events.amazonaws.com")
     forwarder = role("forwarder", {"Action": "events:PutEvents", "Resource": bus}, trusts="events.amazonaws.com")
     event = {**EVENT, "region": "eu-west-1"}
 
-    rule("forward", region="eu-west-1", Arn=bus, RoleArn=nobody)
+    rule("forward", region="eu-west-1", Arn=bus, RoleArn=powerless)
     emulation.deliver(event)
-    assert "Messages" not in sqs.receive_message(QueueUrl=heard)
+    assert "Messages" not in sqs.receive_message(QueueUrl=event_queue)
 
     rule("forward", region="eu-west-1", Arn=bus, RoleArn=forwarder)
     emulation.deliver(event)
-    [message] = sqs.receive_message(QueueUrl=heard)["Messages"]
+    [message] = sqs.receive_message(QueueUrl=event_queue)["Messages"]
     assert json.loads(message["Body"])["region"] == "eu-west-1"

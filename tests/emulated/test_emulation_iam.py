@@ -21,8 +21,8 @@ TLS_ONLY = {
 }
 
 
-def test_a_member_needs_the_members_arn_and_the_own_account_its_own(emulation: Emulation, caller: Callers) -> None:
-    emulation.let_the_account_api_in()
+def test_calls_on_a_member_need_the_members_arn(emulation: Emulation, caller: Callers) -> None:
+    emulation.enable_trusted_access()
     one, other = emulation.create_accounts(2)
     organization = emulation.client("organizations").describe_organization()["Organization"]["Id"]
     allowed = f"arn:aws:account::{emulation.management_account}:account/{organization}/{one}"
@@ -36,14 +36,14 @@ def test_a_member_needs_the_members_arn_and_the_own_account_its_own(emulation: E
         account.get_alternate_contact(**GET)
 
 
-def test_the_own_account_needs_its_own_arn(emulation: Emulation, caller: Callers) -> None:
+def test_calls_on_the_own_account_need_its_own_arn(emulation: Emulation, caller: Callers) -> None:
     own = f"arn:aws:account::{emulation.management_account}:account"
     account = caller({"Action": "account:*AlternateContact", "Resource": own})("account")
     with pytest.raises(account.exceptions.ResourceNotFoundException):
         account.get_alternate_contact(**GET)
 
 
-def test_contact_types_are_a_condition(caller: Callers) -> None:
+def test_contact_types_are_a_condition_key(caller: Callers) -> None:
     condition = {"ForAllValues:StringEquals": {"account:AlternateContactTypes": ["BILLING", "SECURITY"]}}
     account = caller({"Action": "account:GetAlternateContact", "Resource": "*", "Condition": condition})("account")
 
@@ -53,7 +53,7 @@ def test_contact_types_are_a_condition(caller: Callers) -> None:
         account.get_alternate_contact(AlternateContactType="OPERATIONS")
 
 
-def test_the_service_principal_is_a_condition(caller: Callers) -> None:
+def test_the_service_principal_is_a_condition_key(caller: Callers) -> None:
     condition = {"StringEquals": {"organizations:ServicePrincipal": "account.amazonaws.com"}}
     statement = {"Action": "organizations:EnableAWSServiceAccess", "Resource": "*", "Condition": condition}
     organizations = caller(statement)("organizations")
@@ -63,7 +63,7 @@ def test_the_service_principal_is_a_condition(caller: Callers) -> None:
         organizations.enable_aws_service_access(ServicePrincipal="cloudtrail.amazonaws.com")
 
 
-def test_describe_account_is_about_one_account(emulation: Emulation, caller: Callers) -> None:
+def test_describe_account_needs_the_arn_of_the_account(emulation: Emulation, caller: Callers) -> None:
     one, other = emulation.create_accounts(2)
     arn = emulation.client("organizations").describe_account(AccountId=one)["Account"]["Arn"]
     organizations = caller({"Action": "organizations:Describe*", "Resource": arn})("organizations")
@@ -82,7 +82,7 @@ def test_describe_account_is_about_one_account(emulation: Emulation, caller: Cal
         ("enable_aws_service_access", {"ServicePrincipal": "account.amazonaws.com"}),
     ],
 )
-def test_calls_about_the_organization_have_no_resource(
+def test_calls_on_the_organization_have_no_resource_type(
     caller: Callers, operation: str, parameters: dict[str, str]
 ) -> None:
     narrow = {"Action": "organizations:*", "Resource": "arn:aws:organizations::*:*"}
@@ -95,18 +95,18 @@ def test_a_batch_needs_the_action_of_the_single_call(emulation: Emulation, calle
     queue = emulation.client("sqs").create_queue(QueueName="queue")["QueueUrl"]
     arn = f"arn:aws:sqs:us-east-1:{emulation.management_account}:queue"
     sqs = caller({"Action": "sqs:SendMessage", "Resource": arn})("sqs")
-    entries = [{"Id": "1", "MessageBody": "letter"}]
+    entries = [{"Id": "1", "MessageBody": "message"}]
 
     assert sqs.send_message_batch(QueueUrl=queue, Entries=entries)["Successful"]
     with pytest.raises(ClientError, match="AccessDenied"):
         sqs.receive_message(QueueUrl=queue)
 
 
-def test_a_policy_that_wants_tls_lets_the_loopback_interface_in(emulation: Emulation) -> None:
+def test_the_loopback_interface_counts_as_tls(emulation: Emulation) -> None:
     sqs = emulation.client("sqs")
     policy = {"Version": "2012-10-17", "Statement": [TLS_ONLY]}
     queue = sqs.create_queue(QueueName="queue", Attributes={"Policy": json.dumps(policy)})["QueueUrl"]
-    sqs.send_message(QueueUrl=queue, MessageBody="letter")
+    sqs.send_message(QueueUrl=queue, MessageBody="message")
 
 
 def test_an_explicit_deny_in_the_queues_policy_wins(emulation: Emulation, caller: Callers) -> None:
@@ -115,7 +115,7 @@ def test_an_explicit_deny_in_the_queues_policy_wins(emulation: Emulation, caller
     queue = emulation.client("sqs").create_queue(QueueName="queue", Attributes={"Policy": policy})["QueueUrl"]
     sqs = caller({"Action": "sqs:*", "Resource": "*"})("sqs")
     with pytest.raises(ClientError, match="explicit deny"):
-        sqs.send_message(QueueUrl=queue, MessageBody="letter")
+        sqs.send_message(QueueUrl=queue, MessageBody="message")
 
 
 def test_a_redrive_needs_both_queues(caller: Callers, dead_letters: tuple[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""Lambda through boto3: what functions see, when they are ended, and which mappings are refused."""
+"""Lambda through boto3: the environment of functions, their end, and the checks of event source mappings."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from emulation.settings import RUNTIME
 from emulation.waiting import eventually
 
 POLL = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
-LOOK_AROUND = """
+INSPECT = """
     import importlib.util, os, sys
 
     def handler(event, context):
@@ -28,62 +28,62 @@ LOOK_AROUND = """
 
 @pytest.fixture
 def invoke(emulation: Emulation) -> Callable[..., Any]:
-    """Call a function and return what it returns, or the error."""
+    """Invoke a function; returns its result or its error."""
 
     def call(name: str, event: object = None, **options: Any) -> Any:
-        answer = emulation.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event), **options)
-        return json.loads(answer["Payload"].read() or "null")
+        response = emulation.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event), **options)
+        return json.loads(response["Payload"].read() or "null")
 
     return call
 
 
-def test_a_function_finds_boto3_and_its_own_files_only(
+def test_a_function_can_import_boto3_and_its_own_files_only(
     function: Callable[..., str], invoke: Callable[..., Any]
 ) -> None:
-    function("curious", LOOK_AROUND)
+    function("inspector", INSPECT)
     names = ["boto3", "index", "aws_lambda_powertools", "ministack", "emulation", "pytest", "yaml"]
 
-    seen = invoke("curious", {"names": names})
+    result = invoke("inspector", {"names": names})
 
-    assert seen["importable"] == ["boto3", "index"]
-    assert seen["interpreter"] == str(RUNTIME)
-    assert seen["interpreter"] != sys.executable
+    assert result["importable"] == ["boto3", "index"]
+    assert result["interpreter"] == str(RUNTIME)
+    assert result["interpreter"] != sys.executable
 
 
-def test_a_functions_environment_is_lambdas_and_its_own(
+def test_a_function_has_only_lambdas_environment_and_its_own_variables(
     monkeypatch: pytest.MonkeyPatch, emulation: Emulation, function: Callable[..., str], invoke: Callable[..., Any]
 ) -> None:
     monkeypatch.setenv("LEAKED", "from the tests")
-    function("curious", LOOK_AROUND, RATE="50")
+    function("inspector", INSPECT, RATE="50")
 
-    environment = invoke("curious", {"names": []})["environment"]
+    environment = invoke("inspector", {"names": []})["environment"]
 
     assert environment["RATE"] == "50"
-    assert environment["AWS_LAMBDA_FUNCTION_NAME"] == "curious"
+    assert environment["AWS_LAMBDA_FUNCTION_NAME"] == "inspector"
     assert environment["AWS_ACCESS_KEY_ID"].startswith("ASIA")
     assert environment["AWS_ENDPOINT_URL"] == emulation.endpoint_url
     assert environment["HOME"] != os.environ.get("HOME")
-    ours = {"AUTH", "GATEWAY_PORT", "LEAKED", "LOG_LEVEL", "MINISTACK_HOST", "PYTHONPATH", "VIRTUAL_ENV", "STATE_DIR"}
-    assert not ours & environment.keys()
+    leaks = {"AUTH", "GATEWAY_PORT", "LEAKED", "LOG_LEVEL", "MINISTACK_HOST", "PYTHONPATH", "VIRTUAL_ENV", "STATE_DIR"}
+    assert not leaks & environment.keys()
 
 
-def test_a_function_is_its_role(function: Callable[..., str], invoke: Callable[..., Any]) -> None:
+def test_a_function_calls_aws_with_its_role(function: Callable[..., str], invoke: Callable[..., Any]) -> None:
     source = """
         import boto3
         def handler(event, context):
             return boto3.client("sqs").create_queue(QueueName=event)["QueueUrl"]
     """
-    function("maker", source, {"Action": "sqs:CreateQueue", "Resource": "arn:aws:sqs:*:*:mine"}, timeout=10)
-    assert invoke("maker", "mine").endswith("/mine")
-    assert "not authorized to perform: sqs:CreateQueue" in invoke("maker", "other")["errorMessage"]
+    function("creator", source, {"Action": "sqs:CreateQueue", "Resource": "arn:aws:sqs:*:*:allowed"}, timeout=10)
+    assert invoke("creator", "allowed").endswith("/allowed")
+    assert "not authorized to perform: sqs:CreateQueue" in invoke("creator", "denied")["errorMessage"]
 
 
-def test_a_function_is_killed_at_its_time_out(function: Callable[..., str], invoke: Callable[..., Any]) -> None:
+def test_a_function_is_stopped_at_its_timeout(function: Callable[..., str], invoke: Callable[..., Any]) -> None:
     function("sleeper", "import time\ndef handler(event, context): time.sleep(60)", timeout=1)
     assert invoke("sleeper") == {"errorType": "Sandbox.Timedout", "errorMessage": "Task timed out after 1.00 seconds"}
 
 
-def test_a_failed_asynchronous_invocation_is_tried_twice_more_and_then_handed_over(
+def test_a_failed_asynchronous_invocation_is_retried_twice_and_then_sent_to_the_destination(
     emulation: Emulation, function: Callable[..., str], invoke: Callable[..., Any]
 ) -> None:
     sqs = emulation.client("sqs")
@@ -122,26 +122,26 @@ def test_a_destination_needs_the_roles_permission(emulation: Emulation, function
 def test_a_log_needs_the_roles_permission(
     emulation: Emulation, function: Callable[..., str], invoke: Callable[..., Any], may_log: bool
 ) -> None:
-    group = f"arn:aws:logs:us-east-1:{emulation.management_account}:log-group:/aws/lambda/talker:*"
-    permission = {"Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": group}
+    log_group = f"arn:aws:logs:us-east-1:{emulation.management_account}:log-group:/aws/lambda/talker:*"
+    permission = {"Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": log_group}
     function("talker", "def handler(event, context): print('hello')", *([permission] if may_log else []))
 
     invoke("talker")
 
     groups = emulation.client("logs").describe_log_groups()["logGroups"]
-    assert [each["logGroupName"] for each in groups] == ["/aws/lambda/talker"] * may_log
+    assert [group["logGroupName"] for group in groups] == ["/aws/lambda/talker"] * may_log
 
 
-def test_an_invocation_at_work_survives_a_change_of_its_function(
+def test_a_running_invocation_survives_a_change_of_its_function(
     emulation: Emulation, function: Callable[..., str], invoke: Callable[..., Any]
 ) -> None:
     sqs = emulation.client("sqs")
-    sqs.create_queue(QueueName="proof")
+    sqs.create_queue(QueueName="progress")
     source = """
         import boto3, os, time
         def handler(event, context):
-            for when in ("started", "ended"):
-                boto3.client("sqs").send_message(QueueUrl="proof", MessageBody=f"{when} {os.environ['CONTACT']}")
+            for stage in ("started", "ended"):
+                boto3.client("sqs").send_message(QueueUrl="progress", MessageBody=f"{stage} {os.environ['CONTACT']}")
                 time.sleep(event)
     """
     function("worker", source, {"Action": "sqs:SendMessage", "Resource": "*"}, timeout=10, CONTACT="old")
@@ -157,47 +157,68 @@ def test_an_invocation_at_work_survives_a_change_of_its_function(
 
 
 @pytest.mark.parametrize(
-    ("timeout", "actions", "settings", "refusal"),
+    ("timeout", "actions", "settings", "reason"),
     [
         (31, POLL, {}, "Queue visibility timeout: 30 seconds is less than Function timeout: 31 seconds"),
         (30, POLL, {"BatchSize": 11}, "Maximum batch window in seconds must be greater than 0"),
         (30, POLL[:1], {}, "does not have permissions to call DeleteMessage on SQS"),
     ],
 )
-def test_mappings_that_are_refused(
+def test_an_invalid_mapping_is_rejected(
     emulation: Emulation,
     function: Callable[..., str],
     timeout: int,
     actions: list[str],
     settings: dict[str, int],
-    refusal: str,
+    reason: str,
 ) -> None:
     emulation.client("sqs").create_queue(QueueName="queue")
     queue = f"arn:aws:sqs:us-east-1:{emulation.management_account}:queue"
     source = "def handler(event, context): pass"
     worker = function("worker", source, {"Action": actions, "Resource": queue}, timeout=timeout)
-    with pytest.raises(ClientError, match=refusal):
+    with pytest.raises(ClientError, match=reason):
         emulation.client("lambda").create_event_source_mapping(FunctionName=worker, EventSourceArn=queue, **settings)
 
 
-def test_a_mapping_cannot_be_changed_into_one_that_is_refused(
+def test_a_second_mapping_of_one_function_and_queue_is_rejected(
     emulation: Emulation, function: Callable[..., str]
 ) -> None:
+    sqs, functions = emulation.client("sqs"), emulation.client("lambda")
+    arn = f"arn:aws:sqs:us-east-1:{emulation.management_account}"
+    sqs.create_queue(QueueName="queue")
+    sqs.create_queue(QueueName="other")
+    worker = function("worker", "def handler(event, context): pass", {"Action": POLL, "Resource": "*"})
+    mapping_id = functions.create_event_source_mapping(FunctionName=worker, EventSourceArn=f"{arn}:queue")["UUID"]
+
+    with pytest.raises(functions.exceptions.ResourceConflictException) as error:
+        functions.create_event_source_mapping(FunctionName="worker", EventSourceArn=f"{arn}:queue")
+
+    assert error.value.response["Error"]["Message"] == (
+        f'An event source mapping with SQS arn (" {arn}:queue ") and function (" worker ") already exists. '
+        f"Please update or delete the existing mapping with UUID {mapping_id}"
+    )
+    functions.create_event_source_mapping(FunctionName="worker", EventSourceArn=f"{arn}:other")
+    functions.delete_event_source_mapping(UUID=mapping_id)
+    functions.create_event_source_mapping(FunctionName="worker", EventSourceArn=f"{arn}:queue")
+
+
+def test_a_mapping_cannot_be_updated_to_an_invalid_one(emulation: Emulation, function: Callable[..., str]) -> None:
     emulation.client("sqs").create_queue(QueueName="queue")
     queue = f"arn:aws:sqs:us-east-1:{emulation.management_account}:queue"
     worker = function("worker", "def handler(event, context): pass", {"Action": POLL, "Resource": queue})
     functions = emulation.client("lambda")
-    identifier = functions.create_event_source_mapping(FunctionName=worker, EventSourceArn=queue)["UUID"]
+    mapping_id = functions.create_event_source_mapping(FunctionName=worker, EventSourceArn=queue)["UUID"]
     with pytest.raises(ClientError, match="Maximum batch window"):
-        functions.update_event_source_mapping(UUID=identifier, BatchSize=100)
+        functions.update_event_source_mapping(UUID=mapping_id, BatchSize=100)
+    functions.update_event_source_mapping(UUID=mapping_id, BatchSize=5)
 
 
 def _bodies(sqs: Any, count: int) -> set[str]:
-    """The next messages on `proof`."""
+    """Receive this many messages from the queue `progress`."""
     bodies: set[str] = set()
 
     def received() -> bool:
-        messages = sqs.receive_message(QueueUrl="proof", MaxNumberOfMessages=10).get("Messages", [])
+        messages = sqs.receive_message(QueueUrl="progress", MaxNumberOfMessages=10).get("Messages", [])
         bodies.update(message["Body"] for message in messages)
         return len(bodies) >= count
 

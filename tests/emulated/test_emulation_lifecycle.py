@@ -1,4 +1,4 @@
-"""An emulation comes up clean, and nothing of it remains, however whoever started it came to an end."""
+"""An emulation starts without the user's settings, and nothing of it remains, however its parent process ends."""
 
 import json
 import os
@@ -20,17 +20,17 @@ from emulation.settings import ROOT, Settings
 from emulation.waiting import eventually
 from tests.emulated.conftest import zipped
 
-# A process that starts an emulation, says where, and waits for its end.
+# A process that starts an emulation, prints its URL and folder, and waits.
 PARENT = """
 import json, signal, sys, time
 from emulation.organization import Emulation
 
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts background jobs deaf to it
+signal.signal(signal.SIGINT, signal.default_int_handler)  # shells make background jobs ignore it
 with Emulation() as emulation:
     print(json.dumps([emulation.endpoint_url, str(emulation.log.parent)]), flush=True)
     sys.stdin.read()
 """
-# A function that is at work for long, and listens meanwhile.
+# A function that runs long, and listens on a port meanwhile.
 BUSY = """
 import os, pathlib, socket, time
 
@@ -41,7 +41,7 @@ def handler(event, context):
 """
 
 
-def test_nothing_is_left_after_the_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_remains_after_the_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
     with Emulation() as emulation:
@@ -54,7 +54,7 @@ def test_nothing_is_left_after_the_block(tmp_path: Path, monkeypatch: pytest.Mon
     assert not _listens(worker)
 
 
-def test_nothing_is_left_after_an_exception(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_remains_after_an_exception(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     emulation = Emulation()
     with pytest.raises(ZeroDivisionError), emulation:
@@ -80,7 +80,7 @@ def parent(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_nothing_is_left_after_its_parent_was_ended(
+def test_nothing_remains_after_its_parent_ended(
     parent: "subprocess.Popen[str]", tmp_path: Path, end: signal.Signals
 ) -> None:
     assert parent.stdout
@@ -95,7 +95,7 @@ def test_nothing_is_left_after_its_parent_was_ended(
     eventually(lambda: not list(tmp_path.iterdir()))
 
 
-def test_nothing_is_left_after_the_emulation_itself_was_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_remains_after_the_emulation_was_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with Emulation() as emulation:
         worker = _busy_worker(emulation)
@@ -105,14 +105,14 @@ def test_nothing_is_left_after_the_emulation_itself_was_killed(tmp_path: Path, m
     eventually(lambda: not _listens(worker))
 
 
-def test_it_says_why_it_did_not_start() -> None:
+def test_a_failed_start_has_its_reason() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         settings = Settings(port=taken.getsockname()[1])
         with pytest.raises(EmulationError, match="Address already in use"), Emulation(settings):
             pass
 
 
-def test_the_users_own_settings_stay_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_users_aws_settings_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"AWS_PROFILE": "mine", "AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_REGION": "eu"}.items():
         monkeypatch.setenv(name, value)
     with Emulation() as emulation:
@@ -121,13 +121,13 @@ def test_the_users_own_settings_stay_out(monkeypatch: pytest.MonkeyPatch) -> Non
         assert emulation.environment["AWS_ENDPOINT_URL"] == emulation.endpoint_url
 
 
-def test_settings_survive_the_command_line(tmp_path: Path) -> None:
+def test_settings_can_be_passed_on_the_command_line(tmp_path: Path) -> None:
     settings = Settings(folder=tmp_path, quotas=False, quota_speed=20, delay_speed=60, latency=0.1)
     assert Settings.from_arguments(settings.arguments()) == settings
 
 
 def _busy_worker(emulation: Emulation) -> str:
-    """Keep a function at work; returns where it listens."""
+    """Start a long invocation; returns the URL of the function's port."""
     statement = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
     trust = json.dumps({"Statement": [statement]})
     role = emulation.client("iam").create_role(RoleName="role", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
@@ -141,9 +141,9 @@ def _busy_worker(emulation: Emulation) -> str:
         Timeout=60,
     )
     functions.invoke(FunctionName="busy", InvocationType="Event")
-    where = emulation.log.parent / "busy"
-    eventually(where.exists)
-    return eventually(where.read_text)
+    url_file = emulation.log.parent / "busy"
+    eventually(url_file.exists)
+    return eventually(url_file.read_text)
 
 
 def _listens(url: str) -> bool:

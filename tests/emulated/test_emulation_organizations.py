@@ -1,4 +1,4 @@
-"""The organization through boto3."""
+"""Organizations through boto3."""
 
 import json
 
@@ -9,23 +9,23 @@ from emulation.organization import Emulation
 from emulation.waiting import eventually
 
 
-def test_accounts_come_in_pages_of_twenty(emulation: Emulation) -> None:
-    made = emulation.create_accounts(45, suspended=2)
+def test_a_page_has_at_most_twenty_accounts_and_may_be_empty(emulation: Emulation) -> None:
+    created = emulation.create_accounts(45, suspended=2)
 
     pages = list(emulation.client("organizations").get_paginator("list_accounts").paginate())
 
     accounts = [account for page in pages for account in page["Accounts"]]
     assert [len(page["Accounts"]) for page in pages] == [20, 0, 20, 6]
-    assert {account["Id"] for account in accounts} == {emulation.management_account, *made}
+    assert {account["Id"] for account in accounts} == {emulation.management_account, *created}
     assert sum(account["State"] == "SUSPENDED" for account in accounts) == 2
 
 
-def test_no_page_is_longer_than_twenty(emulation: Emulation) -> None:
+def test_max_results_over_twenty_is_rejected(emulation: Emulation) -> None:
     with pytest.raises(ClientError, match="InvalidInputException"):
         emulation.client("organizations").list_accounts(MaxResults=21)
 
 
-def test_an_account_has_state_status_and_paths_that_change_together(emulation: Emulation) -> None:
+def test_an_account_has_state_status_and_paths(emulation: Emulation) -> None:
     organizations = emulation.client("organizations")
     [member] = emulation.create_accounts(1)
     organization = organizations.describe_organization()["Organization"]["Id"]
@@ -41,7 +41,7 @@ def test_an_account_has_state_status_and_paths_that_change_together(emulation: E
 
 
 @pytest.mark.parametrize("state", ["PENDING_ACTIVATION", "CLOSED"])
-def test_status_has_no_word_for_some_states(emulation: Emulation, state: str) -> None:
+def test_some_states_have_no_status(emulation: Emulation, state: str) -> None:
     [member] = emulation.create_accounts(1)
     emulation.set_state(member, state)
     account = emulation.client("organizations").describe_account(AccountId=member)["Account"]
@@ -49,7 +49,7 @@ def test_status_has_no_word_for_some_states(emulation: Emulation, state: str) ->
     assert "Status" not in account
 
 
-def test_a_stranger_is_not_found(emulation: Emulation) -> None:
+def test_a_removed_account_is_not_found(emulation: Emulation) -> None:
     organizations = emulation.client("organizations")
     [member] = emulation.create_accounts(1)
     organizations.remove_account_from_organization(AccountId=member)
@@ -75,7 +75,7 @@ def test_trusted_access_needs_all_features(emulation: Emulation) -> None:
         organizations.enable_aws_service_access(ServicePrincipal="account.amazonaws.com")
 
 
-def test_without_an_organization_there_is_nothing_to_describe(emulation: Emulation) -> None:
+def test_an_organization_can_be_deleted_and_created(emulation: Emulation) -> None:
     organizations = emulation.client("organizations")
     organizations.delete_organization()
     with pytest.raises(organizations.exceptions.AWSOrganizationsNotInUseException):
@@ -88,7 +88,7 @@ def test_without_an_organization_there_is_nothing_to_describe(emulation: Emulati
         organizations.create_organization()
 
 
-def test_a_member_sees_the_organization_and_nothing_else(emulation: Emulation) -> None:
+def test_a_member_may_describe_the_organization_and_nothing_else(emulation: Emulation) -> None:
     [member] = emulation.create_accounts(1)
     organizations = emulation.client("organizations", account=member)
     described = organizations.describe_organization()["Organization"]
@@ -105,10 +105,10 @@ def test_calls_can_be_throttled(emulation: Emulation) -> None:
     organizations.list_accounts()
 
 
-def test_a_created_account_is_an_event(emulation: Emulation, heard: str) -> None:
+def test_create_account_emits_an_event(emulation: Emulation, event_queue: str) -> None:
     status = emulation.client("organizations").create_account(Email="a@acme.test", AccountName="a")
     sqs = emulation.client("sqs")
-    [message] = eventually(lambda: sqs.receive_message(QueueUrl=heard).get("Messages"))
+    [message] = eventually(lambda: sqs.receive_message(QueueUrl=event_queue).get("Messages"))
     detail = json.loads(message["Body"])["detail"]
     assert detail["eventName"] == "CreateAccountResult"
     result = detail["serviceEventDetails"]["createAccountStatus"]

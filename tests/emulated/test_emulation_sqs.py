@@ -1,4 +1,4 @@
-"""Queues through boto3."""
+"""SQS through boto3."""
 
 import time
 from typing import Any
@@ -21,34 +21,34 @@ def queue(sqs: Any) -> str:
     return url
 
 
-def test_an_empty_attribute_is_refused(sqs: Any, queue: str) -> None:
+def test_an_empty_attribute_is_rejected(sqs: Any, queue: str) -> None:
     empty = {"Reason": {"DataType": "String", "StringValue": ""}}
     with pytest.raises(ClientError, match="InvalidParameterValue"):
-        sqs.send_message(QueueUrl=queue, MessageBody="letter", MessageAttributes=empty)
+        sqs.send_message(QueueUrl=queue, MessageBody="message", MessageAttributes=empty)
 
-    entry = {"Id": "1", "MessageBody": "letter", "MessageAttributes": empty}
+    entry = {"Id": "1", "MessageBody": "message", "MessageAttributes": empty}
     [failed] = sqs.send_message_batch(QueueUrl=queue, Entries=[entry])["Failed"]
     assert failed["Code"] == "InvalidParameterValue"
 
 
-def test_an_eleventh_attribute_is_refused(sqs: Any, queue: str) -> None:
+def test_an_eleventh_attribute_is_rejected(sqs: Any, queue: str) -> None:
     eleven = {f"A{number}": {"DataType": "String", "StringValue": "a"} for number in range(11)}
     with pytest.raises(ClientError, match="InvalidParameterValue"):
-        sqs.send_message(QueueUrl=queue, MessageBody="letter", MessageAttributes=eleven)
+        sqs.send_message(QueueUrl=queue, MessageBody="message", MessageAttributes=eleven)
 
 
 def test_a_delay_is_at_most_fifteen_minutes_and_is_sped_up(sqs: Any, queue: str) -> None:
     with pytest.raises(ClientError, match="InvalidParameterValue"):
-        sqs.send_message(QueueUrl=queue, MessageBody="letter", DelaySeconds=901)
+        sqs.send_message(QueueUrl=queue, MessageBody="message", DelaySeconds=901)
 
-    sqs.send_message(QueueUrl=queue, MessageBody="letter", DelaySeconds=300)  # half a second at delay_speed 600
+    sqs.send_message(QueueUrl=queue, MessageBody="message", DelaySeconds=300)  # half a second at delay_speed 600
 
     assert "Messages" not in sqs.receive_message(QueueUrl=queue)
     assert eventually(lambda: sqs.receive_message(QueueUrl=queue).get("Messages"), within=2)
 
 
-def test_a_message_in_flight_returns_after_the_sped_up_timeout(sqs: Any, queue: str) -> None:
-    sqs.send_message(QueueUrl=queue, MessageBody="letter")
+def test_a_message_in_flight_is_visible_again_after_the_sped_up_timeout(sqs: Any, queue: str) -> None:
+    sqs.send_message(QueueUrl=queue, MessageBody="message")
     [message] = sqs.receive_message(QueueUrl=queue)["Messages"]
     handle = {"QueueUrl": queue, "ReceiptHandle": message["ReceiptHandle"]}
 
@@ -59,22 +59,22 @@ def test_a_message_in_flight_returns_after_the_sped_up_timeout(sqs: Any, queue: 
 
 
 def test_the_queues_own_timeout_is_not_sped_up(sqs: Any, queue: str) -> None:
-    sqs.send_message(QueueUrl=queue, MessageBody="letter")
+    sqs.send_message(QueueUrl=queue, MessageBody="message")
     sqs.receive_message(QueueUrl=queue)
-    time.sleep(0.3)  # three minutes, were it sped up
+    time.sleep(0.3)  # the default timeout of 30 s would be 0.05 s
     assert "Messages" not in sqs.receive_message(QueueUrl=queue)
 
 
 @pytest.mark.parametrize("timeout", [-1, 43_201])
-def test_a_message_is_hidden_for_twelve_hours_at_most(sqs: Any, queue: str, timeout: int) -> None:
-    sqs.send_message(QueueUrl=queue, MessageBody="letter")
+def test_a_visibility_timeout_is_between_zero_and_twelve_hours(sqs: Any, queue: str, timeout: int) -> None:
+    sqs.send_message(QueueUrl=queue, MessageBody="message")
     [message] = sqs.receive_message(QueueUrl=queue)["Messages"]
     with pytest.raises(ClientError, match="InvalidParameterValue"):
         sqs.change_message_visibility(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=timeout)
 
 
-def test_a_message_that_came_back_is_not_in_flight(sqs: Any, queue: str) -> None:
-    sqs.send_message(QueueUrl=queue, MessageBody="letter")
+def test_a_message_that_is_visible_again_is_not_in_flight(sqs: Any, queue: str) -> None:
+    sqs.send_message(QueueUrl=queue, MessageBody="message")
     [message] = sqs.receive_message(QueueUrl=queue, VisibilityTimeout=0)["Messages"]
     change = {"ReceiptHandle": message["ReceiptHandle"], "VisibilityTimeout": 60}
     with pytest.raises(ClientError, match="MessageNotInflight"):
@@ -83,13 +83,13 @@ def test_a_message_that_came_back_is_not_in_flight(sqs: Any, queue: str) -> None
     assert failed["Code"] == "MessageNotInflight"
 
 
-def test_a_group_on_a_standard_queue_is_shown(sqs: Any, queue: str) -> None:
-    sqs.send_message(QueueUrl=queue, MessageBody="letter", MessageGroupId="backfill")
+def test_a_standard_queue_keeps_the_message_group(sqs: Any, queue: str) -> None:
+    sqs.send_message(QueueUrl=queue, MessageBody="message", MessageGroupId="backfill")
     [message] = sqs.receive_message(QueueUrl=queue, MessageSystemAttributeNames=["MessageGroupId"])["Messages"]
     assert message["Attributes"]["MessageGroupId"] == "backfill"
 
 
-def test_a_group_that_keeps_consumers_busy_is_overtaken(sqs: Any, queue: str) -> None:
+def test_messages_of_a_noisy_group_are_received_last(sqs: Any, queue: str) -> None:
     for number in range(3):
         sqs.send_message(QueueUrl=queue, MessageBody=f"backfill {number}", MessageGroupId="backfill")
     assert _receive(sqs, queue) == ["backfill 0"]
@@ -99,7 +99,7 @@ def test_a_group_that_keeps_consumers_busy_is_overtaken(sqs: Any, queue: str) ->
 
 def test_after_max_receive_count_a_message_is_in_the_dead_letter_queue(sqs: Any, dead_letters: tuple[str, str]) -> None:
     source, destination = (arn.rpartition(":")[2] for arn in dead_letters)
-    sqs.send_message(QueueUrl=destination, MessageBody="letter")
+    sqs.send_message(QueueUrl=destination, MessageBody="message")
     for _ in range(2):
         assert sqs.receive_message(QueueUrl=destination, VisibilityTimeout=0)["Messages"]
     assert "Messages" not in sqs.receive_message(QueueUrl=destination)
@@ -114,7 +114,7 @@ def test_sources_of_a_dead_letter_queue_are_listed(sqs: Any, dead_letters: tuple
     assert url.endswith(f"/{destination}")
 
 
-def test_sending_while_lambda_deletes_loses_nothing(emulation: Emulation, function: Any) -> None:
+def test_no_message_is_lost_while_lambda_polls(emulation: Emulation, function: Any) -> None:
     sqs = emulation.client("sqs")
     queue = sqs.create_queue(QueueName="queue")["QueueUrl"]
     source = """
@@ -122,18 +122,18 @@ def test_sending_while_lambda_deletes_loses_nothing(emulation: Emulation, functi
             for record in event["Records"]:
                 print(record["body"])
     """
-    arn = function("eater", source, {"Action": ["sqs:*", "logs:*"], "Resource": "*"})
+    arn = function("consumer", source, {"Action": ["sqs:*", "logs:*"], "Resource": "*"})
     emulation.client("lambda").create_event_source_mapping(
         FunctionName=arn, EventSourceArn=f"arn:aws:sqs:us-east-1:{emulation.management_account}:queue"
     )
 
     for batch in range(20):
-        entries = [{"Id": str(number), "MessageBody": f"letter {batch}.{number}"} for number in range(10)]
+        entries = [{"Id": str(number), "MessageBody": f"message {batch}.{number}"} for number in range(10)]
         sqs.send_message_batch(QueueUrl=queue, Entries=entries)
 
-    eventually(lambda: _left(sqs, queue) == 0)
-    sent = {f"letter {batch}.{number}" for batch in range(20) for number in range(10)}
-    eventually(lambda: set(_logged(emulation, "/aws/lambda/eater")) >= sent)
+    eventually(lambda: _message_count(sqs, queue) == 0)
+    sent = {f"message {batch}.{number}" for batch in range(20) for number in range(10)}
+    eventually(lambda: set(_logged(emulation, "/aws/lambda/consumer")) >= sent)
 
 
 def _logged(emulation: Emulation, group: str) -> list[str]:
@@ -146,6 +146,6 @@ def _receive(sqs: Any, queue: str, count: int = 1) -> list[str]:
     return [message["Body"] for message in messages]
 
 
-def _left(sqs: Any, queue: str) -> int:
+def _message_count(sqs: Any, queue: str) -> int:
     attributes = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
     return sum(int(value) for name, value in attributes.items() if name.startswith("ApproximateNumberOfMessages"))

@@ -1,4 +1,4 @@
-"""The completions replace private names of ministack: they must be those of the version that is pinned."""
+"""The emulation replaces private names of ministack: the pinned version must have them."""
 
 import json
 import re
@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 from emulation.settings import ROOT
 
-# Run apart from the tests: to import ministack is to set up logging and more.
+# In a process of its own: the import of ministack configures logging and more.
 _NAMES_THAT_ARE_MISSING = """
 import ast, importlib, json, pathlib
 from emulation import services
@@ -20,7 +20,7 @@ for patches in services.PATCHES.values():
         if not hasattr(importlib.import_module(path), attribute):
             missing.append(name)
 
-# What is used without being replaced: every attribute of a module of ministack.
+# The names that are used without being replaced: every attribute of a module of ministack.
 for file in pathlib.Path(services.__file__).parent.glob("*.py"):
     tree = ast.parse(file.read_text())
     imported = {
@@ -38,7 +38,7 @@ print(json.dumps(missing))
 """
 
 
-def test_every_name_that_is_replaced_or_used_exists() -> None:
+def test_every_replaced_or_used_name_exists() -> None:
     output = subprocess.run(  # noqa: S603
         [sys.executable, "-c", _NAMES_THAT_ARE_MISSING], cwd=ROOT, check=True, capture_output=True, text=True
     )

@@ -79,6 +79,10 @@ STATEFUL = {
     "AWS::DynamoDB::Table": "items",
     "AWS::S3::Bucket": "objects",
     "AWS::SSM::Parameter": "a value",
+    "AWS::SQS::QueuePolicy": "the policy of the queue, which the deletion of the old logical ID removes",
+    "AWS::SNS::TopicPolicy": "the policy of the topic, which the deletion of the old logical ID removes",
+    "AWS::IAM::Role": "what an operator has attached to it",
+    "AWS::Serverless::Function": "its name, which operators and their alarms use",
 }
 """What is lost when a resource of the type gets another logical ID, because CloudFormation deletes the old one."""
 

@@ -1,4 +1,4 @@
-"""Who calls AWS, and where."""
+"""AWS clients with the operator's credentials in the region of the stack."""
 
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -23,24 +23,28 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sts import STSClient
 
-HOME = "us-east-1"
-HOME_IN_CHINA = "cn-northwest-1"
-"""Where the stack lives, because AWS tells of new accounts only there. Template rule ``RegionOfOrganizations``."""
+REGION = "us-east-1"
+CHINA_REGION = "cn-northwest-1"
+"""Region of the stack: AWS Organizations emits its events only there. Template rule ``RegionOfOrganizations``."""
 
-_RETRIED = Config(connect_timeout=5, read_timeout=30, retries={"total_max_attempts": 5, "mode": "standard"})
+_STANDARD_RETRIES = Config(connect_timeout=5, read_timeout=30, retries={"total_max_attempts": 5, "mode": "standard"})
 
 
 class Session:
-    """The ordinary AWS credential chain, and clients for the region of the stack."""
+    """The default credential chain of the AWS SDK, and clients for the region of the stack."""
 
     def __init__(self, profile: str | None = None, region: str | None = None) -> None:
-        """``region`` is by default the stack's home, whatever the profile says; a profile for China has China's.
+        """Load the credentials of ``profile``.
+
+        Args:
+            region: default: us-east-1, or cn-northwest-1 if the region of the profile is in China. The region of the
+                profile itself is not used, because the stack is not there.
 
         Raises:
-            botocore.exceptions.ProfileNotFound: there is no such profile.
+            botocore.exceptions.ProfileNotFound: the profile does not exist.
         """
         self._boto3 = boto3.Session(profile_name=profile)
-        self.region = region or (HOME_IN_CHINA if (self._boto3.region_name or "").startswith("cn-") else HOME)
+        self.region = region or (CHINA_REGION if (self._boto3.region_name or "").startswith("cn-") else REGION)
 
     @overload
     def client(
@@ -89,19 +93,21 @@ class Session:
         self, service: Literal["sts"], region: str | None = None, config: Config | None = None
     ) -> "STSClient": ...
     def client(self, service: Any, region: str | None = None, config: Config | None = None) -> Any:
-        """A client with standard retries; what ``config`` says goes before that."""
+        """Return a client with standard retries; ``config`` overrides them."""
         client = self._boto3.client(
-            service, region_name=region or self.region, config=_RETRIED.merge(config) if config else _RETRIED
+            service,
+            region_name=region or self.region,
+            config=_STANDARD_RETRIES.merge(config) if config else _STANDARD_RETRIES,
         )
         client.meta.events.register("after-call", _remember_service)
         return client
 
     @cached_property
     def account_id(self) -> str:
-        """The account of the credentials, as STS tells it."""
+        """The account of the credentials."""
         return self.client("sts").get_caller_identity()["Account"]
 
 
 def _remember_service(model: "OperationModel", parsed: dict[str, Any], **_: object) -> None:
-    """Write into the answer which service gave it: an error of botocore names the operation only."""
+    """Store the name of the service in the response: botocore's errors name only the operation."""
     parsed.setdefault("ResponseMetadata", {})[SERVICE] = model.service_model.signing_name
