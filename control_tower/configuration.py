@@ -120,8 +120,8 @@ def merged_configuration(source: Path, target: Path, home_region: str | None = N
             *unreadable,
             *_replaced_files(configuration, target.parent),
         ]
-        tops = {path.lstrip("/").partition("/")[0] for _, path in checked_paths(existing.text)}
-        if missing and not any((target.parent / top).exists() for top in tops):
+        others = {path.lstrip("/") for _, path in checked_paths(manifest.text)} - configuration.paths
+        if missing and not any(os.path.exists(target.parent / path.partition("/")[0]) for path in others):  # noqa: PTH110
             # The manifest is a copy, and its configuration is elsewhere.
             notes = [*notes, f"Not checked: the files of other resources. {target.parent} has none of them."]
         elif not violations:

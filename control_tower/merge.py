@@ -48,7 +48,7 @@ def merge(ours: Manifest, existing: Manifest, templates: Mapping[str, Template])
         raise PackagingError(_MISFIT) from None
     if merged.parameters(MAIN) != {**before, **values} or rest(merged) != rest(existing):
         raise PackagingError(_MISFIT)
-    return merged, [*_changes(existing, merged), *_not_merged(ours, merged)]
+    return merged, [*_changes(existing, merged, templates), *_not_merged(ours, merged)]
 
 
 def rest(manifest: Manifest) -> Mapping[str, Any]:
@@ -102,11 +102,16 @@ def _with_forwarder(merged: Manifest, ours: Manifest, before: Mapping[str, str],
     return merged.with_forwarder(template).with_parameters(FORWARDER, values)
 
 
-def _changes(existing: Manifest, merged: Manifest) -> list[str]:
+def _changes(existing: Manifest, merged: Manifest, templates: Mapping[str, Template]) -> list[str]:
+    """Return the changed and added parameters, with their values only where the template lists the allowed ones."""
     messages = []
     for name in (MAIN, FORWARDER):
         before, after = existing.parameters(name), merged.parameters(name)
-        changed = [key for key in after if key in before and before[key] != after[key]]
+        changed = [
+            f"{key} ({before[key]} to {value})" if "AllowedValues" in templates[name].parameters.get(key, {}) else key
+            for key, value in after.items()
+            if before.get(key, value) != value
+        ]
         added = [key for key in after if key not in before] if name in existing.names else []
         for verb, keys in (("Changed", changed), ("Added", added)):
             if keys:

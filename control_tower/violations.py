@@ -30,7 +30,8 @@ _FIELDS = {
     *("regions", "parameters", "export_outputs"),
 }
 _KEYS_OF_2020 = {"organization_policies", "cloudformation_resources"}
-_LOOK_UP = re.compile(r"\$\[alfred_ssm_((?:/[A-Za-z0-9_.-]+)+|[A-Za-z0-9_.-]+)\]")
+_SSM_NAME = r"(?:/[A-Za-z0-9_.-]+)+|[A-Za-z0-9_.-]+"
+_LOOK_UP = re.compile(rf"\$\[alfred_ssm_({_SSM_NAME})\]")
 _PATH = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9._-]*/)*[A-Za-z0-9_][A-Za-z0-9._-]*\.(?:yaml|yml|template)")
 _FOLDERS_OF_CFCT = {"add-on", "add-on-manifests", "cfct", "codebuild_scripts", "original", "parameters", "policies"}
 """Folders that CfCT fills itself, or reads as something other than a template."""
@@ -60,8 +61,9 @@ def file_violations(manifest: Manifest, exists: Callable[[str], bool]) -> tuple[
             missing.append(f"Line {number}: the configuration has no file {word}.")
         else:
             unreadable.append(
-                f"Line {number}: CfCT's script reads the third word of a line with `_file:` as a path. It finds none. "
-                "Write name: first in a resource, a path without quotes or spaces, and no `_file:` anywhere else."
+                f"Line {number}: CfCT's script reads the third word of a line with `_file:` as the path of a file, and "
+                "there is no such file. Write name: first in a resource, a path without quotes or spaces, and no "
+                "`_file:` anywhere else."
             )
     return unreadable, missing
 
@@ -152,9 +154,8 @@ def _path(manifest: Manifest, name: str) -> Iterator[str]:
     others = {scalar(fields.get("resource_file")) for fields in manifest.resources if fields != manifest.resource(name)}
     if not _PATH.fullmatch(path) or is_remote(path) or path == "manifest.yaml":
         yield (
-            f"Give {name} a resource_file such as alternate-contacts/template.yaml: inside the configuration, of "
-            "letters, digits, hyphens, underscores and dots, ending in .yaml, .yml or .template, not beginning with s3 "
-            "or http."
+            f"Give {name} a resource_file such as alternate-contacts/template.yaml: inside the configuration, of a-z, "
+            "A-Z, 0-9, hyphen, underscore and dot, ending in .yaml, .yml or .template, not beginning with s3 or http."
         )
     elif path.partition("/")[0] in _FOLDERS_OF_CFCT:
         yield f"Give {name} a resource_file in another folder: CfCT uses the folder {path.partition('/')[0]} itself."
@@ -176,8 +177,11 @@ def _targets(name: str, fields: Mapping[str, yaml.Node]) -> Iterator[str]:
 def _outputs(name: str, node: yaml.Node | None, template: Template) -> Iterator[str]:
     known = {f"$[output_{output}]".lower() for output in template.content.get("Outputs", {})}
     for pair in map(entries, items(node)):
-        if scalar(pair.get("value")).lower() not in known:
-            yield f"Write each value of export_outputs of {name} as $[output_X], where X is an output of its template."
+        if not re.fullmatch(_SSM_NAME, scalar(pair.get("name"))) or scalar(pair.get("value")).lower() not in known:
+            yield (
+                f"Write each of the export_outputs of {name} with the name of an SSM parameter, such as /a/b, and the "
+                "value $[output_X], where X is an output of its template."
+            )
             return
 
 

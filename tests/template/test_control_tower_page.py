@@ -1,5 +1,6 @@
 """The commands, options, outputs, parameters and links in docs/control-tower.md exist."""
 
+import json
 import os
 import re
 import shlex
@@ -9,10 +10,15 @@ from typing import Any
 
 import pytest
 import typer
+import yaml
 from cfnlint.decode.cfn_yaml import load
 
 from alternate_contacts.cli.main import app
+from alternate_contacts.cli.preflight.execution_role import TRUSTED_PATHS
+from control_tower.manifest import Manifest
+from control_tower.violations import look_ups
 from tests.fakes.aws_command import command_violations, commands
+from tests.template.cfct.samples import filled, with_values
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "control-tower.md").read_text()
@@ -104,9 +110,34 @@ def test_the_terraform_example_uses_parameters_and_outputs_of_the_template(templ
 
 
 def test_the_outputs_on_the_page_exist(template: dict[str, Any], home: dict[str, Any]) -> None:
-    named = set(re.findall(r"output `(\w+)`", PAGE))
+    named = set(re.findall(r"output\s+`(\w+)`", PAGE))
     assert named == {"BackfillSummary", "WorkerLogGroupName", "AlarmTopicArn", "ForwardingFailedQueueUrl"}
     assert named <= template["Outputs"].keys() | home["Outputs"].keys()
+
+
+def test_the_contacts_in_the_terraform_example_differ() -> None:
+    for field in ("Name", "EmailAddress", "PhoneNumber"):
+        values = re.findall(rf'{field} += "(.*)"', TERRAFORM)
+        assert len(values) == len(set(values)) == 3
+
+
+def test_the_look_up_on_the_page_is_one_that_the_package_accepts() -> None:
+    [pair] = yaml.safe_load("\n".join(re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)))
+    text = with_values(filled(), {pair["parameter_key"]: f'"{pair["parameter_value"]}"'})
+    [(_, _, name)] = look_ups(Manifest.parse(text))
+    assert f"--name {name} " in SCRIPTS
+
+
+def test_the_page_names_the_roles_that_the_preflight_asks_for() -> None:
+    section = PAGE.partition("#### The role that CfCT deploys with")[2].partition("\n### ")[0]
+    assert re.findall(r"^- `([\w/-]+)`", section, re.MULTILINE) == list(TRUSTED_PATHS)
+
+
+def test_the_policy_of_the_trails_bucket_is_json_for_cloudtrail() -> None:
+    [block] = re.findall(r"^```json\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    statements = json.loads(block)["Statement"]
+    assert [statement["Action"] for statement in statements] == ["s3:GetBucketAcl", "s3:PutObject"]
+    assert all(statement["Principal"] == {"Service": "cloudtrail.amazonaws.com"} for statement in statements)
 
 
 def test_the_alarm_points_to_a_heading_of_this_page(home: dict[str, Any]) -> None:

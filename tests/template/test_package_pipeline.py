@@ -102,7 +102,7 @@ LINES = st.sampled_from(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(data=st.data())
 def test_a_manifest_that_is_accepted_passes_the_build_stage(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
@@ -204,7 +204,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(lines=st.lists(st.lists(PIECES, max_size=6).map("".join), max_size=6))
 def test_lines_are_read_as_the_script_does(lines: list[str], tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("lines")

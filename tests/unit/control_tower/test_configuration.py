@@ -181,6 +181,10 @@ def test_the_files_of_a_manifest_without_its_configuration_are_not_checked(save:
     existing = save(EXISTING)
     [note] = merged_configuration(save(filled()), existing).notes
     assert note == f"Not checked: the files of other resources. {existing.parent} has none of them."
+    merged = merged_configuration(save(filled()), existing)
+    for path, text in merged.files("Description: 'Alternate Contacts for AWS: …'").items():
+        add_files(existing, path, text=text)
+    assert merged_configuration(save(filled()), existing).notes == [note]
 
 
 def test_a_file_of_the_configuration_is_not_replaced(save: Save) -> None:
