@@ -15,7 +15,7 @@ from alternate_contacts.worker.contacts import ContactType
 from alternate_contacts.worker.decision import Outcome
 from alternate_contacts.worker.errors import Permanent, WorkerError
 from tests.fakes import telemetry
-from tests.fakes.aws_command import commands, complaints
+from tests.fakes.aws_command import command_violations, commands
 from tests.template.conftest import ROOT, Resources, environment, of_type
 
 PAGE = (ROOT / "docs" / "operations.md").read_text()
@@ -142,8 +142,8 @@ def test_there_are_queries() -> None:
 
 
 @pytest.mark.parametrize("command", list(commands(SCRIPTS)))
-def test_an_aws_command_exists_and_has_its_options(command: str) -> None:
-    assert complaints(command) == []
+def test_an_aws_command_exists_and_takes_its_options(command: str) -> None:
+    assert command_violations(command) == []
 
 
 def test_the_query_in_the_shell_is_one_of_the_page() -> None:

@@ -10,7 +10,7 @@ from alternate_contacts.cli.preflight import bucket, execution_role, pipeline, t
 from alternate_contacts.cli.preflight.execution_role import Role
 from alternate_contacts.cli.preflight.pipeline import LandingZone
 from alternate_contacts.cli.preflight.result import CheckResult, CheckState, exit_code, missing, ok, unknown
-from tests.fakes.aws_command import complaints
+from tests.fakes.aws_command import command_violations
 
 ACCOUNT = "111122223333"
 EXECUTION = f"arn:aws:iam::{ACCOUNT}:role/AWSControlTowerExecution"
@@ -232,7 +232,7 @@ RESULTS = [
 
 @pytest.mark.parametrize("command", [command for result in RESULTS for command in result.commands])
 def test_a_command_exists_and_takes_its_options(command: str) -> None:
-    assert complaints(command) == []
+    assert command_violations(command) == []
 
 
 # ---- the exit code --------------------------------------------------------------------------------------------------
