@@ -206,7 +206,7 @@ def test_the_terminal_shows_the_totals_and_then_the_accounts_that_are_not_compli
     summary = " ".join(summary.split())
     assert "3 of 3 accounts read, 2 not compliant" in summary
     assert "Read between 2026-11-24 12:00:00 and 2026-11-24 12:00:00 UTC" in summary
-    assert "BILLING 50 % of managed compliant, policy overwrite 1 compliant, 1 different, 1 unmanaged" in summary
+    assert "BILLING 50 % of managed contacts are compliant, policy overwrite 1 compliant, 1 different, 1 unmanaged" in summary
     assert (
         "Account.1: Security contact information should be provided for an AWS account: 1 failed, 2 passed" in summary
     )

@@ -76,7 +76,7 @@ def _coverages(report: AuditReport) -> Table:
     grid = _grid()
     for contact_type, coverage in report.coverage.items():
         policy = f"policy {report.policies[contact_type]}"
-        percent = "no contact is managed" if coverage.percent is None else f"{coverage.percent} % of managed compliant"
+        percent = "no contact is managed" if coverage.percent is None else f"{coverage.percent} % of managed contacts are compliant"
         grid.add_row(Text(contact_type, "bold"), Text.assemble(f"{percent}, {policy}\n", _statuses(coverage)))
     return grid
 
@@ -158,7 +158,8 @@ def _problems(row: AuditRow) -> Iterator[str]:
 
 def _units(rows: Iterable[AuditRow]) -> Table:
     """Return how many accounts each organizational unit has."""
-    units = Counter(row.unit_path for row in rows).most_common()
+    counts = Counter(row.unit_path for row in rows)
+    units = sorted(counts.items(), key=lambda unit: (-unit[1], unit[0].casefold()))
     grid = _grid(justify="right")
     for path, number in units[:MAX_UNITS]:
         grid.add_row(f"{number:,}", Text(path))
