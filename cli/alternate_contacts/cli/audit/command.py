@@ -72,8 +72,8 @@ def audit(
     unmanaged (the policy leaves the contact alone: ignore, or fill if there is another contact),
     skipped (the account is not ACTIVE).
 
-    A run that Ctrl-C interrupts reports the accounts that it has read. The next run continues from there
-    if it starts within 24 hours and the contacts of the stack are unchanged.
+    If Ctrl-C interrupts a run, it reports the accounts that it has read.
+    The next run reads the others, if it starts within 24 hours and the stack has the same contacts.
     With --show-contacts, no results are kept and every run reads all accounts.
 
     Exit codes: 0 healthy; 1 problems found; 2 command failed; 130 interrupted.
