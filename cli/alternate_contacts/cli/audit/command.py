@@ -21,7 +21,8 @@ from alternate_contacts.cli.aws.quota import Quota, read_quota
 from alternate_contacts.cli.aws.stack import Stack
 from alternate_contacts.cli.terminal import output
 from alternate_contacts.cli.terminal.errors import CliError
-from alternate_contacts.cli.terminal.options import AsJson
+from alternate_contacts.cli.terminal.files import is_stream, write_private
+from alternate_contacts.cli.terminal.options import AsJson, finite
 from alternate_contacts.worker.aws import AwsAccountApi, AwsOrganizationLookup
 from alternate_contacts.worker.protocol import ACTIVE
 
@@ -45,7 +46,9 @@ def audit(
     ] = False,
     rate: Annotated[
         float | None,
-        typer.Option(min=0.1, help="GetAlternateContact calls a second. Default: a quarter of the quota."),
+        typer.Option(
+            min=0.1, callback=finite, help="GetAlternateContact calls a second. Default: a quarter of the quota."
+        ),
     ] = None,
     state: Annotated[
         Path | None,
@@ -74,8 +77,8 @@ def audit(
     options: CommandContext = context.obj
     stack = options.stack()
     rate = _rate(rate, _quota(options, stack))
-    for path in (csv, html):
-        _check_writable(path)
+    for path in filter(None, (csv, html)):
+        _check_writable(path, private=show_contacts)
     organization = OrganizationTree(options.session().client("organizations", config=RETRIES))
     accounts = _list_accounts(organization)
     active = [account.account_id for account in accounts if account.state == ACTIVE]
@@ -93,9 +96,9 @@ def audit(
         rows=worst_first(_rows(accounts, readings)),
     )
     if csv is not None:
-        _write(csv, csv_file.render(report, show_contacts=show_contacts))
+        _write(csv, csv_file.render(report, show_contacts=show_contacts), private=show_contacts)
     if html is not None:
-        _write(html, html_page.render(report))
+        _write(html, html_page.render(report), private=show_contacts)
     if as_json:
         output.print_json(json_document.build(report))
     else:
@@ -115,7 +118,7 @@ def audit(
 def _quota(options: CommandContext, stack: Stack) -> Quota:
     quota = read_quota(options.session(), stack)
     if not quota.from_worker:
-        _note(f"API quota: {quota.source}.")
+        output.print_error(f"API quota: {quota.source}.")
     return quota
 
 
@@ -129,12 +132,13 @@ def _rate(rate: float | None, quota: Quota) -> float:
     return rate
 
 
-def _check_writable(path: Path | None) -> None:
-    """Raise CliError before the accounts are read rather than after it."""
-    if path is None:
-        return
-    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+def _check_writable(path: Path, *, private: bool) -> None:
+    """Raise CliError before the accounts are read rather than after it, and print which file is overwritten."""
+    in_place = is_stream(path) or (path.exists() and not private)
+    if path.is_dir() or not os.access(path if in_place else path.parent, os.W_OK):
         raise CliError(f"{path} cannot be written. Name another file.")
+    if path.is_file() and not is_stream(path):
+        output.print_error(f"{path} exists and is overwritten.")
 
 
 def _list_accounts(organization: OrganizationTree) -> list[OrganizationAccount]:
@@ -158,7 +162,12 @@ def _resume(
         CliError: the file at ``path`` cannot be used.
     """
     key = StateKey(organization.organization_id, digest(stack.desired))
-    state_file = StateFile(path or default_path(key.organization_id, stack.name, os.environ), key)
+    try:
+        default = default_path(key.organization_id, stack.name, os.environ)
+    except RuntimeError:
+        # Path.home: no variable HOME, and no home folder of this user.
+        default = Path(os.devnull) / "state"
+    state_file = StateFile(path or default, key)
     try:
         saved = state_file.load(datetime.now(UTC))
         readings = {account_id: saved[account_id] for account_id in active if account_id in saved and not fresh}
@@ -167,11 +176,13 @@ def _resume(
         message = f"{state_file.path} cannot be written ({error.strerror})."
         if path is not None:
             raise CliError(f"{message} Name another file with --state.") from None
-        _note(f"{message} If this run is interrupted, the next one reads all accounts. --state names another file.")
+        output.print_error(
+            f"{message} If this run is interrupted, the next one reads all accounts. --state names another file."
+        )
         return None, {}
     if readings:
         since = output.format_time(min(reading.read_at for reading in readings.values()))
-        _note(
+        output.print_error(
             f"Continuing an interrupted run: {len(readings):,} of {len(active):,} accounts were read since {since}. "
             "Use --fresh to read them again."
         )
@@ -237,12 +248,11 @@ def _rows(accounts: Sequence[OrganizationAccount], readings: Mapping[str, Accoun
             yield AuditRow(account, readings[account.account_id])
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, text: str, *, private: bool) -> None:
     try:
-        path.write_text(text, encoding="utf-8", newline="")
+        if private:
+            write_private(path, text)
+        else:
+            path.write_text(text, encoding="utf-8", newline="")
     except OSError as error:
         raise CliError(f"{path} cannot be written ({error.strerror}).") from None
-
-
-def _note(message: str) -> None:
-    typer.echo(message, err=True)

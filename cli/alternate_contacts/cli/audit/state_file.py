@@ -8,13 +8,14 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from alternate_contacts.cli.audit.compliance import ComplianceStatus
 from alternate_contacts.cli.audit.findings import AccountReading, ContactFinding
 from alternate_contacts.cli.terminal.errors import CliError
+from alternate_contacts.cli.terminal.files import write_private
 from alternate_contacts.worker.account_processor import Assignment
 from alternate_contacts.worker.contacts import ContactType
 
@@ -82,17 +83,14 @@ class StateFile:
         if header != self._key.header():
             return {}
         # A killed run may leave an incomplete line.
-        readings = [_reading(parsed) for line in lines[1:] if (parsed := _parse(line))]
+        readings = [reading for line in lines[1:] if (reading := _reading(_parse(line)))]
         return {reading.account_id: reading for reading in readings if now - reading.read_at < MAX_AGE}
 
     def start(self, readings: Iterable[AccountReading]) -> None:
         """Replace the file by one with ``readings``."""
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        new = self.path.with_name(f"{self.path.name}.new")
-        new.touch(mode=0o600)
         lines = [self._key.header(), *map(_line, readings)]
-        new.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
-        new.replace(self.path)
+        write_private(self.path, "".join(f"{json.dumps(line)}\n" for line in lines))
 
     def append(self, reading: AccountReading) -> None:
         """Append an account, unless a contact was unreadable: the next run reads it again."""
@@ -121,22 +119,27 @@ def _line(reading: AccountReading) -> dict[str, object]:
     }
 
 
-def _reading(line: Mapping[str, Any]) -> AccountReading:
-    return AccountReading(
-        account_id=line["accountId"],
-        read_at=datetime.fromisoformat(line["readAt"]),
-        findings={
-            ContactType(contact_type): ContactFinding(ComplianceStatus(finding["status"]), finding["provided"])
-            for contact_type, finding in line["findings"].items()
-        },
-        shared=tuple(line["shared"]),
-    )
+def _reading(line: Mapping[str, Any]) -> AccountReading | None:
+    """Return the reading in a line; None if the line has other fields, so that the account is read again."""
+    try:
+        return AccountReading(
+            account_id=str(line["accountId"]),
+            read_at=datetime.fromisoformat(line["readAt"]).astimezone(UTC),
+            findings={contact_type: _finding(line["findings"][contact_type]) for contact_type in ContactType},
+            shared=tuple(map(str, line["shared"])),
+        )
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
+
+
+def _finding(finding: Mapping[str, Any]) -> ContactFinding:
+    return ContactFinding(ComplianceStatus(finding["status"]), finding["provided"])
 
 
 def _parse(line: str) -> dict[str, Any]:
     """Return the object in a line; empty if the line is anything else."""
     try:
         parsed = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return parsed if isinstance(parsed, dict) else {}

@@ -5,10 +5,11 @@ from rich.table import Table
 from rich.text import Text
 
 from alternate_contacts.cli.audit.checks import AuditCheckResult
-from alternate_contacts.cli.audit.columns import CHECK_RESULTS, COLUMNS, Column
+from alternate_contacts.cli.audit.columns import ACCOUNT_ID, CHECK_RESULTS, COLUMNS, Column
 from alternate_contacts.cli.audit.compliance import ComplianceStatus
 from alternate_contacts.cli.audit.report import AuditReport, AuditRow
 from alternate_contacts.cli.terminal import output
+from alternate_contacts.cli.terminal.text import visible
 from alternate_contacts.worker.contacts import ContactType
 
 MAX_ROWS = 100
@@ -35,7 +36,8 @@ def print_report(report: AuditReport, console: Console) -> None:
     if report.skipped:
         console.print(f"Skipped: {', '.join(f'{count} {state}' for state, count in report.skipped.items())}")
     if rows := report.not_compliant:
-        table = output.table(*(column.title for column in _COLUMNS), title="Accounts that are not compliant")
+        headings = [output.Exact(column.title) if column is ACCOUNT_ID else column.title for column in _COLUMNS]
+        table = output.table(*headings, title="Accounts that are not compliant")
         for row in rows[:MAX_ROWS]:
             table.add_row(*(_cell(column, row) for column in _COLUMNS))
         console.print(table)
@@ -59,9 +61,8 @@ def _summary(report: AuditReport) -> Table:
 
 def _cell(column: Column, row: AuditRow) -> Text:
     value = column.value(row)
-    # Text, not str: a name in square brackets is no markup.
-    cell = Text(str(value), _STYLE[value] if isinstance(value, ComplianceStatus) else "")
+    cell = Text(visible(str(value)), _STYLE[value] if isinstance(value, ComplianceStatus) else "")
     for note in column.notes:
         if text := note.value(row):
-            cell.append(f"\n{text}", "default")
+            cell.append(f"\n{visible(str(text))}", "default")
     return cell

@@ -81,6 +81,6 @@ def read_quota(session: Session, stack: Stack) -> Quota:
     except ClientError as error:
         if not is_access_denied(error):
             raise
-    except KeyError:
+    except (KeyError, ValueError):
         pass
     return Quota.from_parameters(stack.parameters, stack.partition)
