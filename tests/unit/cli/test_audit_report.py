@@ -15,6 +15,7 @@ from alternate_contacts.cli.audit.checks import CHECKS
 from alternate_contacts.cli.audit.columns import COLUMNS
 from alternate_contacts.cli.audit.compliance import NOT_COMPLIANT, ComplianceStatus
 from alternate_contacts.cli.audit.report import AuditReport, Coverage
+from alternate_contacts.cli.terminal.text import visible
 from alternate_contacts.worker.contacts import ContactType
 from alternate_contacts.worker.errors import AccessDenied
 from tests.fakes.audit import (
@@ -172,14 +173,14 @@ def test_csv_has_contacts_only_on_request() -> None:
 
 
 @given(
-    name=st.text(alphabet=st.one_of(st.sampled_from("=+-@\t\r\n\"',;"), st.characters(codec="utf-8")), max_size=12),
+    name=st.text(alphabet=st.one_of(st.sampled_from("=+-@\t\r\n\"',;"), st.characters()), max_size=12),
     unit=st.sampled_from(["=1+1", "@SUM(A1)", "-2", "plain"]),
 )
 def test_no_cell_is_a_formula_and_no_name_breaks_a_line(name: str, unit: str) -> None:
     text = csv_file.render(report(row("111111111111", name=name or "=", unit=(unit,))), show_contacts=False)
     [_, cells] = csv.reader(io.StringIO(text, newline=""))
     assert not any(cell[:1] in ("=", "+", "-", "@", "\t", "\r", "\n") for cell in cells if cell)
-    assert cells[1].removeprefix("'") == (name or "=").removeprefix("'")
+    assert cells[1].removeprefix("'") == visible(name or "=").removeprefix("'")
     assert len(cells) == 14
 
 

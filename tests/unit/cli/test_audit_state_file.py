@@ -89,6 +89,24 @@ def test_a_file_of_the_previous_release_counts_as_empty(state_file: StateFile) -
     assert len(state_file.load(LATER)) == 2
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"readAt": None},
+        {"readAt": "yesterday"},
+        {"findings": {}},
+        {"findings": {"BILLING": "compliant"}},
+        {"findings": {key: {"status": "right", "provided": True} for key in ContactType}},
+        {"shared": 1},
+    ],
+)
+def test_a_line_with_other_fields_is_read_again(state_file: StateFile, change: dict[str, object]) -> None:
+    state_file.start(READINGS)
+    header, first, second = state_file.path.read_text().splitlines()
+    state_file.path.write_text("\n".join([header, json.dumps(json.loads(first) | change), second, "{}"]))
+    assert set(state_file.load(LATER)) == {READINGS[1].account_id}
+
+
 @pytest.mark.parametrize("content", [b"account,word\n", b'{"kind": "list of gifts"}\n', b"[]\n", b"\xff\xfe\x00", b"1"])
 def test_a_file_that_is_not_a_state_file_is_left_alone(state_file: StateFile, content: bytes) -> None:
     state_file.path.parent.mkdir()

@@ -11,6 +11,7 @@ from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined
+from jinja2.filters import do_urlencode
 from markupsafe import Markup
 
 from alternate_contacts.cli.audit import json_document
@@ -28,7 +29,12 @@ def render(report: AuditReport) -> str:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_finalize
     )
-    environment.filters |= {"number": "{:,}".format, "sha256": _sha256}
+    environment.filters |= {
+        "number": "{:,}".format,
+        "sha256": _sha256,
+        # The link to a unit has its name as the data of the page has it.
+        "urlencode": lambda query: do_urlencode(_visible_document(query)),
+    }
     # The keys of the document have an order.
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
     return environment.from_string(_read("page.html")).render(
@@ -57,7 +63,7 @@ def _finalize(value: object) -> object:
 def _visible_document(value: Any) -> Any:
     """Filter every text in the data of the page."""
     if isinstance(value, Mapping):
-        return {key: _visible_document(item) for key, item in value.items()}
+        return {visible(key): _visible_document(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_visible_document(item) for item in value]
     return visible(value) if isinstance(value, str) else value

@@ -31,7 +31,7 @@ class BackfillRun:
 
     at: datetime
     trigger: str
-    mode: str = _UNKNOWN
+    mode: str = "none"
     listed: int = 0
     enqueued: int = 0
     skipped: Mapping[str, int] | None = None

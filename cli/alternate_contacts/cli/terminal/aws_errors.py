@@ -16,7 +16,7 @@ NOT_FROM_AWS = (
 )
 INVALID_CONFIGURATION = (
     "The AWS configuration of this machine is invalid. Check the environment variables that begin with AWS_, and the "
-    "profile in ~/.aws/config. An endpoint URL begins with http:// or https://."
+    "profile in ~/.aws/config. An endpoint URL, as in AWS_ENDPOINT_URL, begins with http:// or https://."
 )
 INVALID_CREDENTIALS = (
     "The credentials of this profile cannot be loaded. Check the profile in ~/.aws/config and ~/.aws/credentials. If "
@@ -221,7 +221,7 @@ _INVALID_SSO_SETTINGS = (
 )
 _NOT_ASSIGNED = (
     "The permission set of this profile is not assigned to you in this account: check sso_account_id and "
-    "sso_role_name, or ask the administrator of IAM Identity Center for the assignment. `aws sso login` alone does not help."
+    "sso_role_name, or ask the administrator of IAM Identity Center for the assignment."
 )
 
 SIGN_IN_CODES: Mapping[str, Mapping[str, str]] = MappingProxyType(

@@ -56,15 +56,14 @@ def _flush(exit_code: int) -> int:
     try:
         streams.flush()
     except StreamError as error:
-        code = _describe_stream_error(error)
-        with suppress(StreamError):
-            streams.flush()
-        # Of two problems with the output the first counts.
-        return exit_code if exit_code in (_CLOSED_PIPE, FAILED, INTERRUPTED) else code
+        return _describe_stream_error(error)
     return exit_code
 
 
 def _describe_stream_error(error: StreamError) -> int:
+    with suppress(StreamError):
+        # Drops what cannot be written.
+        streams.flush()
     if error.is_closed_pipe:
         return _CLOSED_PIPE
     return _print(f"The output cannot be written: {error}. Check where it goes, then run the command again.")
