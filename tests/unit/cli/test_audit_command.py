@@ -316,7 +316,7 @@ def test_a_full_disk_does_not_end_a_run(run: Run, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(StateFile, "append", fail)
     result = run("audit", stack=FAST)
     assert result.exit_code == 0
-    assert result.stderr.count("the next one reads every account") == 1
+    assert result.stderr.count("the next one reads all accounts") == 1
 
 
 def test_an_interruption_does_not_promise_a_file_that_is_gone(cloud: FakeAws, run: Run, state_file: Path) -> None:
@@ -436,7 +436,7 @@ def test_the_run_needs_no_writable_cache(run: Run, tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "a file"))
     result = run("audit", stack=FAST)
     assert result.exit_code == 0
-    assert "the next one reads every account" in result.stderr
+    assert "the next one reads all accounts" in result.stderr
 
 
 @pytest.mark.parametrize("options", [("--csv", "--html"), ("--csv", "--state"), ("--html", "--state")])

@@ -17,6 +17,7 @@ from alternate_contacts.cli.audit.checks import CHECKS
 from alternate_contacts.cli.audit.columns import COLUMNS
 from alternate_contacts.cli.audit.compliance import NOT_COMPLIANT, ComplianceStatus
 from alternate_contacts.cli.audit.report import AuditReport, AuditRow, Coverage
+from alternate_contacts.cli.terminal.text import visible
 from alternate_contacts.worker.contacts import ContactType
 from alternate_contacts.worker.errors import AccessDenied
 from tests.fakes.audit import (
@@ -177,14 +178,14 @@ def test_csv_has_contacts_only_on_request() -> None:
 
 
 @given(
-    name=st.text(alphabet=st.one_of(st.sampled_from("=+-@\t\r\n\"',;"), st.characters(codec="utf-8")), max_size=12),
+    name=st.text(alphabet=st.one_of(st.sampled_from("=+-@\t\r\n\"',;"), st.characters()), max_size=12),
     unit=st.sampled_from(["=1+1", "@SUM(A1)", "-2", "plain"]),
 )
 def test_no_cell_is_a_formula_and_no_name_breaks_a_line(name: str, unit: str) -> None:
     text = csv_file.render(report(row("111111111111", name=name or "=", unit=(unit,))), show_contacts=False)
     [_, cells] = csv.reader(io.StringIO(text, newline=""))
     assert not any(cell[:1] in ("=", "+", "-", "@", "\t", "\r", "\n") for cell in cells if cell)
-    assert cells[1].removeprefix("'") == (name or "=").removeprefix("'")
+    assert cells[1].removeprefix("'") == visible(name or "=").removeprefix("'")
     assert len(cells) == 14
 
 
@@ -206,7 +207,7 @@ def test_the_terminal_shows_the_totals_and_then_the_accounts_that_are_not_compli
     summary = " ".join(summary.split())
     assert "3 of 3 accounts read, 2 not compliant" in summary
     assert "Read between 2026-11-24 12:00:00 and 2026-11-24 12:00:00 UTC" in summary
-    assert "BILLING 50 % of managed contacts are compliant, policy overwrite 1 compliant, 1 different, 1 unmanaged" in summary
+    assert "BILLING 50 % of managed contacts are compliant, policy overwrite 1 compliant, 1 different" in summary
     assert (
         "Account.1: Security contact information should be provided for an AWS account: 1 failed, 2 passed" in summary
     )

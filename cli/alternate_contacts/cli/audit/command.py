@@ -25,7 +25,8 @@ from alternate_contacts.cli.aws.stack import Stack
 from alternate_contacts.cli.aws.worker_environment import read_worker_environment
 from alternate_contacts.cli.terminal import output
 from alternate_contacts.cli.terminal.errors import CliError
-from alternate_contacts.cli.terminal.options import AsJson
+from alternate_contacts.cli.terminal.files import is_stream, write_private
+from alternate_contacts.cli.terminal.options import AsJson, finite
 from alternate_contacts.worker.aws import AwsAccountApi, AwsOrganizationLookup
 from alternate_contacts.worker.protocol import ACTIVE
 
@@ -52,7 +53,9 @@ def audit(
     ] = False,
     rate: Annotated[
         float | None,
-        typer.Option(min=0.1, help="GetAlternateContact calls a second. Default: a quarter of the quota."),
+        typer.Option(
+            min=0.1, callback=finite, help="GetAlternateContact calls a second. Default: a quarter of the quota."
+        ),
     ] = None,
     state: Annotated[
         Path | None,
@@ -85,10 +88,10 @@ def audit(
     desired = desired_contacts(stack, worker_environment)
     rate = _rate(rate, quota_of(stack, worker_environment))
     if desired.has_unknown_characters:
-        _note(_UNKNOWN_CHARACTERS)
+        output.print_error(_UNKNOWN_CHARACTERS)
     _check_paths({"--csv": csv, "--html": html, "--state": state})
-    for path in (csv, html):
-        _check_writable(path)
+    for path in filter(None, (csv, html)):
+        _check_writable(path, private=show_contacts)
     organization = OrganizationTree(options.session().client("organizations", config=RETRIES))
     accounts = _list_accounts(organization)
     key = StateKey(organization.organization_id, digest(desired.assignments))
@@ -120,7 +123,7 @@ def audit(
 
 def _rate(rate: float | None, quota: Quota) -> float:
     if not quota.from_worker:
-        _note(f"API quota and desired contacts: {quota.source}.")
+        output.print_error(f"API quota and desired contacts: {quota.source}.")
     if rate is None:
         return quota.get_rate * QUOTA_SHARE
     if rate > quota.get_rate:
@@ -139,12 +142,13 @@ def _check_paths(paths: Mapping[str, Path | None]) -> None:
             raise CliError(f"{option} and {other_option} name the same file, {path}. Name two files.")
 
 
-def _check_writable(path: Path | None) -> None:
-    """Raise CliError before the accounts are read rather than after it."""
-    if path is None:
-        return
-    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+def _check_writable(path: Path, *, private: bool) -> None:
+    """Raise CliError before the accounts are read rather than after it, and print which file is overwritten."""
+    in_place = is_stream(path) or (path.exists() and not private)
+    if path.is_dir() or not os.access(path if in_place else path.parent, os.W_OK):
         raise CliError(f"{path} cannot be written. Name another file.")
+    if path.is_file() and not is_stream(path):
+        output.print_error(f"{path} exists and is overwritten.")
 
 
 def _list_accounts(organization: OrganizationTree) -> list[OrganizationAccount]:
@@ -171,7 +175,7 @@ def _open_state_file(path: Path | None, key: StateKey, stack: Stack) -> StateFil
         message = f"The state file {file or ''} cannot be used: {getattr(error, 'strerror', None) or error}."
     if path is not None:
         raise CliError(f"{message} Name another file with --state.")
-    _note(f"{message} {NOT_CONTINUED} --state names another file.")
+    output.print_error(f"{message} {NOT_CONTINUED} --state names another file.")
     return None
 
 
@@ -212,7 +216,7 @@ def _write_files(report: AuditReport, csv: Path | None, html: Path | None, *, sh
     for path, render in ((csv, partial(csv_file.render, show_contacts=show_contacts)), (html, html_page.render)):
         try:
             if path is not None:
-                _write(path, render(report))
+                _write(path, render(report), private=show_contacts)
         except CliError as error:
             errors.append(error)
     return errors
@@ -222,16 +226,15 @@ def _raise_last(errors: Sequence[CliError]) -> None:
     if errors:
         *others, last = errors
         for error in others:
-            _note(str(error))
+            output.print_error(str(error))
         raise last
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, text: str, *, private: bool) -> None:
     try:
-        path.write_text(text, encoding="utf-8", newline="")
+        if private:
+            write_private(path, text)
+        else:
+            path.write_text(text, encoding="utf-8", newline="")
     except OSError as error:
         raise CliError(f"{path} cannot be written ({error.strerror}).") from None
-
-
-def _note(message: str) -> None:
-    typer.echo(message, err=True)

@@ -11,6 +11,7 @@ from typing import Protocol
 from alternate_contacts.cli.audit.checks import shared_fields
 from alternate_contacts.cli.audit.compliance import ReadResult, compliance_status
 from alternate_contacts.cli.audit.findings import AccountReading, ContactFinding
+from alternate_contacts.cli.terminal.aws_errors import CREDENTIAL_ERRORS
 from alternate_contacts.cli.terminal.errors import CliError
 from alternate_contacts.worker.account_processor import Assignment
 from alternate_contacts.worker.contacts import Contact, ContactType
@@ -36,14 +37,7 @@ _TRIES = 4
 _UNAVAILABLE_ACCOUNTS = 8
 """If every call fails for this many accounts in a row, the cause is not in the accounts."""
 
-_NO_CREDENTIALS = EXPIRED_CREDENTIALS | {
-    "NoCredentialsError",
-    "CredentialRetrievalError",
-    "TokenRetrievalError",
-    "SSOTokenLoadError",
-    "UnauthorizedSSOTokenError",
-    "LoginRefreshRequired",
-}
+_NO_CREDENTIALS = EXPIRED_CREDENTIALS | {error.__name__ for error in CREDENTIAL_ERRORS}
 """AWS error codes and names of botocore exceptions that concern the caller and not the account."""
 
 

@@ -5,7 +5,6 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from alternate_contacts.cli.audit.contact_reader import ContactReader
@@ -15,7 +14,7 @@ from alternate_contacts.cli.terminal import output
 from alternate_contacts.cli.terminal.errors import CliError
 from alternate_contacts.worker.contacts import ContactType
 
-NOT_CONTINUED = "If this run is interrupted, the next one reads every account."
+NOT_CONTINUED = "If this run is interrupted, the next one reads all accounts."
 
 _INTERRUPTED = 130
 _SHORT = timedelta(minutes=2)
@@ -60,10 +59,9 @@ def _continue(state_file: StateFile, active: Sequence[str]) -> dict[str, Account
     if not readings or len(readings) == len(active):
         return {}
     since = output.format_time(min(reading.read_at for reading in readings.values()))
-    typer.echo(
+    output.print_error(
         f"Continuing an interrupted run: {len(readings):,} of {output.count(len(active), 'account')} had been read "
         f"since {since} and found compliant. Use --fresh to read every account again.",
-        err=True,
     )
     return readings
 
@@ -72,10 +70,9 @@ def _print_duration(accounts: int, rate: float) -> None:
     duration = timedelta(seconds=accounts * len(ContactType) / rate)
     if duration > _SHORT:
         hours, minutes = divmod(round(duration.total_seconds() / 60), 60)
-        typer.echo(
+        output.print_error(
             f"Reading {output.count(accounts, 'account')} takes about "
             f"{f'{hours} h ' if hours else ''}{minutes} min at {rate:g} calls a second.",
-            err=True,
         )
 
 
@@ -139,5 +136,5 @@ class _Keeper:
         try:
             change(self._state_file)
         except OSError as error:
-            typer.echo(f"{self._state_file.path} cannot be written ({error.strerror}). {NOT_CONTINUED}", err=True)
+            output.print_error(f"{self._state_file.path} cannot be written ({error.strerror}). {NOT_CONTINUED}")
             self._state_file = None

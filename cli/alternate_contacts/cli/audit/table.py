@@ -15,10 +15,11 @@ from rich.table import Table
 from rich.text import Text
 
 from alternate_contacts.cli.audit.checks import AuditCheckResult
-from alternate_contacts.cli.audit.columns import CHECK_RESULTS, COLUMNS, CONTACT_DATA, Column
+from alternate_contacts.cli.audit.columns import ACCOUNT_ID, CHECK_RESULTS, COLUMNS, CONTACT_DATA, NAME, Column
 from alternate_contacts.cli.audit.compliance import NOT_COMPLIANT, ComplianceStatus
 from alternate_contacts.cli.audit.report import AuditReport, AuditRow, Coverage
 from alternate_contacts.cli.terminal import output
+from alternate_contacts.cli.terminal.text import visible
 
 MAX_ROWS = 100
 """Accounts in the list. More are grouped."""
@@ -28,7 +29,7 @@ _FEW_ACCOUNTS = 5
 
 _MIN_TABLE_WIDTH = 100
 """Columns of a terminal in which the table breaks no word."""
-_ID_WIDTH, _STATUS_WIDTH = 12, len(ComplianceStatus.UNREADABLE)
+_STATUS_WIDTH = len(ComplianceStatus.UNREADABLE)
 
 _COLUMNS = [column for column in COLUMNS if column.title and column not in CHECK_RESULTS]
 """A terminal has no room for the checks of each account."""
@@ -76,8 +77,9 @@ def _coverages(report: AuditReport) -> Table:
     grid = _grid()
     for contact_type, coverage in report.coverage.items():
         policy = f"policy {report.policies[contact_type]}"
-        percent = "no contact is managed" if coverage.percent is None else f"{coverage.percent} % of managed contacts are compliant"
-        grid.add_row(Text(contact_type, "bold"), Text.assemble(f"{percent}, {policy}\n", _statuses(coverage)))
+        percent = coverage.percent
+        managed = "no contact is managed" if percent is None else f"{percent} % of managed contacts are compliant"
+        grid.add_row(Text(contact_type, "bold"), Text.assemble(f"{managed}, {policy}\n", _statuses(coverage)))
     return grid
 
 
@@ -100,10 +102,9 @@ def _print_rows(rows: Sequence[AuditRow], console: Console) -> None:
 
 
 def _table(rows: Iterable[AuditRow]) -> Table:
-    table = output.table(*(column.title for column in _COLUMNS))
+    table = output.table(*(output.Exact(column.title) if column is ACCOUNT_ID else column.title for column in _COLUMNS))
     for column, of_table in zip(_COLUMNS, table.columns, strict=True):
         of_table.min_width = _STATUS_WIDTH if column.order else None
-    table.columns[0].min_width = _ID_WIDTH
     for row in rows:
         table.add_row(*(_cell(column, row) for column in _COLUMNS))
     return table
@@ -111,8 +112,7 @@ def _table(rows: Iterable[AuditRow]) -> Table:
 
 def _cell(column: Column, row: AuditRow) -> Text:
     value = column.value(row)
-    # Text, not str: a name in square brackets is no markup.
-    cell = Text(str(value), _STYLE[value] if isinstance(value, ComplianceStatus) else "")
+    cell = Text(visible(str(value)), _STYLE[value] if isinstance(value, ComplianceStatus) else "")
     for note in _notes(column, row):
         cell.append(f"\n{note}", "default")
     return cell
@@ -120,15 +120,14 @@ def _cell(column: Column, row: AuditRow) -> Text:
 
 def _list(rows: Iterable[AuditRow], *, statuses: bool = True) -> Group:
     """Return the accounts with their facts below each other; of the ``statuses`` those that say something."""
-    identifier, name, *others = _COLUMNS
     lines: list[RenderableType] = []
     for row in rows:
         facts = [
-            _status(column, row) if column.order else Text(str(column.value(row)))
-            for column in others
+            _status(column, row) if column.order else Text(visible(str(column.value(row))))
+            for column in _COLUMNS[2:]
             if not column.order or (statuses and (column.value(row) in NOT_COMPLIANT or _notes(column, row)))
         ]
-        lines.append(Text(f"{identifier.value(row)}  {name.value(row)}", overflow="fold"))
+        lines.append(Text(visible(f"{ACCOUNT_ID.value(row)}  {NAME.value(row)}"), overflow="fold"))
         lines.append(Padding(Text("\n", overflow="fold").join(facts), (0, 0, 0, 2)))
     return Group(*lines)
 
@@ -162,7 +161,7 @@ def _units(rows: Iterable[AuditRow]) -> Table:
     units = sorted(counts.items(), key=lambda unit: (-unit[1], unit[0].casefold()))
     grid = _grid(justify="right")
     for path, number in units[:MAX_UNITS]:
-        grid.add_row(f"{number:,}", Text(path))
+        grid.add_row(f"{number:,}", Text(visible(path)))
     if others := units[MAX_UNITS:]:
         grid.add_row(f"{sum(number for _, number in others):,}", f"in {output.count(len(others), 'other unit')}")
     return grid
@@ -171,12 +170,12 @@ def _units(rows: Iterable[AuditRow]) -> Table:
 def _status(column: Column, row: AuditRow) -> Text:
     value = column.value(row)
     notes = ", ".join(_notes(column, row))
-    status = Text(str(value), _STYLE[value] if isinstance(value, ComplianceStatus) else "")
+    status = Text(visible(str(value)), _STYLE[value] if isinstance(value, ComplianceStatus) else "")
     return Text.assemble(f"{column.title} ", status, f": {notes}" if notes else "")
 
 
 def _notes(column: Column, row: AuditRow) -> list[str]:
-    return [str(value) for note in column.notes if (value := note.value(row))]
+    return [visible(str(value)) for note in column.notes if (value := note.value(row))]
 
 
 def _grid(*, justify: Literal["left", "right"] = "left") -> Table:
