@@ -43,8 +43,12 @@ _UNKNOWN_CHARACTERS = (
 def audit(
     context: typer.Context,
     as_json: AsJson = False,
-    csv: Annotated[Path | None, typer.Option("--csv", help="Write one line per account to this CSV file.")] = None,
-    html: Annotated[Path | None, typer.Option("--html", help="Write the report to this HTML file.")] = None,
+    csv: Annotated[
+        Path | None, typer.Option("--csv", help="Write one line per account to this CSV file, for a spreadsheet.")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write the report to this HTML file, for a browser.")
+    ] = None,
     show_contacts: Annotated[
         bool,
         typer.Option(
@@ -72,11 +76,17 @@ def audit(
 
     The status of a contact is one of:
     compliant (as configured), missing, different, unreadable (the reason is shown),
+    unknown (it differs only where CloudFormation may have returned ? for another character),
     unmanaged (the policy leaves the contact alone: ignore, or fill if there is another contact),
     skipped (the account is not ACTIVE).
 
+    The JSON document is a record: every value is exactly as AWS returned it.
+    Table, CSV and HTML are for reading: control characters are escaped, and a formula in CSV
+    gets an apostrophe.
+
     If Ctrl-C interrupts a run, it reports the accounts that it has read.
-    The next run reads the others, if it starts within 24 hours and the stack has the same contacts.
+    The next run keeps those that were compliant and reads the others,
+    if it starts within 24 hours and the stack has the same contacts.
     With --show-contacts, no results are kept and every run reads all accounts.
 
     Exit codes: 0 healthy; 1 problems found; 2 command failed; 130 interrupted.
