@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.console import Console
 
 from alternate_contacts.cli.audit import csv_file, json_document, table
 from alternate_contacts.cli.audit.checks import CHECKS
 from alternate_contacts.cli.audit.columns import COLUMNS
 from alternate_contacts.cli.audit.compliance import NOT_COMPLIANT, ComplianceStatus
 from alternate_contacts.cli.audit.report import AuditReport, AuditRow, Coverage
+from alternate_contacts.cli.terminal import output
 from alternate_contacts.cli.terminal.text import visible
 from alternate_contacts.worker.contacts import ContactType
 from alternate_contacts.worker.errors import AccessDenied
@@ -193,8 +193,9 @@ def test_no_cell_is_a_formula_and_no_name_breaks_a_line(name: str, unit: str) ->
 
 
 def printed(report: AuditReport, width: int = 160) -> str:
-    text = io.StringIO()
-    table.print_report(report, Console(file=text, width=width, highlight=False, markup=False, force_terminal=False))
+    console, text = output.results(), io.StringIO()
+    console.width, console.file = width, text
+    table.print_report(report, console)
     return text.getvalue()
 
 
