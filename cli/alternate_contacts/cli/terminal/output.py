@@ -70,7 +70,7 @@ class _OutputConsole(Console):
         return super().render_str(visible(text), **options | {"markup": False, "emoji": False, "highlight": False})
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """Render. Whoever made the text, only line ends pass the filter."""
+        """Render. Of the characters that `visible` replaces, only line ends pass."""
         for text, style, control in super().render(renderable, options):
             yield Segment(text if control else "\n".join(map(visible, text.split("\n"))), style, control)
 
