@@ -1,6 +1,6 @@
 """The command: its verbs, the options before the verb, error messages and exit codes.
 
-Exit codes: 0 healthy; 1 problems found; 2 command failed; 130 interrupted.
+Exit codes: 0 healthy; 1 problems found; 2 command failed; 130 interrupted; 141 the reader of the output closed it.
 """
 
 import sys
@@ -43,7 +43,7 @@ class _Verbs(TyperGroup):
     def invoke(self, context: Any) -> Any:
         try:
             return super().invoke(context)
-        except (KeyboardInterrupt, typer.Abort):
+        except (KeyboardInterrupt, EOFError, typer.Abort):
             raise CliError("Interrupted.", exit_code=INTERRUPTED) from None
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
 
 from alternate_contacts.cli.audit import table
 from alternate_contacts.cli.terminal import output
@@ -34,10 +34,14 @@ def open_terminal(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
     return open_it
 
 
-def test_a_command_is_on_one_line_and_other_text_wraps(open_terminal: Callable[[], Terminal]) -> None:
+@pytest.mark.parametrize("group", [str, Group])
+def test_a_command_is_on_one_line_and_other_text_wraps(
+    open_terminal: Callable[[], Terminal], group: Callable[[str], RenderableType]
+) -> None:
     terminal = open_terminal()
     console = output.results()
-    console.print(f"The message of the account could not be sent to the queue. Run {COMMAND}. Then look at it again.")
+    text = f"The message of the account could not be sent to the queue. Run {COMMAND}. Then look at it again."
+    console.print(group(text))
     lines = terminal.getvalue().splitlines()
     assert any(COMMAND in line for line in lines)
     assert all(len(line) <= console.width for line in lines if COMMAND not in line)
@@ -51,9 +55,9 @@ def test_ids_in_a_table_are_whole(open_terminal: Callable[[], Terminal]) -> None
     assert ACCOUNT in terminal.getvalue()
     assert MESSAGE in terminal.getvalue()
     assert "…" not in terminal.getvalue()
-    # Folded at the end of a word or between two letters, no letter is cut.
-    letters = Counter("PutAlternateContact:AccessDeniedException")
-    assert letters <= Counter(terminal.getvalue())
+    # Folded or not, no character is cut.
+    characters = Counter("PutAlternateContact:AccessDeniedException")
+    assert characters <= Counter(terminal.getvalue())
 
 
 def test_the_audit_shows_every_account_id_whole(open_terminal: Callable[[], Terminal]) -> None:

@@ -71,6 +71,9 @@ class _OutputConsole(Console):
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Render. Of the characters that `visible` replaces, only line ends pass."""
+        # Cells of a table have a rule for long words, and prose has none.
+        if isinstance(renderable, str) and (options or self.options).overflow is None:
+            renderable = Prose(renderable)
         for text, style, control in super().render(renderable, options):
             yield Segment(text if control else "\n".join(map(visible, text.split("\n"))), style, control)
 
