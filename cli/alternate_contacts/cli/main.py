@@ -1,6 +1,6 @@
 """The command: its verbs, the options before the verb, error messages and exit codes.
 
-Exit codes: 0 healthy; 1 problems found; 2 command failed; 130 interrupted; 141 the reader of the output closed it.
+Exit codes: 0 healthy; 1 problems found; 2 command failed; 130 interrupted; 141 the output was a closed pipe.
 """
 
 import sys

@@ -176,7 +176,7 @@ def interrupted(cloud: FakeAws, run: Run, tmp_path: Path) -> Result:
     """A run that Ctrl-C interrupted after two or three of the six accounts, one of them unreadable."""
     cloud.accounts.sort(key=lambda account: account["Id"])
     cloud.errors[MEMBERS[0]] = refusal("AccessDeniedException", 403)
-    cloud.interrupted_at = 9
+    cloud.interrupted_at = 14
     result = run("audit", "--json", "--html", str(tmp_path / "audit.html"), "--rate", "20", stack=SLOW)
     cloud.wire.requests.clear()
     return result
@@ -227,7 +227,7 @@ def test_a_run_does_not_continue_with(cloud: FakeAws, run: Run, change: str) -> 
 
 
 def test_a_run_that_shows_contacts_has_no_state_file(cloud: FakeAws, run: Run, state_file: Path) -> None:
-    cloud.interrupted_at = 9
+    cloud.interrupted_at = 14
     result = run("audit", "--show-contacts", "--rate", "20", stack=SLOW)
     assert result.exit_code == 130
     assert "to continue" not in result.stderr
@@ -235,7 +235,7 @@ def test_a_run_that_shows_contacts_has_no_state_file(cloud: FakeAws, run: Run, s
 
 
 def test_state_names_another_file(cloud: FakeAws, run: Run, tmp_path: Path, state_file: Path) -> None:
-    cloud.interrupted_at = 9
+    cloud.interrupted_at = 14
     result = run("audit", "--state", str(tmp_path / "mine"), "--rate", "20", stack=SLOW)
     assert f"{tmp_path / 'mine'} keeps the results" in result.stderr
     assert (tmp_path / "mine").exists()
