@@ -31,7 +31,8 @@ class _Verbs(TyperGroup):
 
     def main(self, *arguments: Any, **options: Any) -> NoReturn:
         try:
-            exit_code = super().main(*arguments, **options | {"standalone_mode": False})
+            # A verb that ends by itself returns None.
+            exit_code = super().main(*arguments, **options | {"standalone_mode": False}) or 0
         except _UsageError as error:
             exit_code = _print_error(_describe_usage_error(error))
         except StreamError:
@@ -60,7 +61,7 @@ app = typer.Typer(
 
 def _print_version(requested: bool) -> None:
     if requested:
-        typer.echo(f"alternate-contacts {command_version()}")
+        output.print_line(f"alternate-contacts {command_version()}")
         raise typer.Exit
 
 
