@@ -29,7 +29,8 @@ def load() -> Callable[[], object]:
         return client
 
     sqs = FakeSqs(wire)
-    sqs.fail("111111111111", ErrorCode=NAME, Tries="²")
+    if "HEALTHY" not in os.environ:
+        sqs.fail("111111111111", ErrorCode=NAME, Tries="²")
     if "WAITING" in os.environ:
         sqs.put("AccountQueue", "message")
     accounts = [{"Id": "111111111111", "Name": NAME, "State": "ACTIVE", "Paths": ["o-1/r-1/ou-1/111111111111/"]}]

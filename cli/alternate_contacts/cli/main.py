@@ -1,6 +1,6 @@
 """The command: its verbs, the options before the verb, error messages and exit codes.
 
-Exit codes: 0 healthy; 1 problems found; 2 command failed; 130 interrupted.
+Exit codes: 0 healthy; 1 problems found; 2 command failed; 130 interrupted; 141 the output was a closed pipe.
 """
 
 import sys
@@ -31,7 +31,8 @@ class _Verbs(TyperGroup):
 
     def main(self, *arguments: Any, **options: Any) -> NoReturn:
         try:
-            exit_code = super().main(*arguments, **options | {"standalone_mode": False})
+            # A verb that ends by itself returns None.
+            exit_code = super().main(*arguments, **options | {"standalone_mode": False}) or 0
         except _UsageError as error:
             exit_code = _print_error(_describe_usage_error(error))
         except StreamError:
@@ -43,7 +44,7 @@ class _Verbs(TyperGroup):
     def invoke(self, context: Any) -> Any:
         try:
             return super().invoke(context)
-        except (KeyboardInterrupt, typer.Abort):
+        except (KeyboardInterrupt, EOFError, typer.Abort):
             raise CliError("Interrupted.", exit_code=INTERRUPTED) from None
 
 
@@ -60,7 +61,7 @@ app = typer.Typer(
 
 def _print_version(requested: bool) -> None:
     if requested:
-        typer.echo(f"alternate-contacts {command_version()}")
+        output.print_line(f"alternate-contacts {command_version()}")
         raise typer.Exit
 
 

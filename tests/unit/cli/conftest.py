@@ -1,6 +1,6 @@
 """Run the command in this process, against AWS in memory."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import boto3
@@ -18,7 +18,7 @@ Run = Callable[..., Result]
 
 
 @pytest.fixture
-def aws(session: boto3.Session, monkeypatch: pytest.MonkeyPatch) -> FakeWire:
+def aws(session: boto3.Session, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeWire]:
     """Respond to every client of the command."""
     wire = FakeWire()
     client = Session.client
@@ -30,7 +30,11 @@ def aws(session: boto3.Session, monkeypatch: pytest.MonkeyPatch) -> FakeWire:
 
     monkeypatch.setattr(boto3, "Session", lambda **_: session)
     monkeypatch.setattr(Session, "client", attached)
-    return wire
+    yield wire
+    # Other tests share the session.
+    events: Any = session.events
+    for event, handler in (("before-parse", "check-response"), ("after-call", "remember-service")):
+        events.unregister(event, unique_id=handler)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import csv
 import errno
 import json
 import re
+import stat
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -399,6 +400,35 @@ def test_without_the_workers_contacts_a_garbled_one_is_unknown(joerg: FakeAws, r
     assert by_account.pop(MEMBERS[0]) == ["compliant", "compliant", "different"]
     assert set(map(tuple, by_account.values())) == {("compliant", "compliant", "unknown")}
     assert [secret for secret in [*SECRETS, JOERG] if secret in result.output] == []
+
+
+# ---- files ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("cloud")
+def test_files_with_contacts_are_private_and_overwriting_is_reported(run: Run, tmp_path: Path) -> None:
+    table, page, target = tmp_path / "a.csv", tmp_path / "a.html", tmp_path / "target"
+    table.write_text("old")
+    table.chmod(0o644)
+    target.write_text("old")
+    page.symlink_to(target)
+    result = run("audit", "--show-contacts", "--csv", str(table), "--html", str(page), stack=FAST)
+    assert result.exit_code == 0
+    for path in (table, page):
+        assert not path.is_symlink()
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert f"{path} exists and is overwritten" in result.stderr
+    assert target.read_text() == "old"
+
+
+@pytest.mark.usefixtures("cloud")
+def test_a_file_without_contacts_keeps_its_mode(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("old")
+    path.chmod(0o644)
+    result = run("audit", "--csv", str(path), stack=FAST)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    assert "is overwritten" in result.stderr
 
 
 # ---- errors ---------------------------------------------------------------------------------------------------------

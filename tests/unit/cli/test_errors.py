@@ -15,7 +15,7 @@ from alternate_contacts.cli.aws.failed_messages import parse_failure
 from alternate_contacts.cli.aws.session import Session
 from alternate_contacts.cli.main import app
 from alternate_contacts.cli.terminal.aws_errors import BOTOCORE_ERRORS, INTERNAL_ERRORS, SIGN_IN_CODES
-from alternate_contacts.cli.terminal.errors import describe_aws_error, describe_error, iam_action
+from alternate_contacts.cli.terminal.errors import describe_aws_error, describe_error, iam_action, is_access_denied
 from alternate_contacts.worker.error_codes import ACCESS_DENIED, EXPIRED_CREDENTIALS, THROTTLED, UNAVAILABLE
 from tests.fakes.cli import SECRETS, deny
 from tests.fakes.wire import FakeWire, refusal
@@ -113,6 +113,13 @@ def test_an_unassigned_role_of_sso_is_not_a_missing_permission() -> None:
     error = client_error("ForbiddenException", 403, "GetRoleCredentials")
     error.response["ResponseMetadata"]["AlternateContactsService"] = "awsssoportal"  # type: ignore[typeddict-unknown-key]
     assert "not assigned to you" in str(describe_error(error))
+
+
+def test_a_role_that_cannot_be_assumed_is_not_a_missing_permission_of_the_call() -> None:
+    error = client_error("AccessDenied", 403, "AssumeRole")
+    error.response["ResponseMetadata"]["AlternateContactsService"] = "sts"  # type: ignore[typeddict-unknown-key]
+    assert not is_access_denied(error)
+    assert "trust policy of the role" in str(describe_error(error))
 
 
 def test_an_unexpected_error_names_its_class_and_place_but_not_its_text() -> None:

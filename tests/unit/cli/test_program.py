@@ -57,6 +57,14 @@ def one_line(ended: subprocess.CompletedProcess[bytes], exit_code: int = 2) -> s
     return text
 
 
+@pytest.mark.parametrize(("variables", "exit_code"), [({"HEALTHY": "yes"}, 0), ({}, 1)])
+def test_the_exit_code_is_the_answer(environment: dict[str, str], variables: dict[str, str], exit_code: int) -> None:
+    for verb in ("status", "failures --json"):
+        ended = shell(f"$program {verb}", environment, **variables)
+        assert (ended.returncode, ended.stderr) == (exit_code, b"")
+        assert ended.stdout
+
+
 @pytest.mark.parametrize(
     "variables",
     [
@@ -103,8 +111,9 @@ def test_without_standard_error_the_exit_code_stays(environment: dict[str, str])
 
 @pytest.mark.parametrize("verb", ["status", "failures --json", "audit --rate 10 --fresh", "--help", "failures --help"])
 def test_a_closed_pipe_is_silent(environment: dict[str, str], verb: str) -> None:
-    ended = shell(f"$program {verb} | true", environment)
-    assert (ended.returncode, ended.stderr) == (CLOSED, b"")
+    for encoding in ("utf-8", "ascii") if "help" not in verb else ("utf-8",):
+        ended = shell(f"$program {verb} | true", environment, PYTHONIOENCODING=encoding)
+        assert (ended.returncode, ended.stderr) == (CLOSED, b"")
     # head reads what was written in one piece.
     ended = shell(f"$program {verb} | head -1", environment)
     assert ended.returncode in (0, 1, CLOSED)

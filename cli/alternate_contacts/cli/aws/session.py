@@ -55,6 +55,9 @@ class Session:
         configured = region or os.environ.get("AWS_REGION") or None
         self._boto3 = boto3.Session(botocore_session=core, profile_name=profile, region_name=configured)
         self.region = region or (CHINA_REGION if (self._boto3.region_name or "").startswith("cn-") else REGION)
+        if not self._boto3.region_name:
+            # The clients that sign in need a region too.
+            core.set_config_variable("region", self.region)
         # The clients that botocore creates to sign in have these handlers too.
         self._boto3.events.register("before-parse", _check_response, unique_id="check-response")
         self._boto3.events.register("after-call", _remember_service, unique_id="remember-service")

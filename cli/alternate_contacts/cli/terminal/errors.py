@@ -92,8 +92,8 @@ def error_code(error: ClientError) -> str:
 
 
 def is_access_denied(error: ClientError) -> bool:
-    """Whether a permission is missing."""
-    return error_code(error) in ACCESS_DENIED
+    """Whether a permission for the call itself is missing, and not one to sign in."""
+    return error_code(error) in ACCESS_DENIED and _service(error) not in SIGN_IN_CODES
 
 
 def iam_action(error: ClientError) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TextIO
 
 import typer
 from rich.box import SIMPLE_HEAD
@@ -70,7 +70,10 @@ class _OutputConsole(Console):
         return super().render_str(visible(text), **options | {"markup": False, "emoji": False, "highlight": False})
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """Render. Whoever made the text, only line ends pass the filter."""
+        """Render. Of the characters that `visible` replaces, only line ends pass."""
+        # Cells of a table have a rule for long words, and prose has none.
+        if isinstance(renderable, str) and (options or self.options).overflow is None:
+            renderable = Prose(renderable)
         for text, style, control in super().render(renderable, options):
             yield Segment(text if control else "\n".join(map(visible, text.split("\n"))), style, control)
 
@@ -160,12 +163,23 @@ def count(number: int, one: str, many: str | None = None) -> str:
 
 def print_json(document: Mapping[str, object]) -> None:
     """Print the JSON document of ``--json``. It is exact and in ASCII, with every control character escaped."""
-    typer.echo(json.dumps(document, indent=2).replace("\x7f", "\\u007f"))
+    print_line(json.dumps(document, indent=2).replace("\x7f", "\\u007f"))
+
+
+def print_line(text: str) -> None:
+    """Print a text of this command on stdout without wrapping, because programs read it."""
+    _write(sys.stdout, text)
 
 
 def print_error(message: str) -> None:
     """Print an error or a remark on stderr, on one line without wrapping, because scripts read it."""
-    typer.echo(visible(message), err=True)
+    _write(sys.stderr, visible(message))
+
+
+def _write(stream: TextIO, text: str) -> None:
+    # Not typer.echo: for an ASCII stream it writes to another one, whose errors are not those of `streams`.
+    stream.write(f"{text}\n")
+    stream.flush()
 
 
 def progress() -> Progress:

@@ -46,7 +46,7 @@ def _run(command: Callable[[], object]) -> int:
     try:
         command()
     except SystemExit as end:
-        return end.code if isinstance(end.code, int) else FAILED
+        return end.code if isinstance(end.code, int) else FAILED if end.code else 0
     except StreamError as error:
         return _describe_stream_error(error)
     return 0
