@@ -18,6 +18,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from emulation import deploy
 from emulation.organization import Emulation
@@ -92,7 +93,7 @@ class Demo:
 
             # Three times as long as the quota allows for: only a backfill that hangs fails here.
             wait(completed, within=90 + 3 * total / (5 * QUOTA_SPEED), what="every active account has its contacts")
-        self.print_step(f"stack deployed; output BackfillSummary: [italic]{self.outputs['BackfillSummary']}")
+        self.print_step(f"stack deployed; output BackfillSummary: {self.outputs['BackfillSummary']}")
         self.print_step(f"backfill completed: {len(self.active)} accounts have all three contacts")
 
     def create_account(self, event: str) -> None:
@@ -186,7 +187,7 @@ class Demo:
         ]
 
     def print_step(self, result: str) -> None:
-        self.console.print(f"[green]✓[/green] {result}", highlight=False)
+        self.console.print(Text.assemble(("✓", "green"), f" {result}"))
 
 
 def wait(predicate: Callable[[], bool], *, within: float, what: str) -> None:
@@ -223,7 +224,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.print("interrupted; no process or file remains")
         return 130
     for problem in problems:
-        console.print(f"[red]✗[/red] {problem}", highlight=False)
+        # Text, not markup: the output of a failed `sam build` may hold square brackets.
+        console.print(Text.assemble(("✗", "red"), f" {problem}"))
     return 1 if problems else 0
 
 
