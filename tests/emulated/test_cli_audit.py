@@ -82,7 +82,7 @@ class Auditor:
         arn = iam.create_role(RoleName=role, AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))["Role"]["Arn"]
         policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
         iam.put_role_policy(RoleName=role, PolicyName="policy", PolicyDocument=policy)
-        keys = self.emulation.client("sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
+        keys = self.emulation.assume_role(arn)
         return {
             "AWS_ACCESS_KEY_ID": keys["AccessKeyId"],
             "AWS_SECRET_ACCESS_KEY": keys["SecretAccessKey"],
