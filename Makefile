@@ -9,10 +9,10 @@ RUNTIME := $(VENV)/runtime/bin
 ACCOUNTS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit contract template emulated check format package build screenshots reference lock clean
+.PHONY: help setup demo test unit contract template emulated browser-test check format package build screenshots reference lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 # Three environments: the dev tools with the emulator, the SAM command line (its pins and the emulator's
 # exclude each other), and a bare one that stands in for Lambda's runtime. The files are complete closures,
@@ -42,11 +42,15 @@ template: setup ## the template as data, and the linters
 emulated: setup ## the real template, deployed by sam to the emulation, IAM enforced
 	$(DEV)/python -m pytest tests/emulated --numprocesses 2 --dist loadfile
 
-check: setup ## format, lint, types, imports
+browser-test: setup ## the script of the audit page, in headless Chromium; skipped where there is none
+	$(DEV)/python -m pytest tests/browser -rfE
+
+check: setup ## format, lint, types, imports, words
 	$(DEV)/ruff format --check .
 	$(DEV)/ruff check .
 	$(DEV)/mypy
 	PYTHONPATH=src:custom-resources:cli:. $(DEV)/lint-imports --no-cache
+	$(DEV)/python -m tools.check_language
 
 format: setup ## let ruff write
 	$(DEV)/ruff format .

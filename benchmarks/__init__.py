@@ -1,1 +1,1 @@
-"""Reference and candidate side by side, against the same strict account API in one run. See README.md."""
+"""References and candidates side by side, in one run with the same emulated account API. See README.md."""

@@ -1,10 +1,10 @@
 """How long a backfill takes, and how much memory: `python -m benchmarks.backfill_size` writes results and table.
 
-The real adapters and botocore list and send; only the wire is replaced, one step before a socket: a page of 20 accounts
-takes 150 ms and a batch of ten letters 20 ms, every seventh page is empty, every tenth account is suspended, every
-thirtieth tells no state. The *bound* is the pages' own time, because each page has to wait for the one before. The
-reference lists everything first and then sends, as plain scripts do. Each run is a process of its own; memory is how
-much its peak rises over what it had before. ``SPEED`` divides the waits, and multiplies the weight of our own work.
+The real adapters and botocore list and send. Only the socket is replaced: a page of 20 accounts takes 150 ms, and a
+batch of ten messages takes 20 ms. Every seventh page is empty, every tenth account is suspended, and every thirtieth
+has no state. The *bound* is the time of the pages alone, because each page needs the token of the page before. The
+reference lists everything and then sends, as plain scripts do. Each run is a process of its own. Its memory is the rise
+of its peak over the peak before the run. ``SPEED`` divides the waits, so the package's own work weighs more.
 """
 
 import json
@@ -29,7 +29,7 @@ CANDIDATES: Mapping[str, str] = {"sequential": "list, then send", "backfill": "t
 
 @dataclass(frozen=True)
 class Run:
-    """One backfill; ``seconds`` and ``bound`` as if at AWS's pace, ``memory`` in bytes."""
+    """One backfill; ``seconds`` and ``bound`` at AWS's pace, ``memory`` in bytes."""
 
     candidate: str
     accounts: int
@@ -41,51 +41,51 @@ class Run:
 
     @property
     def ratio(self) -> float:
-        """The time taken, where the pages' own is 1."""
+        """The time of the backfill in relation to the time of the pages."""
         return self.seconds / self.bound
 
 
 def table(runs: Sequence[Run]) -> str:
-    """The runs as a Markdown table."""
+    """Return the runs as a Markdown table."""
     lines = [
-        "| accounts | candidate | seconds | pages' own | times | enqueued | lost | memory |",
+        "| accounts | candidate | seconds | pages alone | ratio | enqueued | lost | memory |",
         "|---:|---|---:|---:|---:|---:|---:|---:|",
     ]
     lines += [
-        f"| {each.accounts:,} | {CANDIDATES[each.candidate]} | {each.seconds:,.1f} | {each.bound:,.1f} "
-        f"| {each.ratio:.2f} | {each.enqueued:,} | {each.lost:,} | {each.memory / 2**20:.1f} MiB |"
-        for each in runs
+        f"| {run.accounts:,} | {CANDIDATES[run.candidate]} | {run.seconds:,.1f} | {run.bound:,.1f} "
+        f"| {run.ratio:.2f} | {run.enqueued:,} | {run.lost:,} | {run.memory / 2**20:.1f} MiB |"
+        for run in runs
     ]
     return "\n".join(lines)
 
 
 def document(runs: Sequence[Run]) -> str:
-    """docs/backfill-size.md."""
-    return f"""# How large an organization one backfill can do
+    """Return docs/backfill-size.md."""
+    return f"""# How many accounts one backfill can process
 
-ListAccounts gives 20 accounts a page, each page after the one before. The backfill sends letters while the next page
-is on its way, so that it takes hardly longer than the pages themselves, and it holds no more than a page and a few
-batches. Here a page takes 150 ms and a batch of ten letters 20 ms, {SPEED} times as fast in the measurement; *memory*
-is the rise of the peak over what the process had before the first call.
+ListAccounts returns 20 accounts per page, one page after the other. The backfill sends messages while it waits for the
+next page, so it takes hardly longer than the pages alone. It keeps no more than one page and a few batches in memory.
+Here a page takes 150 ms and a batch of ten messages takes 20 ms; the measurement ran {SPEED} times as fast. *Lost* are
+active accounts without a message. *Memory* is the rise of the peak since the first call.
 
 {table(runs)}
 
-An invocation has 900 s, of which 75 are kept for the answer and about 100 may go into the checks before. What is left
-is enough for 725 s / 0.15 s x 20 = 96,000 accounts at 150 ms a page; 50,000, the largest quota that AWS names, are
-measured above. Where pages take longer than that, the backfill fails with its figures rather than hang.
+An invocation has 900 s. It reserves 75 s for the response, and its checks can take about 100 s. The remaining 725 s are
+enough for 725 s / 0.15 s x 20 = 96,000 accounts at 150 ms per page. The largest quota in AWS's documentation is 50,000
+accounts, which is measured above. If pages take so long that the time ends, the backfill fails with its figures.
 
 Measured by `python -m benchmarks.backfill_size`; see [benchmarks/README.md](../benchmarks/README.md).
 """
 
 
 def main() -> None:
-    """Run every size with each candidate in a process of its own, print and write."""
+    """Run every size with each candidate in a process of its own. Print and write the results."""
     console = Console()
     runs = []
     for accounts in SIZES:
         for candidate in CANDIDATES:
             with console.status(f"{accounts} accounts, {candidate}"):
-                done = subprocess.run(  # noqa: S603
+                process = subprocess.run(  # noqa: S603
                     [sys.executable, "-m", "benchmarks.candidates.listing", candidate, str(accounts)],
                     cwd=ROOT,
                     stdout=subprocess.PIPE,
@@ -98,9 +98,9 @@ def main() -> None:
                         "AWS_DEFAULT_REGION": "us-east-1",
                     },
                 )
-            runs.append(Run(candidate=candidate, accounts=accounts, **json.loads(done.stdout)))
+            runs.append(Run(candidate=candidate, accounts=accounts, **json.loads(process.stdout)))
             console.print(asdict(runs[-1]) | {"ratio": round(runs[-1].ratio, 3)})
-    RESULTS.write_text(json.dumps([asdict(each) for each in runs], indent=1) + "\n")
+    RESULTS.write_text(json.dumps([asdict(run) for run in runs], indent=1) + "\n")
     DOCUMENT.write_text(document(runs))
 
 

@@ -1,16 +1,16 @@
 """What the worker's cold start costs: `python -m benchmarks.cold_start` prints it and writes the results.
 
-Each run is a fresh interpreter that sees boto3 and the built zip, nothing else, and is timed from its first import to
-the first connection it opens: in processor time, because nothing is waited for until then and other processes do not
-count. The programs take turns, so that whatever else the machine does hits all alike:
+Each run is a new interpreter with boto3 and the built zip, and nothing else. It is timed from its first import to its
+first connection, in processor time: nothing waits until then, and other processes do not count. The programs take
+turns, so that other load on the machine affects all of them:
 
-- bare: a handler that imports boto3, opens the same three clients, and gets one contact;
-- powertools: the same, with Powertools' logger and metrics imported;
-- worker: the worker's handler with one letter;
-- worker_without_byte_code: the same, where the zip was built without Lambda's own version of Python at hand, so that
-  each cold start compiles it.
+- bare: a handler that imports boto3, creates the same three clients, and gets one contact;
+- powertools: the same, with Powertools' logger and metrics;
+- worker: the worker's handler with one message;
+- worker_without_bytecode: the same with a zip that was built without Lambda's own Python version, so that each cold
+  start compiles it.
 
-Memory is the worker's after a batch of five accounts without contacts; the zip is measured as `sam` packs it.
+The memory is that of the worker after a batch of five accounts without contacts. The zip is compressed as `sam` does.
 """
 
 import json
@@ -64,75 +64,76 @@ _WORKER = """
 import json, types
 from alternate_contacts.worker.handler import lambda_handler
 def record(number):
-    letter = {"version": 1, "accountId": str(100000000000 + number), "reason": "backfill"}
-    return {"messageId": str(number), "receiptHandle": str(number), "body": json.dumps(letter),
+    body = json.dumps({"version": 1, "accountId": str(100000000000 + number), "trigger": "backfill"})
+    return {"messageId": str(number), "receiptHandle": str(number), "body": body,
             "attributes": {"ApproximateReceiveCount": "1"}}
 context = types.SimpleNamespace(function_name="worker", memory_limit_in_mb=256, aws_request_id="benchmark",
                                 invoked_function_arn="arn", get_remaining_time_in_millis=lambda: 180_000)
-answer = lambda_handler({"Records": [record(number) for number in range(LETTERS)]}, context)
-assert answer == {"batchItemFailures": []}, answer
+response = lambda_handler({"Records": [record(number) for number in range(MESSAGES)]}, context)
+assert response == {"batchItemFailures": []}, response
 """
-_TELL_TIME = "\nsys.stderr.write(str(connected[0] - start))\n"
-_TELL_MEMORY = "\nimport resource\nsys.stderr.write(str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))\n"
+_PRINT_TIME = "\nsys.stderr.write(str(connected[0] - start))\n"
+_PRINT_MEMORY = "\nimport resource\nsys.stderr.write(str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))\n"
 
 PROGRAMS = {
-    "bare": _CLOCK + _BARE + _TELL_TIME,
-    "powertools": _CLOCK + _POWERTOOLS + _BARE + _TELL_TIME,
-    "worker": _CLOCK + _WORKER.replace("LETTERS", "1") + _TELL_TIME,
+    "bare": _CLOCK + _BARE + _PRINT_TIME,
+    "powertools": _CLOCK + _POWERTOOLS + _BARE + _PRINT_TIME,
+    "worker": _CLOCK + _WORKER.replace("MESSAGES", "1") + _PRINT_TIME,
 }
-PROGRAMS["worker_without_byte_code"] = PROGRAMS["worker"]
+PROGRAMS["worker_without_bytecode"] = PROGRAMS["worker"]
 
 
 @dataclass(frozen=True)
 class Result:
-    """Medians in seconds on this machine, which mean something only beside each other; sizes in bytes."""
+    """Medians in seconds on this machine, to compare only with each other; sizes in bytes."""
 
     runs: int
     bare: float
     powertools: float
     worker: float
-    worker_without_byte_code: float
+    worker_without_bytecode: float
     memory: int
     zip_size: int
 
     @property
     def ratio(self) -> float:
-        """The worker's cold start, where a bare handler's is 1."""
+        """The worker's cold start in relation to that of the bare handler."""
         return self.worker / self.bare
 
 
 def document(result: Result) -> str:
-    """docs/cold-start.md."""
+    """Return docs/cold-start.md."""
     rows = {
-        "a handler that imports boto3 and opens the same three clients": result.bare,
+        "a handler that imports boto3 and creates the same three clients": result.bare,
         "the same, with Powertools' logger and metrics": result.powertools,
         "the worker": result.worker,
-        "the worker, built where python3.13 is not at hand": result.worker_without_byte_code,
+        "the worker, built without python3.13": result.worker_without_bytecode,
     }
     table = "\n".join(f"| {name} | {seconds / result.bare:.2f} |" for name, seconds in rows.items())
     return f"""# What a cold start costs
 
-Processor time from the first import to the first call, the median of {result.runs} interleaved runs; a bare handler's
-is 1.
+Processor time from the first import to the first call, in relation to that of a bare handler. Each value is the median
+of {result.runs} interleaved runs.
 
-| cold start of | times |
+| cold start of | ratio |
 |---|---:|
 {table}
 
-Memory after a batch of five accounts without contacts: {result.memory / 2**20:.0f} MiB. The worker's zip:
+Memory after a batch of five accounts without contacts: {result.memory / 2**20:.0f} MiB. Size of the worker's zip:
 {result.zip_size / 10**6:.2f} MB.
 
-Lambda keeps no byte code of its own, so where `sam build` finds python3.13, the runtime's version, it adds it to the
-zip; the runtime would ignore any other version's. Without it each cold start compiles Powertools and typing_extensions
-anew. It works all the same: a cold start comes once in a while, ahead of minutes of work whose pace the quota sets.
+Lambda does not keep bytecode between cold starts. If python3.13, the runtime's version, is installed, `sam build` adds
+bytecode to the zip; the runtime would ignore the bytecode of another version. Without bytecode each cold start compiles
+Powertools and typing_extensions. The worker works without it, too: a cold start is rare, and minutes of work at the
+pace of the quota follow it.
 
 Measured by `python -m benchmarks.cold_start`; see [benchmarks/README.md](../benchmarks/README.md).
 """
 
 
 def run(program: str, code: Path, url: str) -> float:
-    """What the program tells of itself on stderr."""
-    done = subprocess.run(  # noqa: S603
+    """Return the number that the program prints on stderr."""
+    process = subprocess.run(  # noqa: S603
         [str(RUNTIME), "-c", f"import sys; sys.path.insert(0, {str(code)!r})\n{program}"],
         env=environment(Task(url, (), 1.0))
         | {
@@ -147,11 +148,11 @@ def run(program: str, code: Path, url: str) -> float:
         text=True,
         check=True,
     )
-    return float(done.stderr)
+    return float(process.stderr)
 
 
 def zip_size(code: Path) -> int:
-    """Bytes of the folder as a zip."""
+    """Return the size in bytes of the folder as a zip."""
     with tempfile.TemporaryFile() as file:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
             for path in sorted(code.rglob("*")):
@@ -160,24 +161,24 @@ def zip_size(code: Path) -> int:
 
 
 def main() -> None:
-    """Build, run, print and write."""
+    """Build and run the programs. Print and write the results."""
     console = Console()
     with tempfile.TemporaryDirectory() as folder, account_api(Scenario(5, 0, speed=1000)) as url:
         deploy.build(Path(folder))
         source = Path(folder) / "build" / "WorkerFunction"
         for path in source.rglob("__pycache__"):
             shutil.rmtree(path)
-        # As the build does for Lambda, here for the interpreter that stands in for it.
+        # As src/Makefile does for Lambda, here for the interpreter that replaces Lambda's.
         compiled = Path(shutil.copytree(source, Path(folder) / "compiled"))
         compiling = [str(RUNTIME), "-m", "compileall", "-q", "-x", "event_handler|utilities/[^j]", str(compiled)]
         subprocess.run(compiling, check=True)  # noqa: S603
-        code = {name: source if name == "worker_without_byte_code" else compiled for name in PROGRAMS}
+        code = {name: source if name == "worker_without_bytecode" else compiled for name in PROGRAMS}
         times: dict[str, list[float]] = {name: [] for name in PROGRAMS}
         with console.status("cold starts"):
             for _ in range(RUNS):
                 for name, program in PROGRAMS.items():
                     times[name].append(run(program, code[name], url))
-        memory = run(_CLOCK + _WORKER.replace("LETTERS", "5") + _TELL_MEMORY, compiled, url)
+        memory = run(_CLOCK + _WORKER.replace("MESSAGES", "5") + _PRINT_MEMORY, compiled, url)
         size = zip_size(compiled)
     unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes there, in KiB on Linux
     medians = {name: round(statistics.median(each), 4) for name, each in times.items()}

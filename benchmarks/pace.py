@@ -1,10 +1,10 @@
 """How close to the quota each candidate comes: `python -m benchmarks.pace` runs them all and writes the results.
 
-Every scenario starts a strict account API of its own, full buckets and no contacts, in a process of its own. The bound
-for N accounts without contacts is the time that AWS's quotas alone take: max((3 N - 8) / 5, (3 N - 15) / 10) seconds,
-for 3 N Puts at 5/s after a burst of 8, and 3 N Gets at 10/s after a burst of 15; a second run makes only the Gets.
-Beside another tool that puts at half of the quota, the bound is that of the other half: (3 N - 8) / 2.5. Sped-up runs
-divide latencies, too.
+Every run starts a new emulated account API, with full buckets and no contacts, in a process of its own. The bound for N
+accounts without contacts is the time that AWS's quotas alone need: max((3 N - 8) / 5, (3 N - 15) / 10) seconds, for 3 N
+Puts at 5/s after a burst of 8, and 3 N Gets at 10/s after a burst of 15. A second run makes only the Gets. Beside
+another tool that uses half of the Put quota, the bound is (3 N - 8) / 2.5. A run at a higher speed divides latencies,
+too.
 """
 
 import argparse
@@ -41,7 +41,7 @@ ENVIRONMENT = {
 
 @dataclass(frozen=True)
 class Scenario:
-    """What the candidates are put to. ``latency_ms`` is an average: each call draws its own from 20 percent around."""
+    """One task for every candidate. ``latency_ms`` is an average: the latency of a call differs by up to 20 percent."""
 
     accounts: int
     latency_ms: int
@@ -54,13 +54,13 @@ class Scenario:
 
     @property
     def bound(self) -> float:
-        """Seconds that the quotas alone take."""
+        """The seconds that the quotas alone need."""
         rate = 2.5 if self.contended else 5
         return max((3 * self.accounts - 8) / rate, self.second_bound)
 
     @property
     def second_bound(self) -> float:
-        """The same where every contact is right already."""
+        """The same if every contact is compliant already."""
         return (3 * self.accounts - 15) / 10
 
 
@@ -74,7 +74,7 @@ QUICK = Scenario(50, 100)
 
 @dataclass(frozen=True)
 class Run:
-    """One candidate at work; ``seconds`` and ``bound`` as if at AWS's own rates. ``lost``: accounts not right."""
+    """One run of a candidate; ``seconds`` and ``bound`` at AWS's rates, ``lost`` accounts lack a contact."""
 
     scenario: str
     candidate: str
@@ -91,40 +91,40 @@ class Run:
 
     @property
     def ratio(self) -> float:
-        """1 is the quota's own speed."""
+        """The bound in relation to the time of the run: 1 is the pace of the quota."""
         return self.bound / self.seconds
 
 
 @contextmanager
 def account_api(scenario: Scenario) -> Iterator[str]:
-    """The strict account API in a process of its own; its URL."""
+    """Start the emulated account API in a process of its own, and yield its URL."""
     latency = [str(scenario.latency_ms / scenario.speed * part) for part in (0.8, 1.2)]
     options = [f"--accounts={scenario.accounts}", f"--speed={scenario.speed}", "--latency-ms", *latency]
     with _helper("emulation.account_http", *options) as process:
         if process.stdout is None:
-            raise AssertionError("it is a pipe")
+            raise AssertionError("stdout is a pipe")
         yield process.stdout.readline().strip()
 
 
 def run(candidate: str, scenario: Scenario) -> list[Run]:
-    """Let one candidate set all contacts of a fresh organization, and then look at them once more."""
+    """Let one candidate set all contacts of a new organization, in large ones a second time."""
     with account_api(scenario) as url:
         if scenario.contended:
-            with _helper("benchmarks.candidates.neighbour", url, f"--speed={scenario.speed}") as another:
-                found = _measure(candidate, scenario, url, scenario.name, scenario.bound)
-                refused = int(another.communicate()[0])
-            return [replace(found, throttled=found.throttled - refused, throttled_of_others=refused)]
+            with _helper("benchmarks.candidates.neighbour", url, f"--speed={scenario.speed}") as neighbour:
+                result = _measure(candidate, scenario, url, scenario.name, scenario.bound)
+                throttled = int(neighbour.communicate()[0])
+            return [replace(result, throttled=result.throttled - throttled, throttled_of_others=throttled)]
         first = _measure(candidate, scenario, url, scenario.name, scenario.bound)
         if scenario.accounts < 1000:
             return [first]
-        time.sleep(20 / scenario.speed)  # buckets full again
+        time.sleep(20 / scenario.speed)  # until the buckets are full again
         return [first, _measure(candidate, scenario, url, "second run", scenario.second_bound)]
 
 
 def _measure(candidate: str, scenario: Scenario, url: str, name: str, bound: float) -> Run:
-    before = _ask(f"{url}/counts")
+    before = _read(f"{url}/counts")
     command = [sys.executable, "-m", f"benchmarks.candidates.{candidate}", url]
-    done = subprocess.run(  # noqa: S603
+    process = subprocess.run(  # noqa: S603
         [*command, f"--accounts={scenario.accounts}", f"--speed={scenario.speed}"],
         cwd=ROOT,
         stdout=subprocess.PIPE,
@@ -132,18 +132,18 @@ def _measure(candidate: str, scenario: Scenario, url: str, name: str, bound: flo
         check=True,
         env=ENVIRONMENT,
     )
-    after, contacts = _ask(f"{url}/counts"), _ask(f"{url}/contacts")
-    made = {count: after[count] - before[count] for count in after}
+    after, contacts = _read(f"{url}/counts"), _read(f"{url}/contacts")
+    counts = {name: after[name] - before[name] for name in after}
     return Run(
         scenario=name,
         candidate=candidate,
         accounts=scenario.accounts,
         latency_ms=scenario.latency_ms,
         speed=scenario.speed,
-        seconds=round(json.loads(done.stdout)["seconds"] * scenario.speed, 1),
+        seconds=round(json.loads(process.stdout)["seconds"] * scenario.speed, 1),
         bound=round(bound, 1),
-        calls=made["PutAlternateContact"] + made["GetAlternateContact"],
-        throttled=made["throttled"],
+        calls=counts["PutAlternateContact"] + counts["GetAlternateContact"],
+        throttled=counts["throttled"],
         contacts=contacts["contacts"],
         lost=scenario.accounts - contacts["accounts"],
     )
@@ -151,7 +151,7 @@ def _measure(candidate: str, scenario: Scenario, url: str, name: str, bound: flo
 
 @contextmanager
 def _helper(module: str, *options: str) -> Iterator["subprocess.Popen[str]"]:
-    """A process of our own that ends when its standard input does."""
+    """Start a process that ends when its standard input is closed."""
     command = [sys.executable, "-m", module, *options]
     process = subprocess.Popen(  # noqa: S603
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT
@@ -162,22 +162,22 @@ def _helper(module: str, *options: str) -> Iterator["subprocess.Popen[str]"]:
             process.stdin.close()
 
 
-def _ask(url: str) -> Any:
-    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - on this machine
-        return json.load(answer)
+def _read(url: str) -> Any:
+    with urllib.request.urlopen(url, timeout=10) as response:  # noqa: S310 - on this machine
+        return json.load(response)
 
 
 def table(runs: Sequence[Run]) -> str:
-    """The runs as a Markdown table."""
+    """Return the runs as a Markdown table."""
     lines = [
         "| scenario | accounts | latency | candidate | seconds | bound | ratio | throttled | contacts set | lost |",
         "|---|---:|---:|---|---:|---:|---:|---:|---:|---:|",
     ]
     lines += [
-        f"| {each.scenario} | {each.accounts:,} | {each.latency_ms} ms | {CANDIDATES[each.candidate]} "
-        f"| {each.seconds:,.1f} | {each.bound:,.1f} | {each.ratio:.3f} "
-        f"| {_throttled(each)} | {each.contacts:,} | {each.lost:,} |"
-        for each in runs
+        f"| {run.scenario} | {run.accounts:,} | {run.latency_ms} ms | {CANDIDATES[run.candidate]} "
+        f"| {run.seconds:,.1f} | {run.bound:,.1f} | {run.ratio:.3f} "
+        f"| {_throttled(run)} | {run.contacts:,} | {run.lost:,} |"
+        for run in runs
     ]
     return "\n".join(lines)
 
@@ -188,18 +188,18 @@ def _throttled(run: Run) -> str:
 
 
 def document(runs: Sequence[Run]) -> str:
-    """docs/pace.md."""
+    """Return docs/pace.md."""
     return f"""# How fast it is
 
-The account API allows five Puts and ten Gets a second, whoever calls. For N accounts without contacts that alone takes
-max((3 N - 8) / 5, (3 N - 15) / 10) seconds: the *bound*. A *second run* finds everything right and has only its Gets to
-wait for. *Beside another tool* that puts at half of the quota all the while, the bound is that of the other half.
-*Ratio* is the bound over the seconds taken; 1 would be the quota's own speed. *Lost* are accounts that do not have all
-three contacts at the end.
+The account API allows five Puts and ten Gets per second for all callers together. N accounts without contacts need at
+least max((3 N - 8) / 5, (3 N - 15) / 10) seconds: the *bound*. In a *second run* every contact is compliant, so the run
+makes only Gets. *Beside another tool* that always uses half of the Put quota, the bound is that of the other half.
+*Ratio* is the bound divided by the seconds of the run; 1 is the pace of the quota. *Lost* are accounts that lack a
+contact at the end.
 
-Each row is a run of its own against the same strict account API, at AWS's rates or ten times as fast with latencies a
-tenth; seconds are given as at AWS's rates. botocore's own back-off knows no such speed, so the sped-up rows make the
-two scripts look slower than they are; the rows in real time do not.
+Each row is a run with an emulated account API of its own, at AWS's rates or ten times as fast with a tenth of the
+latency. Seconds are given at AWS's rates. botocore's backoff does not run ten times as fast, so the two scripts look
+slower in those rows than they are. The rows in real time show their true pace.
 
 {table(runs)}
 
@@ -208,26 +208,26 @@ Measured by `python -m benchmarks.pace`; see [benchmarks/README.md](../benchmark
 
 
 def main() -> None:
-    """Run everything, print each result as it comes, and write results and table."""
+    """Run every scenario with every candidate. Print and write the results."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.pace", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="50 accounts at 100 ms only; writes nothing")
-    parser.add_argument("--only", help="measure the scenario of this name anew, and keep the other results")
+    parser.add_argument("--quick", action="store_true", help="run 50 accounts at 100 ms only, and write nothing")
+    parser.add_argument("--only", help="measure only the scenario of this name, and keep the other results")
     options = parser.parse_args()
     console = Console()
     runs: list[Run] = []
     if options.only:
-        runs = [Run(**each) for each in json.loads(RESULTS.read_text()) if each["scenario"] != options.only]
-    scenarios = [each for each in SCENARIOS if options.only in (None, each.name)]
+        runs = [Run(**result) for result in json.loads(RESULTS.read_text()) if result["scenario"] != options.only]
+    scenarios = [scenario for scenario in SCENARIOS if options.only in (None, scenario.name)]
     for scenario in (QUICK,) if options.quick else scenarios:
         for candidate in CANDIDATES:
             with console.status(f"{scenario}, {candidate}"):
-                done = run(candidate, scenario)
-            for each in done:
-                console.print(asdict(each) | {"ratio": round(each.ratio, 3)})
-            runs += done
+                results = run(candidate, scenario)
+            for result in results:
+                console.print(asdict(result) | {"ratio": round(result.ratio, 3)})
+            runs += results
     if not options.quick:
         RESULTS.parent.mkdir(exist_ok=True)
-        RESULTS.write_text(json.dumps([asdict(each) for each in runs], indent=1) + "\n")
+        RESULTS.write_text(json.dumps([asdict(result) for result in runs], indent=1) + "\n")
         DOCUMENT.write_text(document(runs))
 
 

@@ -1,4 +1,4 @@
-"""The configuration package: a folder, and the same as a zip that depends on nothing but its content."""
+"""The configuration package: a folder, and a zip of it whose bytes depend on its content only."""
 
 import shutil
 import zipfile
@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 NAME = "custom-control-tower-configuration"
-"""What CfCT's pipeline wants the zip to be called, or a folder inside it."""
+"""The name of the zip that starts CfCT's pipeline, or of a folder inside it."""
 
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
 _READABLE = 0o644 << 16
 
 
 def write_folder(output: Path, files: Mapping[str, str]) -> Path:
-    """Write files, given by their path in the configuration, in the place of those of an earlier run."""
+    """Write files, given by their path in the configuration, in place of those of an earlier run."""
     folder = output / NAME
     shutil.rmtree(folder, ignore_errors=True)
     zip_path(output).unlink(missing_ok=True)
@@ -25,7 +25,7 @@ def write_folder(output: Path, files: Mapping[str, str]) -> Path:
 
 
 def write_zip(output: Path, files: Mapping[str, str]) -> Path:
-    """Write the same as a zip. Not compressed: zlib's output differs from version to version."""
+    """Write the same files as a zip. It is not compressed, because zlib's output differs between versions."""
     path = zip_path(output)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for name in sorted(files):
@@ -36,5 +36,5 @@ def write_zip(output: Path, files: Mapping[str, str]) -> Path:
 
 
 def zip_path(output: Path) -> Path:
-    """Where the zip stands."""
+    """Return the path of the zip."""
     return output / f"{NAME}.zip"

@@ -1,7 +1,7 @@
-"""`make package`: from this repository to a configuration package of CfCT, the functions' code in a bucket.
+"""`make package`: a configuration package for CfCT, with the functions' code in a bucket.
 
-CfCT uploads templates but never code, so the template that it gets names code that is in a bucket already. Everything
-that would go wrong later is refused first, before anything is uploaded.
+CfCT uploads templates but never code, so its template has to refer to code that is in a bucket already. Every problem
+that can be known is reported before anything is uploaded.
 """
 
 import argparse
@@ -11,10 +11,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from control_tower import archive, aws, sam
-from control_tower.complaints import account_complaints, complaints
+from control_tower.errors import PackagingError
 from control_tower.manifest import FORWARDER, MAIN, MAIN_REGION, Manifest
-from control_tower.refusal import RefusalError
 from control_tower.template import Template
+from control_tower.violations import account_violations, find_violations
 
 TEMPLATE = sam.ROOT / "template.yaml"
 FORWARDER_TEMPLATE = sam.ROOT / "control_tower" / "home_region.yaml"
@@ -22,90 +22,90 @@ MANIFEST = sam.ROOT / "manifest.yaml"
 OUTPUT = sam.ROOT / "dist" / "cfct"
 
 _LARGEST_TEMPLATE = 1_000_000
-"""Bytes that CloudFormation takes from S3, where CfCT puts it: one megabyte
+"""Bytes of a template in S3, from where CfCT deploys it: CloudFormation accepts one megabyte
 (https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html)."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Make the package; 1 and a sentence for each reason if it cannot be made."""
+    """Make the package. Returns 1 after printing what has to change first."""
     options = _parser().parse_args(arguments)
     try:
-        manifest = prepared(options.manifest, options.home_region, options.merge)
-        manifest = accepted(manifest, options.bucket)
+        manifest = prepare(options.manifest, options.home_region, options.merge)
+        manifest = fill_in_account(manifest, options.bucket)
         with TemporaryDirectory() as folder:
-            template = packaged(sam.build(Path(folder)), options.bucket)
-        files = configuration(manifest, template)
+            template = upload_code(sam.build(Path(folder)), options.bucket)
+        files = package_files(manifest, template)
         written = archive.write_folder(options.output, files)
         zipped = None if options.merge else archive.write_zip(options.output, files)
-    except RefusalError as refused:
-        sys.stderr.write("".join(f"{sentence}\n" for sentence in refused.sentences))
+    except PackagingError as error:
+        sys.stderr.write("".join(f"{message}\n" for message in error.messages))
         return 1
     _report(manifest, files, written, zipped)
     return 0
 
 
-def prepared(source: Path, home_region: str | None = None, merge: Path | None = None) -> Manifest:
-    """The manifest that is to be uploaded, but for the account id.
+def prepare(source: Path, home_region: str | None = None, merge: Path | None = None) -> Manifest:
+    """Return the manifest to upload, except that the account ID may be the placeholder.
 
     Args:
-        source: this repository's manifest.yaml, or a copy of it, edited.
-        home_region: Control Tower's, if it is not the one that the manifest names.
-        merge: an existing manifest that is to have our resources too.
+        source: this repository's manifest.yaml, or an edited copy of it.
+        home_region: Control Tower's, if it differs from the one in the manifest.
+        merge: an existing manifest to add our resources to.
 
     Raises:
-        RefusalError: something in it has to be changed.
+        PackagingError: the manifest violates a rule of CfCT or of a template.
     """
     templates = _templates()
     manifest = _read(source)
     if merge:
         if archive.NAME in merge.resolve().parts:
-            raise RefusalError(f"Merge a manifest from outside a folder {archive.NAME}: that one is written anew.")
+            raise PackagingError(
+                f"Merge a manifest from outside a folder {archive.NAME}: that folder is replaced by the package."
+            )
         existing = _read(merge)
         if home_region not in (None, existing.home_region):
-            raise RefusalError(
-                f"The manifest {merge} is of a Control Tower in {existing.home_region}, not {home_region}."
-            )
+            raise PackagingError(f"The home region in {merge} is {existing.home_region}, not {home_region}.")
         manifest = manifest.merged_into(existing, templates[MAIN])
     elif home_region:
         manifest = manifest.with_home_region(home_region)
     if manifest.home_region != MAIN_REGION:
         manifest = manifest.with_forwarder(templates[FORWARDER])
-    if found := complaints(manifest, templates):
-        raise RefusalError(*found)
+    if violations := find_violations(manifest, templates):
+        raise PackagingError(*violations)
     return manifest
 
 
-def accepted(manifest: Manifest, bucket: str | None) -> Manifest:
-    """The same with the management account's id, once AWS has nothing against it.
+def fill_in_account(manifest: Manifest, bucket: str | None) -> Manifest:
+    """Put the ID of the management account into the manifest, and check the bucket.
 
     Raises:
-        RefusalError: another account, or a bucket that will not do.
+        PackagingError: the manifest has another account, or the bucket cannot be used.
     """
     account = aws.management_account()
-    found = account_complaints(manifest, account)
-    if bucket and (complaint := aws.bucket_complaint(bucket)):
-        found.append(complaint)
-    if found:
-        raise RefusalError(*found)
+    violations = account_violations(manifest, account)
+    if bucket and (violation := aws.bucket_violation(bucket)):
+        violations.append(violation)
+    if violations:
+        raise PackagingError(*violations)
     return manifest.with_account(account)
 
 
-def packaged(built: Path, bucket: str | None) -> str:
-    """The template with its code in a bucket.
+def upload_code(built: Path, bucket: str | None) -> str:
+    """Upload the code, and return the template that refers to it.
 
     Raises:
-        RefusalError: it could not be uploaded, or is too large for CloudFormation.
+        PackagingError: `sam package` failed, or the template is too large for CloudFormation.
     """
     template = sam.package(built, bucket)
-    if left := Template(template).code_left_behind():
-        raise RefusalError(f"The code of {', '.join(left)} is not in a bucket, although `sam package` ran.")
+    if local := Template(template).functions_with_local_code():
+        raise PackagingError(f"`sam package` did not upload the code of {', '.join(local)}.")
     if len(template.encode()) > _LARGEST_TEMPLATE:
-        raise RefusalError(f"The template is larger than CloudFormation takes: over {_LARGEST_TEMPLATE} bytes.")
+        raise PackagingError(f"The template is larger than {_LARGEST_TEMPLATE} bytes, which CloudFormation rejects.")
     return template
 
 
-def configuration(manifest: Manifest, template: str) -> dict[str, str]:
-    """The files of the package, by their path in it."""
+def package_files(manifest: Manifest, template: str) -> dict[str, str]:
+    """Return the content of the package's files by their path."""
     files = {"manifest.yaml": manifest.text, manifest.path(MAIN): template}
     if manifest.resource(FORWARDER):
         files[manifest.path(FORWARDER)] = FORWARDER_TEMPLATE.read_text(encoding="utf-8")
@@ -118,37 +118,38 @@ def _templates() -> dict[str, Template]:
 
 def _read(path: Path) -> Manifest:
     try:
-        # Line breaks as they are, so that they are written as they were.
+        # Bytes, so that line breaks are written as they were.
         return Manifest.parse(path.read_bytes().decode())
     except (OSError, UnicodeDecodeError) as error:
-        raise RefusalError(f"The manifest {path} could not be read: {error.__class__.__name__}.") from None
+        raise PackagingError(f"Reading the manifest {path} failed: {error.__class__.__name__}.") from None
 
 
 def _report(manifest: Manifest, files: dict[str, str], written: Path, zipped: Path | None) -> None:
     account, region = manifest.account(MAIN), manifest.home_region
     lines = [
         f"Made for management account {account}, home region {region}: {', '.join(files)}",
-        f"Folder: {_from_here(written)}",
+        f"Folder: {_relative(written)}",
     ]
     if zipped:
-        path, bucket = _from_here(zipped), f"{archive.NAME}-{account}-{region}"
+        path, bucket = _relative(zipped), f"{archive.NAME}-{account}-{region}"
         lines += [f"Zip:    {path}", f"Upload: aws s3 cp {path} s3://{bucket}/{zipped.name}"]
     else:
-        lines.append("Copy the folder's content over your configuration, look at the difference, and commit it.")
+        lines.append("Copy the content of the folder over your configuration, review the difference, and commit it.")
     sys.stdout.write("\n".join([*lines, ""]))
 
 
-def _from_here(path: Path) -> Path:
-    here = Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path
+def _relative(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make package", description="A configuration package for CfCT.")
     parser.add_argument("--bucket", help=f"for the functions' code, in {MAIN_REGION} (default: SAM's managed one)")
-    parser.add_argument("--manifest", type=Path, default=MANIFEST, help="manifest.yaml with your contacts")
-    parser.add_argument("--merge", type=Path, help="an existing configuration's manifest that is to have them too")
-    parser.add_argument("--home-region", help="Control Tower's (default: what the manifest says)")
+    parser.add_argument(
+        "--manifest", type=Path, default=MANIFEST, help="the manifest with your contacts (default: manifest.yaml)"
+    )
+    parser.add_argument("--merge", type=Path, help="the manifest of an existing configuration to add them to")
+    parser.add_argument("--home-region", help="Control Tower's (default: the region in the manifest)")
     parser.add_argument("--output", type=Path, default=OUTPUT, help="the folder to write to (dist/cfct)")
     return parser
 

@@ -2,11 +2,10 @@
 
 import os
 import subprocess
-from collections.abc import Sequence
 from pathlib import Path
 
+from control_tower.errors import PackagingError
 from control_tower.manifest import MAIN_REGION
-from control_tower.refusal import RefusalError
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -16,35 +15,35 @@ _TAIL = 3000
 
 
 def build(folder: Path) -> Path:
-    """Build both functions below a folder; returns the template that names them there.
+    """Build both functions below a folder, and return the template that refers to the built code.
 
     Raises:
-        RefusalError: sam failed; with its last words.
+        PackagingError: sam failed; with the end of its output.
     """
     # A folder below the given one, because sam writes a file beside it.
-    _sam(["build", "--build-dir", str(folder / "build")])
+    _run("build", "--build-dir", str(folder / "build"))
     return folder / "build" / "template.yaml"
 
 
 def package(template: Path, bucket: str | None) -> str:
-    """Upload the functions' code, and return the template that names it there.
+    """Upload the functions' code, and return the template that refers to it there.
 
     Args:
         template: what `build` returned.
-        bucket: in the stack's region; None is the bucket that SAM makes and manages there.
+        bucket: in the stack's region; None is the bucket that SAM creates and manages there.
 
     Raises:
-        RefusalError: sam failed; with its last words.
+        PackagingError: sam failed; with the end of its output.
     """
     packaged = template.with_name("packaged.yaml")
-    place = ["--s3-bucket", bucket] if bucket else ["--resolve-s3"]
+    destination = ["--s3-bucket", bucket] if bucket else ["--resolve-s3"]
     files = ["--template-file", str(template), "--output-template-file", str(packaged)]
-    _sam(["package", "--region", MAIN_REGION, "--s3-prefix", _PREFIX, *place, *files])
+    _run("package", "--region", MAIN_REGION, "--s3-prefix", _PREFIX, *destination, *files)
     return packaged.read_text(encoding="utf-8")
 
 
-def _sam(arguments: Sequence[str]) -> None:
-    done = subprocess.run(  # noqa: S603
+def _run(*arguments: str) -> None:
+    process = subprocess.run(  # noqa: S603
         [str(_SAM), *arguments],
         cwd=ROOT,
         env={**os.environ, "SAM_CLI_TELEMETRY": "0"},
@@ -54,5 +53,5 @@ def _sam(arguments: Sequence[str]) -> None:
         text=True,
         check=False,
     )
-    if done.returncode:
-        raise RefusalError(f"sam {arguments[0]} failed: {done.stdout[-_TAIL:].strip()}")
+    if process.returncode:
+        raise PackagingError(f"sam {arguments[0]} failed: {process.stdout[-_TAIL:].strip()}")

@@ -1,4 +1,4 @@
-"""What a template takes: its parameters with their restrictions, and its rules, as CloudFormation applies them.
+"""The parameters of a template with their restrictions, and its rules, as CloudFormation applies them.
 
 Restrictions: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html
 Rules: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference-rules.html
@@ -13,43 +13,42 @@ import yaml
 
 
 class Template:
-    """A CloudFormation template as data, its short forms written out: ``!Ref x`` is ``{"Ref": "x"}``."""
+    """A CloudFormation template as data, with short forms in their long form: ``!Ref x`` is ``{"Ref": "x"}``."""
 
     def __init__(self, text: str) -> None:
-        """Read a template from its text."""
+        """Parse a text."""
         self.content: dict[str, Any] = yaml.load(text, _Loader)  # noqa: S506 # a SafeLoader that knows short forms
 
     @classmethod
     def read(cls, path: Path) -> "Template":
-        """Read a template from its file."""
+        """Read a file."""
         return cls(path.read_text(encoding="utf-8"))
 
     @property
     def parameters(self) -> dict[str, dict[str, Any]]:
-        """Parameters with what restricts them."""
-        found: dict[str, dict[str, Any]] = self.content.get("Parameters", {})
-        return found
+        """The parameters with their restrictions."""
+        parameters: dict[str, dict[str, Any]] = self.content.get("Parameters", {})
+        return parameters
 
     def defaults(self) -> dict[str, str]:
-        """The parameters that need not be given, with their values."""
-        return {name: text_of(each["Default"]) for name, each in self.parameters.items() if "Default" in each}
+        """Return the default values of the parameters that have one."""
+        return {name: text_of(field["Default"]) for name, field in self.parameters.items() if "Default" in field}
 
-    def complaint(self, name: str, value: str) -> str | None:
-        """What CloudFormation has against a parameter's value, without the value."""
+    def violation(self, name: str, value: str) -> str | None:
+        """Return the restriction that a parameter's value violates, without the value, or None."""
         parameter = self.parameters[name]
-        allowed = [text_of(each) for each in parameter.get("AllowedValues", [])]
+        allowed = [text_of(option) for option in parameter.get("AllowedValues", [])]
         if allowed and value not in allowed:
             return f"{name} must be one of {', '.join(allowed)}."
         if not _is_within(parameter, value):
-            wanted = parameter.get("ConstraintDescription", "as its Description in the template says")
-            return f"{name} is not what the stack takes: {wanted}."
+            return f"{name} must be {parameter.get('ConstraintDescription', 'as the template describes it')}."
         return None
 
     def broken_rules(self, values: Mapping[str, str]) -> Iterator[str]:
-        """The sentence of every rule that these values break.
+        """Return the description of every assertion that these values violate.
 
         Args:
-            values: parameters and pseudo parameters. A rule that asks for another one is left to CloudFormation.
+            values: of parameters and pseudo parameters. A rule that depends on any other value is not applied.
         """
         for rule in self.content.get("Rules", {}).values():
             if _holds(rule.get("RuleCondition", True), values) is True:
@@ -57,13 +56,13 @@ class Template:
                     if _holds(assertion["Assert"], values) is False:
                         yield assertion["AssertDescription"]
 
-    def code_left_behind(self) -> list[str]:
-        """The logical ids of functions whose code is not in a bucket."""
-        return [name for name, each in self.content["Resources"].items() if not _is_in_a_bucket(each)]
+    def functions_with_local_code(self) -> list[str]:
+        """Return the logical IDs of the functions whose code is not in a bucket."""
+        return [name for name, resource in self.content["Resources"].items() if _has_local_code(resource)]
 
 
 def text_of(value: object) -> str:
-    """A scalar of a template as CloudFormation takes it."""
+    """Convert a scalar of a template to a string as CloudFormation does."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -76,12 +75,12 @@ def _is_within(parameter: Mapping[str, Any], value: str) -> bool:
         return float(parameter.get("MinValue", number)) <= number <= float(parameter.get("MaxValue", number))
     if not int(parameter.get("MinLength", 0)) <= len(value) <= int(parameter.get("MaxLength", len(value))):
         return False
-    # \S and \w mean ASCII to CloudFormation, whose patterns are Java's.
+    # CloudFormation's patterns are Java's, where \S and \w are ASCII only.
     return re.fullmatch(parameter.get("AllowedPattern", "(?s:.*)"), value, re.ASCII) is not None
 
 
 def _holds(condition: Any, values: Mapping[str, str]) -> bool | None:
-    """Whether a rule's condition holds; None if that depends on something unknown."""
+    """Whether a condition of a rule holds; None if that depends on an unknown value."""
     if isinstance(condition, bool):
         return condition
     [(function, arguments)] = condition.items()
@@ -91,15 +90,15 @@ def _holds(condition: Any, values: Mapping[str, str]) -> bool | None:
             return None if held is None else not held
         case "Fn::And" | "Fn::Or":
             decisive = function == "Fn::Or"
-            each = [_holds(argument, values) for argument in arguments]
-            return decisive if decisive in each else None if None in each else not decisive
+            results = [_holds(argument, values) for argument in arguments]
+            return decisive if decisive in results else None if None in results else not decisive
         case "Fn::Equals":
             left, right = (_value(argument, values) for argument in arguments)
             return None if left is None or right is None else left == right
         case "Fn::Contains":
             options, sought = arguments
-            found = _value(sought, values)
-            return None if found is None else found in [_value(option, values) for option in options]
+            value = _value(sought, values)
+            return None if value is None else value in [_value(option, values) for option in options]
     raise ValueError(f"{function} in a rule")
 
 
@@ -107,19 +106,19 @@ def _value(operand: Any, values: Mapping[str, str]) -> str | None:
     return values.get(operand["Ref"]) if isinstance(operand, dict) else text_of(operand)
 
 
-def _is_in_a_bucket(resource: Mapping[str, Any]) -> bool:
+def _has_local_code(resource: Mapping[str, Any]) -> bool:
     match resource:
         case {"Type": "AWS::Serverless::Function", "Properties": {"CodeUri": dict() as code}}:
-            return {"Bucket", "Key"} <= code.keys()
+            return not {"Bucket", "Key"} <= code.keys()
         case {"Type": "AWS::Serverless::Function", "Properties": {"CodeUri": str() as address}}:
-            return address.startswith("s3://")
+            return not address.startswith("s3://")
         case {"Type": "AWS::Lambda::Function", "Properties": {"Code": code}}:
-            return isinstance(code, dict) and ("ZipFile" in code or {"S3Bucket", "S3Key"} <= code.keys())
-    return True
+            return not isinstance(code, dict) or not ("ZipFile" in code or {"S3Bucket", "S3Key"} <= code.keys())
+    return False
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads ``!Ref`` and ``!GetAtt a.b`` as their long forms."""
+    """A SafeLoader that reads ``!Ref`` and ``!GetAtt a.b`` as their long forms."""
 
 
 def _long_form(loader: yaml.SafeLoader, name: str, node: yaml.Node) -> dict[str, Any]:

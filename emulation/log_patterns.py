@@ -4,7 +4,7 @@ AWS (CloudWatch Logs user guide: FilterAndPatternSyntax.html):
 
 * Terms: a log line matches if it has all terms and none with a minus sign. If all terms have a question mark, one of
   them suffices; beside other terms those with a question mark are ignored. A term is case-sensitive, and needs
-  quotation marks if it has other characters than letters, digits and the underscore.
+  quotation marks if it has other characters than alphanumeric ones and the underscore.
 * JSON, `{ $.field = "value" && ($.number > 5 || $.other IS NULL) }`: a line matches if it is a JSON object that has the
   fields. A string may have asterisks as wildcards. A field that is an array or an object never matches.
 

@@ -1,13 +1,14 @@
-"""What `audit` asks of AWS: the policy of an auditor who may do no more than that."""
+"""The IAM permissions of `audit`: the policy of an auditor with least privilege."""
 
-from tools.permissions import STACK, Permission
+from tools.permissions import QUOTA, STACK, Permission
 
 EVERYTHING = "*"
 OWN_ACCOUNT = "arn:aws:account::MANAGEMENT_ACCOUNT:account"
 MEMBERS = "arn:aws:account::MANAGEMENT_ACCOUNT:account/ORGANIZATION/*"
 
 PERMISSIONS = (
-    Permission(STACK, ("cloudformation:DescribeStacks",), "to find the stack and the contacts that it wants"),
+    Permission(STACK, ("cloudformation:DescribeStacks",), "to find the stack and its desired contacts"),
+    QUOTA,
     Permission(
         EVERYTHING,
         (
@@ -17,8 +18,8 @@ PERMISSIONS = (
             "organizations:ListAWSServiceAccessForOrganization",
             "organizations:ListParents",
         ),
-        "to list the accounts with the names of their units, and to say why AWS refuses one",
+        "to list the accounts with the names of their OUs, and to explain why an account cannot be read",
     ),
-    Permission(OWN_ACCOUNT, ("account:GetAlternateContact",), "to read the management account's contacts"),
-    Permission(MEMBERS, ("account:GetAlternateContact",), "to read the members' contacts"),
+    Permission(OWN_ACCOUNT, ("account:GetAlternateContact",), "to read the contacts of the management account"),
+    Permission(MEMBERS, ("account:GetAlternateContact",), "to read the contacts of member accounts"),
 )

@@ -1,4 +1,4 @@
-"""Headless Chromium, spoken to over a pipe: https://chromedevtools.github.io/devtools-protocol/"""
+"""Headless Chromium, controlled over a pipe: https://chromedevtools.github.io/devtools-protocol/"""
 
 import base64
 import itertools
@@ -10,20 +10,25 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
 
+WIDTH, HEIGHT = 1280, 1000
+
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-_QUIETLY = (
+_OPTIONS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    "--remote-debugging-pipe",
 )
-_HEARS, _SAYS = 3, 4
-"""The file descriptors that `--remote-debugging-pipe` means, as the browser sees them."""
-_READY_SECONDS = 20
+_BROWSER_READS, _BROWSER_WRITES = 3, 4
+"""The file descriptors that `--remote-debugging-pipe` uses in the browser's process."""
+_TIMEOUT_SECONDS = 20
+_KEYS = {"Tab": 9, "Enter": 13, "Space": 32}
+"""https://www.w3.org/TR/uievents/#fixed-virtual-key-codes"""
+_TEXTS = {"Enter": "\r", "Space": " "}
 
 
-class NoBrowser(Exception):  # noqa: N818 - says what is missing
+class NoBrowser(Exception):  # noqa: N818 - names what is missing
     """There is no Chromium on the PATH."""
 
 
@@ -35,97 +40,121 @@ class Page:
         self._ids = itertools.count(1)
         self._received = b""
         self._session: dict[str, str] = {}
-        target = self._ask("Target.createTarget", url="about:blank")["targetId"]
-        self._session = {"sessionId": self._ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]}
+        target = self._call("Target.createTarget", url="about:blank")["targetId"]
+        self._session = {"sessionId": self._call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]}
 
-    def open(self, address: str, *, width: int, height: int, dark: bool = False) -> None:
-        """Load a page, and wait until it is complete."""
+    def open(self, address: str, *, dark: bool = False) -> None:
+        """Load a page and wait until it is complete."""
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self._ask("Emulation.setEmulatedMedia", features=[scheme])
-        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
-        self._ask("Emulation.setDeviceMetricsOverride", **size)
-        # By way of an empty page, because another fragment alone loads nothing.
-        for each in ("about:blank", address):
-            self._ask("Page.navigate", url=each)
-            self._wait_for(each)
+        self._call("Emulation.setEmulatedMedia", features=[scheme])
+        size = {"width": WIDTH, "height": HEIGHT, "deviceScaleFactor": 1, "mobile": False}
+        self._call("Emulation.setDeviceMetricsOverride", **size)
+        # Another fragment of the same address loads nothing, so an empty page comes first.
+        for url in ("about:blank", address):
+            self._call("Page.navigate", url=url)
+            self.wait_for(f"document.readyState === 'complete' && location.href === {json.dumps(url)}")
 
     def evaluate(self, script: str) -> Any:
-        """What an expression of the page's is."""
-        return self._ask("Runtime.evaluate", expression=script, returnByValue=True)["result"].get("value")
+        """Return the value of a JavaScript expression in the page.
+
+        Raises:
+            RuntimeError: the expression raised an error.
+        """
+        evaluated = self._call("Runtime.evaluate", expression=script, returnByValue=True)
+        if "exceptionDetails" in evaluated:
+            raise RuntimeError(evaluated["exceptionDetails"]["exception"]["description"])
+        return evaluated["result"].get("value")
+
+    def wait_for(self, script: str) -> None:
+        """Wait until a JavaScript expression is true in the page.
+
+        Raises:
+            TimeoutError: it did not become true.
+        """
+        deadline = time.monotonic() + _TIMEOUT_SECONDS
+        while not self.evaluate(script):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{script} was not true within {_TIMEOUT_SECONDS} s")
+            time.sleep(0.02)
+
+    def press(self, key: str) -> None:
+        """Press and release Tab, Enter or Space."""
+        names = {"key": _TEXTS[key] if key == "Space" else key, "code": key, "windowsVirtualKeyCode": _KEYS[key]}
+        text = {"text": _TEXTS[key]} if key in _TEXTS else {}
+        self._call("Input.dispatchKeyEvent", type="keyDown", **names, **text)
+        self._call("Input.dispatchKeyEvent", type="keyUp", **names)
+
+    def type(self, text: str) -> None:
+        """Type a text into the element with the focus."""
+        self._call("Input.insertText", text=text)
 
     def picture(self, *, left: float, top: float, width: float, height: float) -> bytes:
-        """A PNG of a part of the page, whether it is scrolled there or not."""
+        """Return a PNG of a part of the page, at any scroll position."""
         clip = {"x": left, "y": top, "width": width, "height": height, "scale": 1}
-        answer = self._ask("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)
-        return base64.b64decode(answer["data"])
+        screenshot = self._call("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)
+        return base64.b64decode(screenshot["data"])
 
-    def _wait_for(self, address: str) -> None:
-        deadline = time.monotonic() + _READY_SECONDS
-        while self.evaluate("document.readyState + ' ' + location.href") != f"complete {address}":
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{address} was not complete within {_READY_SECONDS} s")
-            time.sleep(0.05)
-
-    def _ask(self, method: str, **parameters: Any) -> dict[str, Any]:
+    def _call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        """Call a method of the protocol and return its result."""
         number = next(self._ids)
         request = {"id": number, "method": method, "params": parameters, **self._session}
         os.write(self._to_browser, json.dumps(request).encode() + b"\0")
         while True:
-            answer = self._hear()
-            if answer.get("id") == number:
-                if "error" in answer:
-                    raise RuntimeError(f"{method}: {answer['error']['message']}")
-                result: dict[str, Any] = answer["result"]
+            response = self._receive()
+            if response.get("id") == number:
+                if "error" in response:
+                    raise RuntimeError(f"{method}: {response['error']['message']}")
+                result: dict[str, Any] = response["result"]
                 return result
 
-    def _hear(self) -> dict[str, Any]:
+    def _receive(self) -> dict[str, Any]:
         while b"\0" not in self._received:
             received = os.read(self._from_browser, 1 << 20)
             if not received:
                 raise RuntimeError("The browser has ended.")
             self._received += received
-        message, _, self._received = self._received.partition(b"\0")
-        heard: dict[str, Any] = json.loads(message)
-        return heard
+        text, _, self._received = self._received.partition(b"\0")
+        message: dict[str, Any] = json.loads(text)
+        return message
 
 
 @contextmanager
 def chromium() -> Iterator[Page]:
-    """A page in a browser that knows nobody, and that is gone with the block.
+    """Run a browser with an empty profile, and yield its page.
 
     Raises:
         NoBrowser: there is none.
     """
     browser = next(filter(None, map(shutil.which, _NAMES)), None)
     if browser is None:
-        raise NoBrowser(f"No browser on the PATH: one of {', '.join(_NAMES)} is needed.")
-    hears, to_browser = os.pipe()
-    from_browser, says = os.pipe()
+        raise NoBrowser(f"No browser on the PATH: install one of {', '.join(_NAMES)}.")
+    browser_reads, to_browser = os.pipe()
+    from_browser, browser_writes = os.pipe()
 
     def connect() -> None:
-        # First out of the way: the pipes may have the very numbers that they are to get.
-        ends = os.dup(hears), os.dup(says)
-        os.dup2(ends[0], _HEARS)
-        os.dup2(ends[1], _SAYS)
+        # Duplicated first: a pipe may already have the number that the other one must get.
+        ends = os.dup(browser_reads), os.dup(browser_writes)
+        os.dup2(ends[0], _BROWSER_READS)
+        os.dup2(ends[1], _BROWSER_WRITES)
 
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile, Path(os.devnull).open("w") as nowhere:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         process = subprocess.Popen(  # noqa: S603
-            [browser, *_QUIETLY, f"--user-data-dir={profile}", "--remote-debugging-pipe", "about:blank"],
+            [browser, *_OPTIONS, f"--user-data-dir={profile}", "about:blank"],
             preexec_fn=connect,
-            pass_fds=(_HEARS, _SAYS),
+            pass_fds=(_BROWSER_READS, _BROWSER_WRITES),
             env={**os.environ, "TMPDIR": profile},
-            stdout=nowhere,
-            stderr=nowhere,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
-        os.close(hears)
-        os.close(says)
+        os.close(browser_reads)
+        os.close(browser_writes)
         try:
             yield Page(to_browser, from_browser)
         finally:
-            # It ends when nobody speaks to it any more.
+            # The browser ends when its pipe is closed.
             os.close(to_browser)
             os.close(from_browser)
             with suppress(subprocess.TimeoutExpired):
-                process.wait(_READY_SECONDS)
+                process.wait(_TIMEOUT_SECONDS)
             process.kill()
             process.wait()

@@ -1,4 +1,4 @@
-"""Prints docs/command.md: the help of every verb, and what it asks of AWS. `make reference` writes it."""
+"""Print docs/command.md: the help and the IAM permissions of every verb. `make reference` writes it."""
 
 import sys
 from collections.abc import Iterable
@@ -7,13 +7,11 @@ from typing import Any
 import typer.main
 
 from alternate_contacts.cli.main import app
-from tools import audit_permissions as audit_permissions
-from tools import permissions
-from tools import preflight_permissions as preflight_permissions
+from tools import audit_permissions, permissions, preflight_permissions
 
 _HEAD = """# The command `alternate-contacts`
 
-Made from the command itself by `make reference`; a test keeps it so. What to do with it when an alarm fires stands in
+This page is generated from the command by `make reference`. For what to do when an alarm fires, see
 [operations.md](operations.md).
 
 ```sh
@@ -21,18 +19,18 @@ pipx install .                                # from a checkout; or: uvx --from 
 alternate-contacts --profile management status
 ```
 
-Exit codes: 0 all is well; 1 it did what it should, and something is not well; 2 it could not do it; 130 Ctrl-C.
+Exit codes: 0 healthy; 1 problems found; 2 command failed; 130 interrupted.
 """
-_PERMISSIONS = """## What each verb asks of AWS
+_PERMISSIONS = """## Permissions
 
-Give an operator no more than the verbs need. Queues, functions and log groups are those of the stack's outputs.
+The IAM permissions of each verb. The outputs of the stack name its queues, functions and log groups.
 """
 
 
 def reference() -> str:
-    """The page, as Markdown."""
+    """Return the page as Markdown."""
     command: Any = typer.main.get_command(app)
-    sections = [_HEAD, "## Before the verb\n\n" + _options(command)]
+    sections = [_HEAD, "## Options before the verb\n\n" + _options(command)]
     sections += [_section(name, verb) for name, verb in command.commands.items()]
     return "\n".join([*sections, _PERMISSIONS, _permissions()])
 
@@ -44,11 +42,11 @@ def _section(name: str, verb: Any) -> str:
 
 def _options(verb: Any) -> str:
     rows = [
-        f"| {_names(each)} | {_cell(each.help or '')}{f' Environment: `{each.envvar}`.' if each.envvar else ''} |"
-        for each in verb.params
-        if not each.name.endswith("_completion")
+        f"| {_names(option)} | {_meaning(option)} |"
+        for option in verb.params
+        if not option.name.endswith("_completion")
     ]
-    return "\n".join(["| option | |", "|---|---|", *rows]) + "\n"
+    return "\n".join(["| option | meaning |", "|---|---|", *rows]) + "\n"
 
 
 def _names(option: Any) -> str:
@@ -56,19 +54,24 @@ def _names(option: Any) -> str:
     return ", ".join(f"`{name}{value}`" for name in (*option.opts, *option.secondary_opts))
 
 
+def _meaning(option: Any) -> str:
+    return _cell(option.help or "") + (f" Environment variable: `{option.envvar}`." if option.envvar else "")
+
+
 def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
 def _permissions() -> str:
-    rows = ["| verb | on | actions | because |", "|---|---|---|---|"]
+    rows = ["| verb | resource | actions | purpose |", "|---|---|---|---|"]
     verbs: dict[str, Iterable[permissions.Permission]] = {
         **permissions.PERMISSIONS,
         "audit": audit_permissions.PERMISSIONS,
     }
     for verb, needed in verbs.items():
         rows += [
-            f"| `{verb}` | {each.resource} | {_actions(each.actions)} | {_cell(each.because)} |" for each in needed
+            f"| `{verb}` | {permission.resource} | {_actions(permission.actions)} | {_cell(permission.purpose)} |"
+            for permission in needed
         ]
     for statement in preflight_permissions.STATEMENTS:
         rows.append(f"| `preflight` | {statement['Resource']} | {_actions(statement['Action'])} | {statement['Sid']} |")

@@ -1,6 +1,6 @@
-"""What each verb asks of AWS: the policy of an operator who may do no more than that.
+"""The IAM permissions of each verb: the policy of an operator with least privilege.
 
-The verbs that read accounts or look at prerequisites have lists of their own.
+`audit` and `preflight` have modules of their own.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,21 +11,29 @@ STACK = "stack"
 ACCOUNT_QUEUE = "AccountQueue"
 FAILED_ACCOUNT_QUEUE = "FailedAccountQueue"
 UNDELIVERED_QUEUE = "UndeliveredQueue"
+WORKER_FUNCTION = "WorkerFunction"
 BACKFILL_FUNCTION = "BackfillFunction"
 BACKFILL_LOG_GROUP = "BackfillLogGroup"
 
 
 @dataclass(frozen=True)
 class Permission:
-    """Actions on one resource, and what they are for."""
+    """Actions on one resource, and their purpose."""
 
     resource: str
     actions: tuple[str, ...]
-    because: str
+    purpose: str
 
 
 _FIND = Permission(
-    STACK, ("cloudformation:DescribeStacks",), "to find queues and functions; without --stack-name on every stack (*)"
+    STACK,
+    ("cloudformation:DescribeStacks",),
+    "to find queues and functions; without --stack-name, allow it on every stack (*)",
+)
+QUOTA = Permission(
+    WORKER_FUNCTION,
+    ("lambda:GetFunctionConfiguration",),
+    "to read the API quota; without it, the defaults of the template are used. The response contains the contacts",
 )
 _READ = ("sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:ChangeMessageVisibility")
 _TAKE = (*_READ, "sqs:DeleteMessage")
@@ -34,41 +42,45 @@ PERMISSIONS: Mapping[str, tuple[Permission, ...]] = MappingProxyType(
     {
         "status": (
             _FIND,
-            Permission(ACCOUNT_QUEUE, ("sqs:GetQueueAttributes",), "to count letters"),
+            Permission(ACCOUNT_QUEUE, ("sqs:GetQueueAttributes",), "to count messages"),
             Permission(FAILED_ACCOUNT_QUEUE, ("sqs:GetQueueAttributes",), "to count failed accounts"),
-            Permission(UNDELIVERED_QUEUE, ("sqs:GetQueueAttributes",), "to count what is undelivered"),
+            Permission(UNDELIVERED_QUEUE, ("sqs:GetQueueAttributes",), "to count undelivered messages"),
+            QUOTA,
             Permission(BACKFILL_LOG_GROUP, ("logs:FilterLogEvents",), "to find the last backfill and reconcile"),
         ),
         "failures": (
             _FIND,
-            Permission(FAILED_ACCOUNT_QUEUE, _READ, "to read messages and give them back"),
-            Permission(UNDELIVERED_QUEUE, _READ, "to read messages and give them back"),
+            Permission(FAILED_ACCOUNT_QUEUE, _READ, "to read messages and return them"),
+            Permission(UNDELIVERED_QUEUE, _READ, "to read messages and return them"),
         ),
         "replay": (
             _FIND,
-            Permission(ACCOUNT_QUEUE, ("sqs:GetQueueAttributes", "sqs:SendMessage"), "where the letters go"),
+            Permission(ACCOUNT_QUEUE, ("sqs:GetQueueAttributes", "sqs:SendMessage"), "to send messages"),
             Permission(
                 FAILED_ACCOUNT_QUEUE,
                 (*_TAKE, "sqs:StartMessageMoveTask", "sqs:ListMessageMoveTasks"),
-                "to have SQS move all, or to move those chosen",
+                "to let SQS move all messages, or to move the selected ones",
             ),
         ),
         "replay --undelivered": (
             _FIND,
-            Permission(ACCOUNT_QUEUE, ("sqs:SendMessage",), "where the events go"),
-            Permission(UNDELIVERED_QUEUE, _TAKE, "to move what lies there"),
-            Permission(BACKFILL_FUNCTION, ("lambda:InvokeFunction",), "to make up for failed invocations"),
+            Permission(ACCOUNT_QUEUE, ("sqs:SendMessage",), "to send events"),
+            Permission(UNDELIVERED_QUEUE, _TAKE, "to move messages"),
+            Permission(BACKFILL_FUNCTION, ("lambda:InvokeFunction",), "to replace failed invocations"),
         ),
-        "discard": (_FIND, Permission(FAILED_ACCOUNT_QUEUE, _TAKE, "to delete those chosen")),
-        "backfill": (_FIND, Permission(BACKFILL_FUNCTION, ("lambda:InvokeFunction",), "it lists the accounts")),
-        "backfill --account": (_FIND, Permission(ACCOUNT_QUEUE, ("sqs:SendMessage",), "where the letters go")),
+        "discard": (_FIND, Permission(FAILED_ACCOUNT_QUEUE, _TAKE, "to delete the selected messages")),
+        "backfill": (
+            _FIND,
+            Permission(BACKFILL_FUNCTION, ("lambda:InvokeFunction",), "to list the accounts and send messages"),
+        ),
+        "backfill --account": (_FIND, Permission(ACCOUNT_QUEUE, ("sqs:SendMessage",), "to send messages")),
     }
 )
-"""By verb. Who the caller is (sts:GetCallerIdentity) everybody may ask."""
+"""By verb. sts:GetCallerIdentity needs no permission."""
 
 
 def statements(verbs: Iterable[str], arns: Mapping[str, str]) -> list[dict[str, object]]:
-    """The statements of an IAM policy for these verbs; ``arns`` by the names of the resources above."""
+    """Return the statements of an IAM policy for these verbs; ``arns`` by the names of the resources above."""
     merged: dict[str, set[str]] = {}
     for verb in verbs:
         for permission in PERMISSIONS[verb]:

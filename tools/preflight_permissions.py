@@ -1,4 +1,4 @@
-"""What a preflight asks of AWS: the policy of an operator who may do no more than that."""
+"""The IAM permissions of `preflight`: the policy of an operator with least privilege."""
 
 from typing import Any
 
@@ -40,6 +40,6 @@ STATEMENTS: list[dict[str, Any]] = [
         "Resource": "*",
     },
 ]
-"""Every action only reads. Resource "*": some of these actions know no resources, and what the others look for is not
-known to be there. Who the caller is (sts:GetCallerIdentity) everybody may ask.
+"""Every action only reads. Resource "*": some of these actions have no resource type, and for the others the name of
+the resource is not known in advance. sts:GetCallerIdentity needs no permission.
 """

@@ -1,7 +1,6 @@
-"""The pictures in docs/images: the real command on the deployed package, in an organization on this machine.
+"""Makes the pictures in docs/images with the command, on the package deployed to an emulated organization.
 
-``make screenshots`` runs it. The page is looked at with headless Chromium, which has to be on the PATH (Debian:
-``apt-get install chromium``). Nothing else needs it, and no test does.
+``make screenshots`` runs it. It needs Chromium on the PATH (Debian: ``apt-get install chromium``).
 """
 
 import json
@@ -10,6 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,12 +22,11 @@ from emulation.demo import wanted_contacts
 from emulation.organization import Emulation
 from emulation.settings import MANAGEMENT_ACCOUNT, ROOT, Settings
 from emulation.waiting import eventually
-from tools.chromium import chromium
+from tools.chromium import WIDTH, chromium
 
 IMAGES = ROOT / "docs" / "images"
-WIDTH = 1280
-LARGEST = 200_000
-"""Bytes of a picture: a README is read on the train."""
+MAX_BYTES = 200_000
+"""Of one picture, for readers of the README with a slow connection."""
 
 UNITS = {
     "Security": ("audit", "log-archive", "security-tooling"),
@@ -43,46 +42,55 @@ UNITS = {
     "Sandbox": ("sandbox-anna", "sandbox-bruno", "sandbox-chiara", "sandbox-dario", "sandbox-elif", "sandbox-finn"),
     "Closed": ("acquisition-2019", "legacy-shop"),
 }
-"""Accounts by unit."""
+"""Names of accounts by path of their organizational unit."""
 
 MISSING = {"sandbox-dario": ("SECURITY",), "sandbox-finn": ("BILLING", "SECURITY"), "partner-api-prod": ("SECURITY",)}
-OTHER = {"payments-prod": ("BILLING",), "data-lake-staging": ("OPERATIONS",), "web-staging": ("OPERATIONS", "BILLING")}
-REFUSED = ("mobile-prod",)
-SOMEBODY = {"Name": "Ivo Intern", "Title": "Intern", "EmailAddress": "ivo@acme.test", "PhoneNumber": "+1 206 555 0199"}
+DIFFERENT = {
+    "payments-prod": ("BILLING",),
+    "data-lake-staging": ("OPERATIONS",),
+    "web-staging": ("OPERATIONS", "BILLING"),
+}
+UNREADABLE = ("mobile-prod",)
+OTHER_CONTACT = {
+    "Name": "Ivo Intern",
+    "Title": "Intern",
+    "EmailAddress": "ivo@acme.test",
+    "PhoneNumber": "+1 206 555 0199",
+}
 
-TOP_OF_ACCOUNTS = "document.getElementById('accounts').getBoundingClientRect().top + scrollY - 16"
-ACCOUNTS = """(() => {
+TOP_OF_TABLE = "document.getElementById('accounts').getBoundingClientRect().top + scrollY - 16"
+ACCOUNT_TABLE = """(() => {
   const box = document.getElementById("rows").closest("section").getBoundingClientRect();
   return { left: 0, top: box.top + scrollY - 16, width: innerWidth, height: box.height + 32 };
 })()"""
 
 FONT = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
-"""What rich puts into every picture: a font that comes from somebody's server."""
+"""The font that rich adds to every SVG. A browser would download it."""
 
 
 def main() -> None:
-    """Make all pictures anew."""
+    """Make all pictures."""
     IMAGES.mkdir(exist_ok=True)
     with Emulation(Settings(quota_speed=10, delay_speed=6000)) as emulation, TemporaryDirectory() as folder:
         accounts = create_organization(emulation)
         deploy.build(Path(folder))
         outputs = deploy.deploy(emulation, Path(folder))
-        wait_for_the_backfill(emulation, accounts)
-        break_some(emulation, accounts, outputs)
-        command(emulation, folder, "audit", "--html", f"{folder}/audit.html")
+        wait_for_backfill(emulation, accounts)
+        change_contacts(emulation, accounts, outputs)
+        run_command(emulation, folder, "audit", "--html", f"{folder}/audit.html")
         address = Path(folder, "audit.html").as_uri()
         with chromium() as page:
-            page.open(address, width=WIDTH, height=1000)
-            keep("audit.png", page.picture(left=0, top=0, width=WIDTH, height=page.evaluate(TOP_OF_ACCOUNTS)))
-            page.open(f"{address}#word=not+right&sort=unit", width=WIDTH, height=1000)
-            keep("audit-filtered.png", page.picture(**page.evaluate(ACCOUNTS)))
-            page.open(address, width=WIDTH, height=1000, dark=True)
-            keep("audit-dark.png", page.picture(left=0, top=0, width=WIDTH, height=660))
-        draw("status", command(emulation, folder, "status"))
+            page.open(address)
+            write_picture("audit.png", page.picture(left=0, top=0, width=WIDTH, height=page.evaluate(TOP_OF_TABLE)))
+            page.open(f"{address}#status=missing+different+unreadable&sort=organizational+unit")
+            write_picture("audit-filtered.png", page.picture(**page.evaluate(ACCOUNT_TABLE)))
+            page.open(address, dark=True)
+            write_picture("audit-dark.png", page.picture(left=0, top=0, width=WIDTH, height=660))
+        write_terminal_picture("status", run_command(emulation, folder, "status"))
 
 
 def create_organization(emulation: Emulation) -> dict[str, str]:
-    """The accounts in their units; ids by name."""
+    """Create the units and the accounts. Returns account IDs by name."""
     organizations = emulation.client("organizations")
     [root] = organizations.list_roots()["Roots"]
     units = {"": root["Id"]}
@@ -91,8 +99,8 @@ def create_organization(emulation: Emulation) -> dict[str, str]:
         for above, unit in _steps(path):
             if unit not in units:
                 name = unit.rpartition("/")[2]
-                made = organizations.create_organizational_unit(ParentId=units[above], Name=name)
-                units[unit] = made["OrganizationalUnit"]["Id"]
+                created = organizations.create_organizational_unit(ParentId=units[above], Name=name)
+                units[unit] = created["OrganizationalUnit"]["Id"]
         for name in names:
             accounts[name] = _create_account(organizations, name, root["Id"], units[path])
     for name in UNITS["Closed"]:
@@ -101,7 +109,7 @@ def create_organization(emulation: Emulation) -> dict[str, str]:
 
 
 def _steps(path: str) -> Iterator[tuple[str, str]]:
-    """`a/b` in steps of what is above and the unit: ("", "a"), ("a", "a/b")."""
+    """Yield the parent and the path of each unit in a path: ("", "a") and ("a", "a/b") for "a/b"."""
     above = ""
     for name in path.split("/"):
         unit = f"{above}/{name}".lstrip("/")
@@ -110,41 +118,47 @@ def _steps(path: str) -> Iterator[tuple[str, str]]:
 
 
 def _create_account(organizations: Any, name: str, root: str, unit: str) -> str:
-    made = organizations.create_account(AccountName=name, Email=f"{name}@acme.test")
-    account: str = made["CreateAccountStatus"]["AccountId"]
+    created = organizations.create_account(AccountName=name, Email=f"{name}@acme.test")
+    account: str = created["CreateAccountStatus"]["AccountId"]
     organizations.move_account(AccountId=account, SourceParentId=root, DestinationParentId=unit)
     return account
 
 
-def wait_for_the_backfill(emulation: Emulation, accounts: dict[str, str]) -> None:
-    """Return when every active account has its contacts."""
+def wait_for_backfill(emulation: Emulation, accounts: dict[str, str]) -> None:
+    """Wait until every ACTIVE account has its contacts."""
     wanted = wanted_contacts(deploy.parameters())
     active = [account for name, account in accounts.items() if name not in UNITS["Closed"]]
     eventually(lambda: all(emulation.contacts().get(account) == wanted for account in active), within=60)
 
 
-def break_some(emulation: Emulation, accounts: dict[str, str], outputs: dict[str, str]) -> None:
-    """Take contacts away, change some, and let AWS refuse an account until the worker has given it up."""
+def change_contacts(emulation: Emulation, accounts: dict[str, str], outputs: dict[str, str]) -> None:
+    """Delete some contacts, change some, and deny access to an account until its message is on FailedAccountQueue."""
     client, sqs = emulation.client("account"), emulation.client("sqs")
-    for name, kinds in MISSING.items():
-        for kind in kinds:
-            client.delete_alternate_contact(AccountId=accounts[name], AlternateContactType=kind)
-    for name, kinds in OTHER.items():
-        for kind in kinds:
-            emulation.set_contact(accounts[name], {**SOMEBODY, "AlternateContactType": kind})
-    for name in REFUSED:
+    for name, contact_types in MISSING.items():
+        for contact_type in contact_types:
+            client.delete_alternate_contact(AccountId=accounts[name], AlternateContactType=contact_type)
+    for name, contact_types in DIFFERENT.items():
+        for contact_type in contact_types:
+            emulation.set_contact(accounts[name], {**OTHER_CONTACT, "AlternateContactType": contact_type})
+    for name in UNREADABLE:
         emulation.set_fault(accounts[name], "AccessDeniedException")
-        letter = {"version": 1, "accountId": accounts[name], "reason": "manual", "mode": "enforce"}
-        sqs.send_message(QueueUrl=outputs["AccountQueueUrl"], MessageBody=json.dumps(letter))
+        message = {
+            "version": 1,
+            "accountId": accounts[name],
+            "trigger": "manual",
+            "reason": "manual",
+            "mode": "enforce",
+        }
+        sqs.send_message(QueueUrl=outputs["AccountQueueUrl"], MessageBody=json.dumps(message))
     failed = {"QueueUrl": outputs["FailedAccountQueueUrl"], "AttributeNames": ["ApproximateNumberOfMessages"]}
     eventually(
-        lambda: sqs.get_queue_attributes(**failed)["Attributes"]["ApproximateNumberOfMessages"] == str(len(REFUSED)),
+        lambda: sqs.get_queue_attributes(**failed)["Attributes"]["ApproximateNumberOfMessages"] == str(len(UNREADABLE)),
         within=60,
     )
 
 
-def command(emulation: Emulation, folder: str, *arguments: str) -> str:
-    """Run the operator's command; what it prints on a terminal of 100 columns."""
+def run_command(emulation: Emulation, folder: str, *arguments: str) -> str:
+    """Run the command and return what it prints in a terminal of 100 columns."""
     environment = {
         **emulation.environment,
         "PYTHONPATH": os.pathsep.join(str(ROOT / part) for part in ("cli", "src", "custom-resources")),
@@ -152,31 +166,30 @@ def command(emulation: Emulation, folder: str, *arguments: str) -> str:
         "FORCE_COLOR": "1",
         "COLUMNS": "100",
     }
-    done = subprocess.run(  # noqa: S603
+    process = subprocess.run(  # noqa: S603
         [sys.executable, "-m", "alternate_contacts.cli", *arguments],
         env=environment,
         capture_output=True,
         text=True,
         check=False,
     )
-    if done.returncode not in (0, 1):
-        sys.exit(f"alternate-contacts {arguments[0]}: {done.stderr}")
-    return done.stdout
+    if process.returncode not in (0, 1):
+        sys.exit(f"alternate-contacts {arguments[0]} failed: {process.stderr}")
+    return process.stdout
 
 
-def keep(name: str, picture: bytes) -> None:
-    """Write a picture that is not too large."""
-    if len(picture) > LARGEST:
-        sys.exit(f"{name} would have {len(picture)} bytes, and may have {LARGEST}")
+def write_picture(name: str, picture: bytes) -> None:
+    """Write a picture to docs/images, unless it is too large."""
+    if len(picture) > MAX_BYTES:
+        sys.exit(f"{name} has {len(picture)} bytes; the limit is {MAX_BYTES}.")
     (IMAGES / name).write_bytes(picture)
 
 
-def draw(verb: str, printed: str) -> None:
-    """Draw what a verb printed as a terminal window."""
-    with Path(os.devnull).open("w") as nowhere:
-        console = Console(record=True, width=100, file=nowhere, color_system="truecolor", force_terminal=True)
-        console.print(Text.from_ansi(printed))
-        picture = console.export_svg(title=f"alternate-contacts {verb}", unique_id=verb)
+def write_terminal_picture(verb: str, output: str) -> None:
+    """Write an SVG of a terminal window with the output of a verb."""
+    console = Console(record=True, width=100, file=StringIO(), color_system="truecolor", force_terminal=True)
+    console.print(Text.from_ansi(output))
+    picture = console.export_svg(title=f"alternate-contacts {verb}", unique_id=verb)
     (IMAGES / f"{verb}.svg").write_text(FONT.sub("", picture), encoding="utf-8")
 
 

@@ -1,37 +1,40 @@
-"""What the candidates have in common: whom to set, and what to."""
+"""What the candidates share: the task, the desired contacts, and the output."""
 
 import argparse
 import json
 import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-CONTACT_TYPES = ("BILLING", "OPERATIONS", "SECURITY")
+from alternate_contacts.worker.contacts import Contact, ContactType
 
 
 @dataclass(frozen=True)
 class Task:
-    """Set the three contacts of ``accounts`` at ``endpoint``, whose quotas are ``speed`` times AWS's."""
+    """Set the three contacts of ``accounts`` at ``endpoint``, whose quotas are ``speed`` times those of AWS."""
 
     endpoint: str
     accounts: Sequence[str]
     speed: float
 
 
-def contact(contact_type: str) -> dict[str, str]:
-    """The contact that every account is to have, as Put takes it."""
-    return {
-        "AlternateContactType": contact_type,
-        "Name": f"{contact_type.title()} Team",
-        "Title": "Benchmark",
-        "EmailAddress": f"{contact_type.lower()}@acme.test",
-        "PhoneNumber": "+1 206 555 0100",
-    }
+def desired_contact(contact_type: ContactType) -> Contact:
+    """Return the contact that every account should have."""
+    return Contact(
+        name=f"{contact_type.title()} Team",
+        title="Benchmark",
+        email_address=f"{contact_type.lower()}@acme.test",
+        phone_number="+1 206 555 0100",
+    )
+
+
+def put_parameters(contact_type: ContactType) -> dict[str, str]:
+    """Return the parameters of PutAlternateContact without the account."""
+    return {"AlternateContactType": contact_type.value, **desired_contact(contact_type).to_api()}
 
 
 def measure(candidate: Callable[[Task], tuple[float, int]]) -> None:
-    """Run a candidate on the task of the command line, and print its seconds and the accounts it gave up."""
+    """Run a candidate on the task of the command line. Print its seconds and how many accounts it gave up."""
     parser = argparse.ArgumentParser()
     parser.add_argument("endpoint")
     parser.add_argument("--accounts", type=int, required=True)
@@ -40,13 +43,3 @@ def measure(candidate: Callable[[Task], tuple[float, int]]) -> None:
     accounts = [str(100_000_000_000 + number) for number in range(options.accounts)]
     seconds, given_up = candidate(Task(options.endpoint, accounts, options.speed))
     sys.stdout.write(json.dumps({"seconds": seconds, "given_up": given_up}) + "\n")
-
-
-class Stopwatch:
-    """Seconds since it was made."""
-
-    def __init__(self) -> None:
-        self._start = time.monotonic()
-
-    def seconds(self) -> float:
-        return time.monotonic() - self._start

@@ -1,4 +1,4 @@
-"""Lists an organization and sends its letters, the one way or the other, in a process that measures itself."""
+"""List an organization and send its messages, in one of two ways. The process measures itself."""
 
 import io
 import json
@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import boto3
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 
@@ -29,11 +30,11 @@ class _Raw(io.BytesIO):
 
 
 class Wire:
-    """Answers ListAccounts and SendMessageBatch after the time that AWS takes, and keeps nothing but counts."""
+    """Responds to ListAccounts and SendMessageBatch after the time that AWS takes, and keeps only counts."""
 
     def __init__(self, accounts: int) -> None:
         self.pages = 0
-        self.letters = 0
+        self.messages = 0
         self._accounts = accounts
         self._lock = threading.Lock()
 
@@ -44,22 +45,22 @@ class Wire:
         parameters = json.loads(str(request.body, "utf-8") if isinstance(request.body, bytes) else "{}")
         if event_name.endswith("ListAccounts"):
             time.sleep(PAGE_SECONDS / SPEED)
-            answer = self._page(int(parameters.get("NextToken", "0").partition("-")[0]))
+            response = self._page(int(parameters.get("NextToken", "0").partition("-")[0]))
         else:
             time.sleep(BATCH_SECONDS / SPEED)
             with self._lock:
-                self.letters += len(parameters["Entries"])
-            answer = {"Successful": []}
-        return AWSResponse(request.url, 200, HTTPHeaders(), _Raw(json.dumps(answer).encode()))
+                self.messages += len(parameters["Entries"])
+            response = {"Successful": []}
+        return AWSResponse(request.url, 200, HTTPHeaders(), _Raw(json.dumps(response).encode()))
 
     def _page(self, start: int) -> dict[str, Any]:
         self.pages += 1
         empty = self.pages % EMPTY_PAGE == 0
         end = start if empty else min(start + PAGE, self._accounts)
-        answer: dict[str, Any] = {"Accounts": [_account(number) for number in range(start, end)]}
+        response: dict[str, Any] = {"Accounts": [_account(number) for number in range(start, end)]}
         if end < self._accounts:
-            answer["NextToken"] = f"{end}-{self.pages}"  # botocore refuses the same token twice
-        return answer
+            response["NextToken"] = f"{end}-{self.pages}"  # botocore rejects the same token twice
+        return response
 
 
 def _account(number: int) -> dict[str, Any]:
@@ -76,53 +77,55 @@ def _account(number: int) -> dict[str, Any]:
     return account
 
 
-def _write(account_id: str) -> str:
+def _body(account_id: str) -> str:
     return account_message_body(account_id, trigger=Trigger.BACKFILL, mode=Mode.ENFORCE)
 
 
 def _backfill(organization: aws.AwsAccountDirectory, queue: aws.AwsBackfillQueue) -> int:
-    figures = BackfillCounts()
-    enqueue_accounts(organization.accounts(), queue, _write, delay=0, figures=figures, stop=threading.Event())
-    return figures.enqueued
+    counts = BackfillCounts()
+    enqueue_accounts(organization.list_accounts(), queue, _body, delay=0, counts=counts, stop=threading.Event())
+    return counts.enqueued
 
 
 def _sequential(organization: aws.AwsAccountDirectory, queue: aws.AwsBackfillQueue) -> int:
-    letters = [_write(account.account_id) for account in organization.accounts() if account.state == ACTIVE]
-    for start in range(0, len(letters), BATCH_SIZE):
-        queue.send(letters[start : start + BATCH_SIZE], delay=0)
-    return len(letters)
+    bodies = [_body(account.account_id) for account in organization.list_accounts() if account.state == ACTIVE]
+    for start in range(0, len(bodies), BATCH_SIZE):
+        queue.send(bodies[start : start + BATCH_SIZE], delay=0)
+    return len(bodies)
 
 
-_WORK: Mapping[str, Callable[[aws.AwsAccountDirectory, aws.AwsBackfillQueue], int]] = {
+_CANDIDATES: Mapping[str, Callable[[aws.AwsAccountDirectory, aws.AwsBackfillQueue], int]] = {
     "backfill": _backfill,
     "sequential": _sequential,
 }
 
 
 def main() -> None:
-    """Run the candidate of the command line on so many accounts, and print what it did."""
+    """Run the candidate with the number of accounts, both from the command line, and print its figures."""
     candidate, accounts = sys.argv[1], int(sys.argv[2])
     wire = Wire(accounts)
-    organizations, queue = aws.organizations_client(), aws.sqs_client()
-    for client in (organizations, queue):
+    clients = aws.AwsClients(boto3.Session())
+    for client in (clients.organizations, clients.sqs):
         wire.attach(client)
     organization = aws.AwsAccountDirectory(
-        organizations, aws.account_client(), region="us-east-1", account_id="000000000000"
+        clients.organizations, clients.account, region="us-east-1", account_id="000000000000"
     )
     unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes there, in KiB on Linux
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started = time.monotonic()
-    enqueued = _WORK[candidate](organization, aws.AwsBackfillQueue(queue, "https://sqs.invalid/AccountQueue"))
+    enqueued = _CANDIDATES[candidate](
+        organization, aws.AwsBackfillQueue(clients.sqs, "https://sqs.invalid/AccountQueue")
+    )
     seconds = time.monotonic() - started
     active = sum(1 for number in range(accounts) if number % SUSPENDED or not number % STATELESS)
-    done = {
+    figures = {
         "seconds": round(seconds * SPEED, 1),
         "bound": round(wire.pages * PAGE_SECONDS, 1),
         "enqueued": enqueued,
-        "lost": active - wire.letters,
+        "lost": active - wire.messages,
         "memory": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * unit,
     }
-    sys.stdout.write(json.dumps(done))
+    sys.stdout.write(json.dumps(figures))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Another tool of the same account: puts at half of the quota until its standard input ends, and retries nothing."""
+"""Another tool of the same account: uses half of the Put quota until its standard input ends, and retries nothing."""
 
 import argparse
 import random
@@ -11,14 +11,15 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from benchmarks.candidates.common import contact
+from alternate_contacts.worker.contacts import ContactType
+from benchmarks.candidates.common import put_parameters
 
 CALLS_AT_A_TIME = 10
-"""So that a call that takes its time does not put off the next one."""
+"""Enough that a slow call does not delay the next one."""
 
 
 def main() -> None:
-    """Put the management account's own contact 2.5 times a second, times ``--speed``; print how many were refused."""
+    """Put the management account's own contact 2.5 times a second, times ``--speed``. Print how many calls failed."""
     parser = argparse.ArgumentParser()
     parser.add_argument("endpoint")
     parser.add_argument("--speed", type=float, required=True)
@@ -33,19 +34,19 @@ def main() -> None:
 
     def put() -> bool:
         try:
-            client.put_alternate_contact(**contact("BILLING"))  # type: ignore[arg-type]
+            client.put_alternate_contact(**put_parameters(ContactType.BILLING))  # type: ignore[arg-type]
         except ClientError:
             return False
         return True
 
     threading.Thread(target=wait_for_the_end, daemon=True).start()
-    dice = random.Random(0)  # noqa: S311 - an even rhythm would lock in with that of whoever else is paced
+    random_pauses = random.Random(0)  # noqa: S311 - a regular rhythm would synchronize with that of the candidate
     next_call = time.monotonic()
     with ThreadPoolExecutor(CALLS_AT_A_TIME) as pool:
         calls = []
         while not ended.wait(max(next_call - time.monotonic(), 0)):
             calls.append(pool.submit(put))
-            next_call += dice.uniform(0, 2) / (2.5 * options.speed)
+            next_call += random_pauses.uniform(0, 2) / (2.5 * options.speed)
     sys.stdout.write(f"{sum(not call.result() for call in calls)}\n")
 
 

@@ -1,7 +1,7 @@
 """(c) This package's worker: two processes with the real handler drain one queue, as Lambda does.
 
-Only SQS is replaced, by a queue between processes: batches of five, a letter that is handed back returns after its
-delay (sped up like the quotas), and between two invocations there is Lambda's pause.
+Only SQS is replaced, by a queue between processes. A batch has five messages, and a message returns after the delay of
+its retry, divided by the speed. Between two invocations there is a pause, as with Lambda.
 """
 
 import heapq
@@ -17,19 +17,20 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
-from benchmarks.candidates.common import CONTACT_TYPES, Stopwatch, Task, contact, measure
+from alternate_contacts.worker.contacts import CONTACT_FIELDS, ContactType
+from benchmarks.candidates.common import Task, desired_contact, measure
 
 WORKERS = 2
 BATCH_SIZE = 5
 PAUSE = 0.02
-"""Seconds between two invocations of one environment: SQS's receive and Lambda's start."""
+"""Seconds between two invocations of one environment: the receive of SQS and the start of Lambda."""
 TIMEOUT = 180
 MAX_TRIES = 10
 
 
 @dataclass(frozen=True)
 class Context:
-    """Lambda's context, as far as the handler and Powertools ask it."""
+    """The part of Lambda's context that the handler and Powertools read."""
 
     deadline: float
     function_name: str = "worker"
@@ -42,7 +43,7 @@ class Context:
 
 
 def environment(task: Task) -> dict[str, str]:
-    """What template.yaml gives the function, with the quotas' speed in the rates."""
+    """Return the environment variables of template.yaml, with the quotas multiplied by the speed."""
     variables = {
         "AWS_ENDPOINT_URL_ACCOUNT": task.endpoint,
         "MANAGEMENT_ACCOUNT_ID": "000000000000",
@@ -57,20 +58,15 @@ def environment(task: Task) -> dict[str, str]:
         "GET_RATE": str(10 * task.speed),
         "GET_BURST": "15",
     }
-    for contact_type in CONTACT_TYPES:
-        desired = contact(contact_type)
-        variables |= {
-            f"{contact_type}_POLICY": "overwrite",
-            f"{contact_type}_NAME": desired["Name"],
-            f"{contact_type}_TITLE": desired["Title"],
-            f"{contact_type}_EMAIL_ADDRESS": desired["EmailAddress"],
-            f"{contact_type}_PHONE_NUMBER": desired["PhoneNumber"],
-        }
+    for contact_type in ContactType:
+        contact = desired_contact(contact_type)
+        variables[f"{contact_type}_POLICY"] = "overwrite"
+        variables |= {f"{contact_type}_{field.environment_suffix}": field.value_of(contact) for field in CONTACT_FIELDS}
     return variables
 
 
 class BenchmarkQueues:
-    """Replace `AwsMessageQueues`: record the delay of every scheduled retry, and every failed message."""
+    """Replace `AwsMessageQueues`: record the delay of every scheduled retry, and count the failed messages."""
 
     delays: dict[str, int] = {}  # noqa: RUF012 - one process, one queue
     failed = 0
@@ -84,45 +80,45 @@ class BenchmarkQueues:
         type(self).failed += 1
 
 
-def drain(task: Task, letters: "Queue[str]", start: Barrier, finish: Barrier, left: Any, given_up: Any) -> None:
-    """One execution environment, from its cold start (not measured here) until no letter is left anywhere."""
+def drain(task: Task, messages: "Queue[str]", start: Barrier, finish: Barrier, left: Any, given_up: Any) -> None:
+    """Act as one execution environment until no message is left. The cold start is not measured here."""
     os.environ.update(environment(task))
-    sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - the metrics; written as on Lambda, read by nobody here
+    sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - for logs and metrics: their cost counts, not their content
     from alternate_contacts.worker import aws
 
     aws.AwsMessageQueues = BenchmarkQueues  # type: ignore[assignment,misc]
     from alternate_contacts.worker.handler import lambda_handler
 
-    waiting: list[tuple[float, str, int]] = []
+    retries: list[tuple[float, str, int]] = []
     start.wait()
     while left.value > 0:
-        records = _receive(letters, waiting)
+        records = _receive(messages, retries)
         if not records:
             time.sleep(0.001)
             continue
         time.sleep(PAUSE / task.speed)
-        answer = lambda_handler({"Records": records}, Context(time.monotonic() + TIMEOUT))  # type: ignore[arg-type,typeddict-item]
-        kept = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
+        response = lambda_handler({"Records": records}, Context(time.monotonic() + TIMEOUT))  # type: ignore[arg-type]
+        remaining = {failure["itemIdentifier"] for failure in response["batchItemFailures"]}
         for record in records:
-            if record["messageId"] in kept:
+            if record["messageId"] in remaining:
                 delay = BenchmarkQueues.delays.pop(record["receiptHandle"], 6 * TIMEOUT) / task.speed
                 tries = int(record["attributes"]["ApproximateReceiveCount"])
-                heapq.heappush(waiting, (time.monotonic() + delay, record["body"], tries + 1))
+                heapq.heappush(retries, (time.monotonic() + delay, record["body"], tries + 1))
         with left.get_lock():
-            left.value -= len(records) - len(kept)
+            left.value -= len(records) - len(remaining)
     with given_up.get_lock():
         given_up.value += BenchmarkQueues.failed
     finish.wait()
 
 
-def _receive(letters: "Queue[str]", waiting: list[tuple[float, str, int]]) -> list[dict[str, Any]]:
-    found: list[tuple[str, int]] = []
-    while len(found) < BATCH_SIZE and waiting and waiting[0][0] <= time.monotonic():
-        _, body, tries = heapq.heappop(waiting)
-        found.append((body, tries))
-    while len(found) < BATCH_SIZE:
+def _receive(messages: "Queue[str]", retries: list[tuple[float, str, int]]) -> list[dict[str, Any]]:
+    received: list[tuple[str, int]] = []
+    while len(received) < BATCH_SIZE and retries and retries[0][0] <= time.monotonic():
+        _, body, tries = heapq.heappop(retries)
+        received.append((body, tries))
+    while len(received) < BATCH_SIZE:
         try:
-            found.append((letters.get_nowait(), 1))
+            received.append((messages.get_nowait(), 1))
         except queue.Empty:
             break
     return [
@@ -132,29 +128,31 @@ def _receive(letters: "Queue[str]", waiting: list[tuple[float, str, int]]) -> li
             "body": body,
             "attributes": {"ApproximateReceiveCount": str(tries)},
         }
-        for number, (body, tries) in enumerate(found)
+        for number, (body, tries) in enumerate(received)
     ]
 
 
 def run(task: Task) -> tuple[float, int]:
-    """Let two processes drain a queue with a letter for each account."""
+    """Let two processes drain a queue with one message per account."""
     from alternate_contacts.backfill.message import account_message_body
     from alternate_contacts.backfill.protocol import Mode, Trigger
 
     spawn = mp.get_context("spawn")
-    letters: Queue[str] = spawn.Queue()
+    messages: Queue[str] = spawn.Queue()
     for account in task.accounts:
-        letters.put(account_message_body(account, trigger=Trigger.BACKFILL, mode=Mode.ENFORCE))
+        messages.put(account_message_body(account, trigger=Trigger.BACKFILL, mode=Mode.ENFORCE))
     start, finish = spawn.Barrier(WORKERS + 1), spawn.Barrier(WORKERS + 1)
     left = spawn.Value("i", len(task.accounts))
     given_up = spawn.Value("i", 0)
-    workers = [spawn.Process(target=drain, args=(task, letters, start, finish, left, given_up)) for _ in range(WORKERS)]
+    workers = [
+        spawn.Process(target=drain, args=(task, messages, start, finish, left, given_up)) for _ in range(WORKERS)
+    ]
     for worker in workers:
         worker.start()
     start.wait()
-    watch = Stopwatch()
+    started = time.monotonic()
     finish.wait()
-    seconds = watch.seconds()
+    seconds = time.monotonic() - started
     for worker in workers:
         worker.join()
     return seconds, given_up.value

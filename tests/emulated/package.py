@@ -1,99 +1,165 @@
-"""The deployed package, as tests look at it."""
+"""The deployed package, for tests that use it and check its effects."""
 
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from emulation import deploy
+from emulation.demo import wanted_contacts
 from emulation.organization import Emulation
+from emulation.settings import ROOT
 from emulation.waiting import eventually
 
-EVENTS = Path(__file__).parents[1] / "events"
+EVENTS = ROOT / "tests" / "events"
+QUEUES = ("AccountQueue", "FailedAccountQueue", "UndeliveredQueue")
 
 Contacts = dict[str, dict[str, str]]
 
 
+def event(name: str, account: str) -> str:
+    """Return a recorded event with another account ID."""
+    return (EVENTS / f"{name}.json").read_text().replace("111122223333", account)
+
+
 @dataclass
 class Package:
-    """The deployed package and its organization."""
+    """The package in an emulated organization. ``accounts`` are those that its tests are about."""
 
     emulation: Emulation
     build: Path
-    outputs: dict[str, str]
-    wanted: Contacts
-    accounts: list[str] = field(default_factory=list)
+    accounts: list[str]
+    project: Path = ROOT
+    outputs: dict[str, str] = field(default_factory=dict)
+    desired: Contacts = field(default_factory=dict)
 
-    def is_right(self, account: str) -> bool:
-        return self.emulation.contacts().get(account) == self.wanted
+    @classmethod
+    def deploy(cls, emulation: Emulation, build: Path, accounts: list[str], **parameters: str) -> "Package":
+        """Deploy a build to an organization."""
+        package = cls(emulation, build, accounts)
+        package.update(**parameters)
+        return package
+
+    def update(self, **parameters: str) -> None:
+        """Deploy the build. The parameters replace those of samconfig.toml.
+
+        Raises:
+            DeploymentError: the update failed.
+        """
+        self.outputs = deploy.deploy(self.emulation, self.build, parameters=parameters, project=self.project)
+        self.desired = wanted_contacts({**deploy.parameters(), **parameters})
+
+    def stack(self) -> dict[str, Any]:
+        """Return the stack as DescribeStacks describes it."""
+        [stack] = self.emulation.client("cloudformation").describe_stacks(StackName="alternate-contacts")["Stacks"]
+        return dict(stack)
+
+    # ---- accounts -----------------------------------------------------------------------------------------------
+
+    def is_compliant(self, *accounts: str) -> bool:
+        contacts = self.emulation.contacts()
+        return all(contacts.get(account) == self.desired for account in accounts)
 
     def new_account(self) -> str:
-        """An account that nobody has been told of."""
+        """Create an account without an event about it."""
         [account] = self.emulation.create_accounts(1)
         return account
 
-    def tell_of(self, account: str, event: str = "create-account-result") -> None:
-        """Let AWS emit a recorded event about the account."""
-        self.emulation.deliver(json.loads((EVENTS / f"{event}.json").read_text().replace("111122223333", account)))
+    def emit_event(self, account: str, name: str = "create-account-result") -> None:
+        """Emit a recorded AWS event about the account."""
+        self.emulation.deliver(json.loads(event(name, account)))
 
-    def send(self, *bodies: str) -> None:
-        """Put messages on AccountQueue in one batch."""
-        entries = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)]
-        self.sqs.send_message_batch(QueueUrl=self.outputs["AccountQueueUrl"], Entries=entries)
+    def calls_since(self, counts: dict[str, int], name: str) -> int:
+        """Return the number of calls of the account API since ``counts`` were taken."""
+        return self.emulation.counts()[name] - counts[name]
 
-    def letter(self, account: str) -> str:
-        return json.dumps({"version": 1, "accountId": account, "reason": "manual", "mode": "enforce"})
+    # ---- functions ----------------------------------------------------------------------------------------------
 
-    @property
-    def sqs(self) -> Any:
-        return self.emulation.client("sqs")
-
-    def arn(self, queue: str) -> str:
-        answer = self.sqs.get_queue_attributes(QueueUrl=self.outputs[f"{queue}Url"], AttributeNames=["QueueArn"])
-        found: str = answer["Attributes"]["QueueArn"]
-        return found
-
-    def messages(self, queue: str) -> list[dict[str, Any]]:
-        """What is on a queue, left there."""
-        answer = self.sqs.receive_message(
-            QueueUrl=self.outputs[f"{queue}Url"],
-            MessageAttributeNames=["All"],
-            MaxNumberOfMessages=10,
-            VisibilityTimeout=0,
+    def invoke_backfill(self, **event: str) -> dict[str, Any]:
+        """Invoke BackfillFunction, and return its result or the error."""
+        response = self.emulation.client("lambda").invoke(
+            FunctionName=self.outputs["BackfillFunctionName"], Payload=json.dumps(event)
         )
-        found: list[dict[str, Any]] = answer.get("Messages", [])
-        return found
+        return dict(json.load(response["Payload"]))
 
-    def failure_of(self, account: str) -> dict[str, str]:
-        """Why the account is on FailedAccountQueue, once it is there."""
-
-        def found() -> dict[str, str] | None:
-            for message in self.messages("FailedAccountQueue"):
-                attributes = {name: each["StringValue"] for name, each in message["MessageAttributes"].items()}
-                if attributes["AccountId"] == account:
-                    return attributes
-            return None
-
-        return eventually(found, within=60) or {}
-
-    def move_back(self) -> None:
-        self.sqs.start_message_move_task(
-            SourceArn=self.arn("FailedAccountQueue"), DestinationArn=self.arn("AccountQueue")
-        )
-
-    def counted(self, name: str, since: dict[str, int]) -> int:
-        """Calls of the account API since then."""
-        return self.emulation.counts()[name] - since[name]
-
-    def waiting(self, queue: str) -> int:
-        """Messages on a queue, in flight or delayed ones too."""
-        names = [f"ApproximateNumberOfMessages{kind}" for kind in ("", "NotVisible", "Delayed")]
-        answer = self.sqs.get_queue_attributes(QueueUrl=self.outputs[f"{queue}Url"], AttributeNames=names)
-        return sum(int(answer["Attributes"][name]) for name in names)
+    def enable_worker(self, enabled: bool) -> None:
+        """Start or stop the delivery of messages to the worker."""
+        functions = self.emulation.client("lambda")
+        [mapping] = functions.list_event_source_mappings()["EventSourceMappings"]
+        functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=enabled)
 
     def log_lines(self, group: str = "WorkerLogGroupName") -> list[dict[str, Any]]:
-        """What a function logged as JSON."""
+        """Return the JSON log lines of a function."""
         pages = self.emulation.client("logs").get_paginator("filter_log_events")
         texts = [
             event["message"] for page in pages.paginate(logGroupName=self.outputs[group]) for event in page["events"]
         ]
         return [json.loads(text) for text in texts if text.startswith("{")]
+
+    # ---- queues -------------------------------------------------------------------------------------------------
+
+    @property
+    def sqs(self) -> Any:
+        return self.emulation.client("sqs")
+
+    def url(self, queue: str) -> str:
+        return self.outputs[f"{queue}Url"]
+
+    def arn(self, queue: str) -> str:
+        response = self.sqs.get_queue_attributes(QueueUrl=self.url(queue), AttributeNames=["QueueArn"])
+        return str(response["Attributes"]["QueueArn"])
+
+    def message_body(self, account: str, trigger: str = "manual") -> str:
+        body = {"version": 1, "accountId": account, "trigger": trigger, "reason": trigger, "mode": "enforce"}
+        return json.dumps(body)
+
+    def send(self, *bodies: str, queue: str = "AccountQueue", group: str = "", **attributes: str) -> set[str]:
+        """Send messages in one batch, with string attributes, and return the message IDs."""
+        typed = {name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()}
+        options = {"MessageAttributes": typed, **({"MessageGroupId": group} if group else {})}
+        entries = [{"Id": str(number), "MessageBody": body, **options} for number, body in enumerate(bodies)]
+        response = self.sqs.send_message_batch(QueueUrl=self.url(queue), Entries=entries)
+        return {each["MessageId"] for each in response["Successful"]}
+
+    def messages(self, queue: str) -> list[dict[str, Any]]:
+        """Return the visible messages of a queue, which stay there."""
+        found: dict[str, dict[str, Any]] = {}
+        while True:
+            response = self.sqs.receive_message(
+                QueueUrl=self.url(queue),
+                MessageAttributeNames=["All"],
+                MaxNumberOfMessages=10,
+                VisibilityTimeout=0,
+            )
+            new = {each["MessageId"]: each for each in response.get("Messages", []) if each["MessageId"] not in found}
+            if not new:
+                return list(found.values())
+            found.update(new)
+
+    def message_count(self, queue: str) -> int:
+        """Return the number of messages of a queue, including those in flight and delayed."""
+        names = [f"ApproximateNumberOfMessages{suffix}" for suffix in ("", "NotVisible", "Delayed")]
+        response = self.sqs.get_queue_attributes(QueueUrl=self.url(queue), AttributeNames=names)
+        return sum(int(response["Attributes"][name]) for name in names)
+
+    def purge(self, *queues: str) -> None:
+        for queue in queues:
+            self.sqs.purge_queue(QueueUrl=self.url(queue))
+
+    def failure_of(self, account: str) -> dict[str, str]:
+        """Wait until the account is on FailedAccountQueue, and return the attributes of its message."""
+
+        def attributes() -> dict[str, str] | None:
+            for message in self.messages("FailedAccountQueue"):
+                values = {name: each["StringValue"] for name, each in message["MessageAttributes"].items()}
+                if values["AccountId"] == account:
+                    return values
+            return None
+
+        return eventually(attributes, within=60) or {}
+
+    def redrive(self) -> None:
+        """Move every message of FailedAccountQueue back to AccountQueue."""
+        self.sqs.start_message_move_task(
+            SourceArn=self.arn("FailedAccountQueue"), DestinationArn=self.arn("AccountQueue")
+        )

@@ -1,4 +1,4 @@
-"""The promise "every account": what runs the backfill, what stops it, and what is left when it fails."""
+"""One message per account: what starts a backfill, what stops it, and what remains if it fails."""
 
 import json
 import shutil
@@ -12,197 +12,174 @@ from typing import Any
 import pytest
 
 from emulation import deploy
-from emulation.demo import wanted_contacts
 from emulation.organization import Emulation
 from emulation.settings import MANAGEMENT_ACCOUNT
 from emulation.waiting import eventually
 from tests.emulated.conftest import SETTINGS
 from tests.emulated.package import Package
 
-COMMAND = "aws organizations enable-aws-service-access --service-principal account.amazonaws.com"
+ENABLE_TRUSTED_ACCESS = "aws organizations enable-aws-service-access --service-principal account.amazonaws.com"
+SCHEDULES = ("ReconcileSchedule", "BackfillAgeSchedule")
 
 
 @pytest.fixture(scope="module")
 def deployed(build: Path) -> Iterator[Package]:
-    """Deployed to an organization of five accounts; each test leaves its own parameters behind."""
+    """Deployed to an organization of five accounts. A test leaves its stack parameters behind."""
     with Emulation(SETTINGS) as emulation:
-        accounts = [MANAGEMENT_ACCOUNT, *emulation.create_accounts(4)]
-        yield Package(emulation, build, deploy.deploy(emulation, build), wanted_contacts(deploy.parameters()), accounts)
+        yield Package.deploy(emulation, build, [MANAGEMENT_ACCOUNT, *emulation.create_accounts(4)])
 
 
 @pytest.fixture
 def package(deployed: Package) -> Package:
-    """The same with every letter worked off and empty queues."""
+    """The same after all messages are processed, with empty queues."""
     deployed.emulation.set_feature_set("ALL")
-    eventually(lambda: deployed.waiting("AccountQueue") == 0, within=20)
-    for queue in ("FailedAccountQueue", "UndeliveredQueue"):
-        deployed.sqs.purge_queue(QueueUrl=deployed.outputs[f"{queue}Url"])
+    eventually(lambda: deployed.message_count("AccountQueue") == 0, within=20)
+    deployed.purge("FailedAccountQueue", "UndeliveredQueue")
     return deployed
 
 
-def stack(package: Package) -> dict[str, Any]:
-    [found] = package.emulation.client("cloudformation").describe_stacks(StackName="alternate-contacts")["Stacks"]
-    return dict(found)
-
-
-def update(package: Package, **parameters: str) -> None:
-    package.outputs = deploy.deploy(package.emulation, package.build, parameters=parameters)
-
-
-def invoke(package: Package, event: dict[str, str]) -> dict[str, Any]:
-    """Call the backfill as an operator does; its result, or the error that Lambda tells."""
-    answer = package.emulation.client("lambda").invoke(
-        FunctionName=package.outputs["BackfillFunctionName"], Payload=json.dumps(event)
-    )
-    return dict(json.load(answer["Payload"]))
-
-
-def lines(package: Package, message: str, group: str = "BackfillLogGroupName") -> list[dict[str, Any]]:
+def log_lines(package: Package, message: str, group: str = "BackfillLogGroupName") -> list[dict[str, Any]]:
     return [line for line in package.log_lines(group) if line.get("message") == message]
 
 
-def schedule(package: Package, name: str) -> dict[str, Any]:
+def schedule(package: Package, logical_id: str) -> dict[str, Any]:
     scheduler = package.emulation.client("scheduler")
-    [found] = [each["Name"] for each in scheduler.list_schedules()["Schedules"] if name in each["Name"]]
-    return dict(scheduler.get_schedule(Name=found))
+    [name] = [item["Name"] for item in scheduler.list_schedules()["Schedules"] if logical_id in item["Name"]]
+    return dict(scheduler.get_schedule(Name=name))
 
 
-def test_the_watch_may_look_and_finds_nothing_where_metrics_are_not_kept(package: Package) -> None:
-    """The emulation keeps no metrics of embedded format; permission and call are what is shown here."""
-    assert invoke(package, {"reason": "watch"}) == {"daysSinceBackfill": 62.0}
+@pytest.mark.parametrize("event", [{"trigger": "report_backfill_age"}, {"reason": "watch"}])
+def test_the_backfill_age_is_the_longest_where_no_metric_is_stored(package: Package, event: dict[str, str]) -> None:
+    """The emulation does not store metrics of the embedded format. This shows permission and call only."""
+    assert package.invoke_backfill(**event) == {"daysSinceBackfill": 62.0}
 
 
-def test_organizations_that_throttles_is_waited_out(package: Package) -> None:
+def test_throttled_calls_of_organizations_are_retried(package: Package) -> None:
     package.emulation.throttle_organizations(3)
-    assert invoke(package, {"reason": "manual"})["enqueued"] == 5
+    assert package.invoke_backfill(trigger="manual")["enqueued"] == 5
 
 
-def test_the_schedule_mends_what_somebody_changed(package: Package) -> None:
-    victim = package.accounts[1]
-    package.emulation.set_contact(victim, {**package.wanted["BILLING"], "Name": "Somebody Else"})
-    # The schedule's own target, called now instead of in a week
+def test_the_schedule_corrects_a_changed_contact(package: Package) -> None:
+    account = package.accounts[1]
+    package.emulation.set_contact(account, {**package.desired["BILLING"], "Name": "Another Name"})
+    # The target of the schedule itself, invoked now instead of in a week.
     package.emulation.client("scheduler").create_schedule(
         Name="now",
         ScheduleExpression=f"at({datetime.now(UTC):%Y-%m-%dT%H:%M:%S})",
         FlexibleTimeWindow={"Mode": "OFF"},
         Target=schedule(package, "ReconcileSchedule")["Target"],
     )
-    eventually(lambda: package.is_right(victim), within=30)
-    [done] = [line for line in lines(package, "backfill done") if line["reason"] == "reconcile"]
-    assert (done["mode"], done["listed"], done["enqueued"], done["skipped"]) == ("enforce", 5, 5, {})
+    eventually(lambda: package.is_compliant(account), within=30)
+    [line] = [line for line in log_lines(package, "backfill completed") if line["trigger"] == "reconcile"]
+    assert (line["mode"], line["listed"], line["enqueued"], line["skipped"]) == ("enforce", 5, 5, {})
     assert package.messages("UndeliveredQueue") == []
 
 
-def test_the_scheduled_run_stands_back_while_letters_wait_and_an_operators_does_not(package: Package) -> None:
-    account, before = package.accounts[1], package.emulation.counts()
+def test_a_reconcile_is_skipped_while_messages_are_waiting_and_a_backfill_is_not(package: Package) -> None:
+    account, counts = package.accounts[1], package.emulation.counts()
     package.emulation.set_fault(account, "slow", operation="GetAlternateContact", times=1, seconds=8)
-    package.send(package.letter(account))
-    eventually(lambda: package.counted("GetAlternateContact", before) == 3)  # the letter is in flight now
-    answer = invoke(package, {"reason": "reconcile"})
-    assert (answer["stoodBack"], answer["enqueued"]) == (True, 0)
-    assert len(lines(package, "reconcile stood back")) == 1
-    answer = invoke(package, {"reason": "manual", "mode": "report"})
-    assert (answer["stoodBack"], answer["enqueued"]) == (False, 5)
+    package.send(package.message_body(account))
+    eventually(lambda: package.calls_since(counts, "GetAlternateContact") == 3)  # the message is in flight now
+    result = package.invoke_backfill(trigger="reconcile")
+    assert (result["reconcileSkipped"], result["enqueued"]) == (True, 0)
+    assert len(log_lines(package, "reconcile skipped")) == 1
+    result = package.invoke_backfill(trigger="manual", mode="report")
+    assert (result["reconcileSkipped"], result["enqueued"]) == (False, 5)
 
 
-def test_a_failed_call_of_the_schedule_is_kept(package: Package) -> None:
+def test_a_failed_invocation_of_the_schedule_is_on_undelivered_queue(package: Package) -> None:
     package.emulation.set_feature_set("CONSOLIDATED_BILLING")
+    event = schedule(package, "ReconcileSchedule")["Target"]["Input"]
     package.emulation.client("lambda").invoke(
-        FunctionName=package.outputs["BackfillFunctionName"], InvocationType="Event", Payload='{"reason": "reconcile"}'
+        FunctionName=package.outputs["BackfillFunctionName"], InvocationType="Event", Payload=event
     )
     [message] = eventually(lambda: package.messages("UndeliveredQueue"), within=60) or []
     record = json.loads(message["Body"])
-    assert record["requestPayload"] == {"reason": "reconcile"}
-    assert "only consolidated billing" in record["responsePayload"]["errorMessage"]
+    assert record["requestPayload"] == json.loads(event)
+    assert "CONSOLIDATED_BILLING" in record["responsePayload"]["errorMessage"]
 
 
-def test_new_code_alone_does_not_run_it_again(package: Package, tmp_path: Path) -> None:
-    before = package.emulation.counts()
+def test_new_code_alone_does_not_start_a_backfill(package: Package, tmp_path: Path) -> None:
+    counts = package.emulation.counts()
     build = shutil.copytree(package.build, tmp_path / "build", symlinks=True)
-    for module in build.glob("build/*Function/*/handler.py"):
-        module.write_text(module.read_text() + "\n# a new release\n")
+    handlers = list(build.glob("build/*Function/alternate_contacts/*/handler.py"))
+    assert len(handlers) == 2
+    for handler in handlers:
+        handler.write_text(handler.read_text() + "\n# a new release\n")
     deploy.deploy(package.emulation, build)
-    assert stack(package)["StackStatus"] == "UPDATE_COMPLETE"
-    assert package.emulation.counts() == before
+    assert package.stack()["StackStatus"] == "UPDATE_COMPLETE"
+    assert package.emulation.counts() == counts
 
 
-def test_a_killed_backfill_is_tried_again_and_answers_once(package: Package) -> None:
+def test_a_killed_backfill_is_retried_and_sends_one_response(package: Package) -> None:
     package.emulation.set_fault("*", "slow", operation="GetAlternateContact", times=1, seconds=60)
-    folder, before = package.emulation.log.parent, package.emulation.counts()
-    answers = len(lines(package, "answering CloudFormation"))
+    folder, counts = package.emulation.log.parent, package.emulation.counts()
+    responses = len(log_lines(package, "custom resource response"))
     with ThreadPoolExecutor(1) as pool:
-        deployment = pool.submit(update, package, SecurityName="Our SOC")
-        # While the check hangs in its one real read
-        eventually(lambda: package.counted("GetAlternateContact", before) == 1, within=30)
+        update = pool.submit(package.update, SecurityName="Our SOC")
+        # The last check waits for its GetAlternateContact.
+        eventually(lambda: package.calls_since(counts, "GetAlternateContact") == 1, within=30)
         subprocess.run(["pkill", "-KILL", "-f", f"{folder}/ministack-lambda-.*BackfillFunction"], check=True)  # noqa: S603, S607
-        deployment.result()
-    assert stack(package)["StackStatus"] == "UPDATE_COMPLETE"
-    assert len(lines(package, "answering CloudFormation")) == answers + 1
-    package.wanted = wanted_contacts({**deploy.parameters(), "SecurityName": "Our SOC"})
-    eventually(lambda: all(package.is_right(account) for account in package.accounts))
+        update.result()
+    assert package.stack()["StackStatus"] == "UPDATE_COMPLETE"
+    assert len(log_lines(package, "custom resource response")) == responses + 1
+    eventually(lambda: package.is_compliant(*package.accounts))
 
 
-def test_a_failed_update_leaves_the_old_contacts_in_force_and_its_rollback_succeeds(package: Package) -> None:
-    changed = {"SecurityEmailAddress": "soc@acme.test"}
+def test_a_failed_update_keeps_the_old_contacts_and_its_rollback_succeeds(package: Package) -> None:
     package.emulation.set_feature_set("CONSOLIDATED_BILLING")
-    with pytest.raises(deploy.DeploymentError, match="only consolidated billing"):
-        update(package, **changed)
-    # The check keeps failing while the stack rolls back
-    eventually(lambda: stack(package)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE")
-    parameters = {each["ParameterKey"]: each["ParameterValue"] for each in stack(package)["Parameters"]}
-    assert parameters["SecurityEmailAddress"] == deploy.parameters()["SecurityEmailAddress"]
-    assert any("Rolled back all the same" in line["why"] for line in lines(package, "answering CloudFormation"))
-    assert all(package.is_right(account) for account in package.accounts)
+    with pytest.raises(deploy.DeploymentError, match="CONSOLIDATED_BILLING"):
+        package.update(SecurityEmailAddress="soc@acme.test")
+    # The check fails in the rollback, too.
+    eventually(lambda: package.stack()["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE")
+    *_, response = log_lines(package, "custom resource response")
+    assert (response["request_type"], response["status"]) == ("Update", "SUCCESS")
+    assert "CONSOLIDATED_BILLING" in response["response_reason"]
+    assert package.is_compliant(*package.accounts)
 
-    # And it can be updated again
+    # The stack can be updated again.
     package.emulation.set_feature_set("ALL")
-    update(package, **changed)
-    package.wanted = wanted_contacts({**deploy.parameters(), **changed})
-    eventually(lambda: all(package.is_right(account) for account in package.accounts))
+    package.update(SecurityEmailAddress="soc@acme.test")
+    eventually(lambda: package.is_compliant(*package.accounts))
 
 
-def test_an_incident_switch_loses_nothing(package: Package) -> None:
-    update(package, Enabled="false")
+def test_a_package_that_is_disabled_for_a_while_loses_nothing(package: Package) -> None:
+    package.update(Enabled="false")
     assert package.outputs["BackfillSummary"].startswith("The package is disabled")
-    assert {schedule(package, name)["State"] for name in ("ReconcileSchedule", "WatchSchedule")} == {"DISABLED"}
-    assert "The package is disabled" in invoke(package, {"reason": "manual"})["errorMessage"]
-    told_of, untold = package.new_account(), package.new_account()
-    before = package.emulation.counts()
-    package.tell_of(told_of)
-    eventually(lambda: package.waiting("AccountQueue") == 1)
-    assert package.emulation.counts() == before
+    assert {schedule(package, name)["State"] for name in SCHEDULES} == {"DISABLED"}
+    assert "The package is disabled" in package.invoke_backfill(trigger="manual")["errorMessage"]
+    with_event, without_event = package.new_account(), package.new_account()
+    counts = package.emulation.counts()
+    package.emit_event(with_event)
+    eventually(lambda: package.message_count("AccountQueue") == 1)
+    assert package.emulation.counts() == counts
 
-    update(package, Enabled="true")
-    package.wanted = wanted_contacts(deploy.parameters())
-    eventually(lambda: package.is_right(told_of) and package.is_right(untold))
-    assert {schedule(package, name)["State"] for name in ("ReconcileSchedule", "WatchSchedule")} == {"ENABLED"}
+    package.update(Enabled="true")
+    eventually(lambda: package.is_compliant(with_event, without_event))
+    assert {schedule(package, name)["State"] for name in SCHEDULES} == {"ENABLED"}
 
 
-def test_a_report_changes_nothing_anywhere_and_tells_what_it_would_do(emulation: Emulation, build: Path) -> None:
+def test_a_report_changes_nothing_and_logs_what_it_would_set(emulation: Emulation, build: Path) -> None:
     accounts = [MANAGEMENT_ACCOUNT, *emulation.create_accounts(2)]
-    # Trusted access is off, and a report may not turn it on
-    with pytest.raises(deploy.DeploymentError, match=COMMAND):
-        deploy.deploy(emulation, build, parameters={"Mode": "report"})
+    # Trusted access is off, and a report does not enable it.
+    with pytest.raises(deploy.DeploymentError, match=ENABLE_TRUSTED_ACCESS):
+        Package.deploy(emulation, build, accounts, Mode="report")
     organizations = emulation.client("organizations")
     assert organizations.list_aws_service_access_for_organization()["EnabledServicePrincipals"] == []
     assert emulation.counts()["GetAlternateContact"] == 0
     deploy.delete(emulation)
 
     organizations.enable_aws_service_access(ServicePrincipal="account.amazonaws.com")
-    wanted = wanted_contacts(deploy.parameters())
-    package = Package(
-        emulation, build, deploy.deploy(emulation, build, parameters={"Mode": "report"}), wanted, accounts
-    )
-    every = dict.fromkeys(("BILLING", "OPERATIONS", "SECURITY"), "would_update")
-    eventually(
-        lambda: (
-            {line["account_id"]: line["outcomes"] for line in lines(package, "account done", "WorkerLogGroupName")}
-            == dict.fromkeys(accounts, every)
-        )
-    )
+    package = Package.deploy(emulation, build, accounts, Mode="report")
+    outcomes = dict.fromkeys(("BILLING", "OPERATIONS", "SECURITY"), "would_update")
+
+    def reported() -> dict[str, object]:
+        lines = log_lines(package, "account processed", "WorkerLogGroupName")
+        return {line["account_id"]: line["outcomes"] for line in lines}
+
+    eventually(lambda: reported() == dict.fromkeys(accounts, outcomes))
     assert emulation.counts()["PutAlternateContact"] == 0
     assert emulation.contacts() == {}
 
-    # Looked at, then turned on
-    update(package, Mode="enforce")
-    eventually(lambda: all(package.is_right(account) for account in accounts))
+    package.update(Mode="enforce")
+    eventually(lambda: package.is_compliant(*accounts))

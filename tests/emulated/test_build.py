@@ -1,4 +1,4 @@
-"""What `sam build` makes of the two functions."""
+"""The result of `sam build`."""
 
 import hashlib
 from pathlib import Path
@@ -10,28 +10,30 @@ from emulation import deploy
 
 @pytest.fixture(scope="module")
 def builds(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, str]]:
-    """Two builds, each as path to content's hash."""
-    found = []
+    """Two builds: the hash of each file by its path."""
+    builds = []
     for _ in range(2):
         folder = tmp_path_factory.mktemp("build")
         deploy.build(folder)
         root = folder / "build"
         files = (path for path in root.rglob("*") if path.is_file())
-        found.append({str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files})
-    return found
+        builds.append({str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files})
+    return builds
 
 
-def test_a_second_build_is_the_same_to_the_byte(builds: list[dict[str, str]]) -> None:
+def test_a_second_build_has_the_same_bytes(builds: list[dict[str, str]]) -> None:
     first, second = builds
     assert first == second
 
 
-def test_the_zips_hold_their_function_and_powertools_and_nothing_of_the_runtime(builds: list[dict[str, str]]) -> None:
+def test_each_zip_has_its_own_package_and_powertools_only(builds: list[dict[str, str]]) -> None:
     for function, package in (("WorkerFunction", "worker"), ("BackfillFunction", "backfill")):
-        names = {Path(path).parts[1] for path in builds[0] if path.startswith(f"{function}/")}
-        modules = {name for name in names if "." not in name and name != "__pycache__"}
-        assert modules == {package, "aws_lambda_powertools"}
+        paths = [Path(path).parts[1:] for path in builds[0] if path.startswith(f"{function}/")]
+        modules = {parts[0] for parts in paths if "." not in parts[0] and parts[0] != "__pycache__"}
+        assert modules == {"alternate_contacts", "aws_lambda_powertools"}
+        assert {parts[1] for parts in paths if parts[0] == "alternate_contacts"} == {package}
 
 
-def test_the_zips_run_on_any_architecture(builds: list[dict[str, str]]) -> None:
+def test_the_zips_contain_no_compiled_code(builds: list[dict[str, str]]) -> None:
+    """They run on any architecture."""
     assert [path for path in builds[0] if path.endswith((".so", ".pyd", ".dylib"))] == []

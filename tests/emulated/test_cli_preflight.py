@@ -1,7 +1,7 @@
-"""`preflight` on the emulation, before any stack exists, by somebody who may do no more than it needs.
+"""`preflight` on the emulation before a deployment, with the permissions that it needs and no others.
 
-The emulation knows neither Control Tower nor StackSets: what the preflight makes of their answers stands in the unit
-tests, and here that it does not stumble over what nobody answers.
+The emulation has neither Control Tower nor StackSets. Unit tests cover their checks; these tests cover that the
+preflight works without them.
 """
 
 import json
@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 
 from alternate_contacts.cli.main import app
 from emulation.organization import Emulation
+from tests.emulated.caller import use_role, use_root_user
 from tools.preflight_permissions import STATEMENTS
 
 Run = Callable[..., Result]
@@ -26,29 +27,16 @@ ADMINISTRATION = "service-role/AWSControlTowerStackSetRole"
 @pytest.fixture
 def environment(emulation: Emulation, monkeypatch: pytest.MonkeyPatch) -> None:
     """The environment of the root user of the management account."""
-    for name, value in emulation.environment.items():
-        if name.startswith("AWS_") or name == "NO_PROXY":
-            monkeypatch.setenv(name, value)
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    use_root_user(emulation, monkeypatch)
 
 
 @pytest.fixture
 def run(emulation: Emulation, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run the command as the caller with these statements; without any, as one who has those that it needs."""
+    """Run the command with a role that has these statements; None: those in tools/preflight_permissions.py."""
     request.getfixturevalue("environment")
 
     def run(*arguments: str, statements: list[dict[str, Any]] | None = None) -> Result:
-        iam = emulation.client("iam")
-        trust = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}]}
-        if not [role for role in iam.list_roles()["Roles"] if role["RoleName"] == "operator"]:
-            iam.create_role(RoleName="operator", AssumeRolePolicyDocument=json.dumps(trust))
-        policy = {"Version": "2012-10-17", "Statement": STATEMENTS if statements is None else statements}
-        iam.put_role_policy(RoleName="operator", PolicyName="policy", PolicyDocument=json.dumps(policy))
-        arn = iam.get_role(RoleName="operator")["Role"]["Arn"]
-        keys = emulation.assume_role(arn)
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", keys["AccessKeyId"])
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", keys["SecretAccessKey"])
-        monkeypatch.setenv("AWS_SESSION_TOKEN", keys["SessionToken"])
+        use_role(emulation, monkeypatch, STATEMENTS if statements is None else statements)
         return CliRunner().invoke(app, ["preflight", *arguments])
 
     return run
@@ -73,7 +61,7 @@ def trail(emulation: Emulation, region: str = "us-east-1", **options: Any) -> No
 
 
 def states(result: Result) -> dict[str, str]:
-    """What was found, from `--json`."""
+    """Return the state of each check from `--json`."""
     return {check["check"]: check["state"] for check in json.loads(result.stdout)["checks"]}
 
 
@@ -82,7 +70,7 @@ def commands(result: Result) -> list[str]:
 
 
 @pytest.mark.usefixtures("prepared")
-def test_an_organization_in_good_order(run: Run) -> None:
+def test_every_check_is_ok(run: Run) -> None:
     result = run("--no-control-tower")
     assert result.exit_code == 0, result.output
     assert result.stdout.rstrip().endswith("6 ok.")
@@ -91,32 +79,34 @@ def test_an_organization_in_good_order(run: Run) -> None:
     )
 
 
-def test_an_organization_of_yesterday(emulation: Emulation, run: Run) -> None:
+def test_trusted_access_and_a_trail_are_missing_in_a_new_organization(emulation: Emulation, run: Run) -> None:
     emulation.create_accounts(1)
     result = run("--no-control-tower", "--json")
     assert result.exit_code == 1
-    found = states(result)
-    assert (found["trusted access"], found["trail of management events"]) == ("missing", "missing")
-    # It says how, and leaves it to the operator
+    by_check = states(result)
+    assert (by_check["trusted access"], by_check["trail of management events"]) == ("missing", "missing")
+    # It prints the command and does not run it.
     assert "aws organizations enable-aws-service-access --service-principal account.amazonaws.com" in commands(result)
     services = emulation.client("organizations").list_aws_service_access_for_organization()
     assert services["EnabledServicePrincipals"] == []
 
 
-def test_consolidated_billing_only(prepared: Emulation, run: Run) -> None:
+def test_consolidated_billing_is_not_enough(prepared: Emulation, run: Run) -> None:
     prepared.set_feature_set("CONSOLIDATED_BILLING")
     assert states(run("--no-control-tower", "--json"))["all features"] == "missing"
 
 
 @pytest.mark.usefixtures("prepared")
-def test_another_region_is_refused_with_a_sentence(run: Run) -> None:
+def test_another_region_is_missing(run: Run) -> None:
     assert states(run("--no-control-tower", "--json"))["region"] == "ok"
-    told = CliRunner().invoke(app, ["--region", "eu-west-1", "preflight", "--no-control-tower", "--json"])
-    assert states(told)["region"] == "missing"
+    elsewhere = CliRunner().invoke(app, ["--region", "eu-west-1", "preflight", "--no-control-tower", "--json"])
+    assert states(elsewhere)["region"] == "missing"
 
 
 @pytest.mark.usefixtures("environment")
-def test_a_member_account_is_told_where_to_go(emulation: Emulation, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_message_in_a_member_account_names_the_management_account(
+    emulation: Emulation, monkeypatch: pytest.MonkeyPatch
+) -> None:
     [member] = emulation.create_accounts(1)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", member)
     result = CliRunner().invoke(app, ["preflight", "--json"])
@@ -125,14 +115,14 @@ def test_a_member_account_is_told_where_to_go(emulation: Emulation, monkeypatch:
     assert emulation.management_account in result.stdout
 
 
-def test_a_trail_of_another_region_counts_where_it_covers_all_regions(emulation: Emulation, run: Run) -> None:
+def test_a_trail_of_another_region_is_enough_if_it_covers_all_regions(emulation: Emulation, run: Run) -> None:
     trail(emulation, "eu-west-1", IsMultiRegionTrail=False)
     assert states(run("--no-control-tower", "--json"))["trail of management events"] == "missing"
     emulation.client("cloudtrail", region="eu-west-1").update_trail(Name="management-events", IsMultiRegionTrail=True)
     assert states(run("--no-control-tower", "--json"))["trail of management events"] == "ok"
 
 
-def test_a_trail_of_data_events_only_and_one_that_stopped(prepared: Emulation, run: Run) -> None:
+def test_a_trail_of_data_events_or_without_logging_is_missing(prepared: Emulation, run: Run) -> None:
     cloudtrail = prepared.client("cloudtrail")
     data = [{"FieldSelectors": [{"Field": "eventCategory", "Equals": ["Data"]}]}]
     cloudtrail.put_event_selectors(TrailName="management-events", AdvancedEventSelectors=data)
@@ -143,35 +133,35 @@ def test_a_trail_of_data_events_only_and_one_that_stopped(prepared: Emulation, r
     assert commands(result) == ["aws cloudtrail start-logging --region us-east-1 --name management-events"]
 
 
-def test_the_execution_role_is_made_by_the_commands_that_are_printed(prepared: Emulation, run: Run) -> None:
+def test_the_commands_create_the_execution_role(prepared: Emulation, run: Run) -> None:
     result = run("--control-tower", "--json")
     assert states(result)["AWSControlTowerExecution"] == "missing"
-    create, attach = (shlex.split(each) for each in commands(result) if each.startswith("aws iam "))
+    create, attach = (shlex.split(command) for command in commands(result) if command.startswith("aws iam "))
     iam = prepared.client("iam")
     iam.create_role(RoleName=create[4], AssumeRolePolicyDocument=create[6])
     iam.attach_role_policy(RoleName=attach[4], PolicyArn=attach[6])
 
-    found = states(run("--control-tower", "--json"))
-    assert found["AWSControlTowerExecution"] == found["AWSControlTowerExecution may deploy"] == "ok"
+    by_check = states(run("--control-tower", "--json"))
+    assert by_check["AWSControlTowerExecution"] == by_check["AWSControlTowerExecution may deploy"] == "ok"
 
 
 @pytest.mark.usefixtures("prepared")
-def test_what_the_emulation_does_not_know_is_unknown_or_missing_and_never_ok(run: Run) -> None:
+def test_without_control_tower_its_checks_are_not_ok(run: Run) -> None:
     result = run("--control-tower", "--json")
     assert result.exit_code == 1
-    found = states(result)
-    assert found["CfCT in the home region"] == "missing"
-    assert found["CfCT and the landing zone"] == "unknown"
+    by_check = states(result)
+    assert by_check["CfCT in the home region"] == "missing"
+    assert by_check["CfCT and the landing zone"] == "unknown"
 
 
 @pytest.mark.usefixtures("prepared")
-def test_control_towers_role_alone_leaves_cfct_out_and_says_so(run: Run) -> None:
+def test_without_cfct_its_prerequisites_are_not_checked_and_the_remark_says_so(run: Run) -> None:
     result = run()
     assert result.exit_code == 0, result.output
     assert "CfCT is not in us-east-1" in result.stdout
 
 
-def test_the_code_bucket(prepared: Emulation, run: Run) -> None:
+def test_the_code_bucket_must_exist_in_the_region_of_the_stack(prepared: Emulation, run: Run) -> None:
     s3 = prepared.client("s3")
     assert states(run("--no-control-tower", "--bucket", "acme-code", "--json"))["code bucket"] == "missing"
     s3.create_bucket(Bucket="acme-code")
@@ -181,7 +171,7 @@ def test_the_code_bucket(prepared: Emulation, run: Run) -> None:
     assert states(run("--no-control-tower", "--bucket", "acme-eu", "--json"))["code bucket"] == "missing"
 
 
-def test_whether_the_execution_role_may_read_the_code(prepared: Emulation, run: Run) -> None:
+def test_the_execution_role_must_be_allowed_to_read_the_code(prepared: Emulation, run: Run) -> None:
     prepared.client("s3").create_bucket(Bucket="acme-code")
     account = prepared.management_account
     trust = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{account}:role/{ADMINISTRATION}"}}
@@ -189,38 +179,39 @@ def test_whether_the_execution_role_may_read_the_code(prepared: Emulation, run: 
     iam = prepared.client("iam")
     iam.create_role(RoleName="AWSControlTowerExecution", AssumeRolePolicyDocument=json.dumps(document))
 
-    def found() -> tuple[str, str]:
-        told = states(run("--control-tower", "--bucket", "acme-code", "--json"))
-        return told["AWSControlTowerExecution may deploy"], told["code bucket can be read"]
+    def permissions() -> tuple[str, str]:
+        by_check = states(run("--control-tower", "--bucket", "acme-code", "--json"))
+        return by_check["AWSControlTowerExecution may deploy"], by_check["code bucket can be read"]
 
-    assert found() == ("missing", "missing")
+    assert permissions() == ("missing", "missing")
     read = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::acme-code/*"}
     policy = {"Version": "2012-10-17", "Statement": [read]}
     iam.put_role_policy(RoleName="AWSControlTowerExecution", PolicyName="code", PolicyDocument=json.dumps(policy))
-    assert found() == ("missing", "ok")
-    nobody = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "arn:aws:s3:::acme-code/*"}
-    closed = {"Version": "2012-10-17", "Statement": [nobody]}
-    prepared.client("s3").put_bucket_policy(Bucket="acme-code", Policy=json.dumps(closed))
-    assert found() == ("missing", "missing")
+    assert permissions() == ("missing", "ok")
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "arn:aws:s3:::acme-code/*"}
+    denying = {"Version": "2012-10-17", "Statement": [deny]}
+    prepared.client("s3").put_bucket_policy(Bucket="acme-code", Policy=json.dumps(denying))
+    assert permissions() == ("missing", "missing")
 
 
 @pytest.mark.usefixtures("prepared")
-def test_who_may_look_at_nothing_is_told_so(run: Run) -> None:
-    nothing = {"Effect": "Deny", "Action": "*", "Resource": "*"}
-    result = run("--no-control-tower", "--json", statements=[nothing])
+def test_without_permissions_the_checks_are_unknown_and_name_them(run: Run) -> None:
+    deny_all = {"Effect": "Deny", "Action": "*", "Resource": "*"}
+    result = run("--no-control-tower", "--json", statements=[deny_all])
     assert result.exit_code == 2
-    found = states(result)
-    assert found.pop("region") == "ok"
-    assert set(found.values()) == {"unknown"}
+    by_check = states(result)
+    assert by_check.pop("region") == "ok"
+    assert set(by_check.values()) == {"unknown"}
     assert "organizations:DescribeOrganization" in result.stdout
 
 
 @pytest.mark.usefixtures("environment")
-def test_without_credentials_it_ends_with_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_credentials_the_command_fails_with_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     result = CliRunner().invoke(app, ["preflight"])
     assert result.exit_code == 2
-    assert "No AWS credentials were found" in result.stderr
+    assert "credentials" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
     assert result.stdout == ""

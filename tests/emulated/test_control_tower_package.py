@@ -1,7 +1,7 @@
 """`make package`, and its package deployed as CfCT would deploy it.
 
-ministack has no StackSets, so CloudFormation gets here what a stack instance gets: the template from the staging
-bucket, the parameters as CfCT hands them on, and its capabilities.
+ministack has no StackSets. A stack gets what a stack instance would get: the template from the staging bucket, the
+parameters as CfCT converts them, and its capabilities.
 """
 
 import subprocess
@@ -34,14 +34,14 @@ FAST = {name: f'"{deploy.parameters()[name]}"' for name in ("PutRate", "GetRate"
 
 
 @dataclass
-class Shop:
+class Workspace:
     """An organization with buckets, and a folder with a manifest."""
 
     emulation: Emulation
     folder: Path
 
     def make_package(self, *arguments: str, output: str = "output") -> "subprocess.CompletedProcess[str]":
-        """What `make package` runs."""
+        """Run what `make package` runs."""
         return subprocess.run(  # noqa: S603
             [
                 *(sys.executable, "-m", "control_tower.package"),
@@ -61,13 +61,13 @@ class Shop:
         return (self.configuration(output) / "template.yaml").read_text()
 
     def objects(self, bucket: str) -> list[str]:
-        found = self.emulation.client("s3").list_objects_v2(Bucket=bucket).get("Contents", [])
-        return [each["Key"] for each in found]
+        contents = self.emulation.client("s3").list_objects_v2(Bucket=bucket).get("Contents", [])
+        return [item["Key"] for item in contents]
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    """An organization of six accounts, one of them suspended, and a manifest that a user has filled in."""
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    """An organization of six accounts, one of them suspended, and a filled-in manifest."""
     with Emulation(SETTINGS) as emulation:
         emulation.create_accounts(5, suspended=1)
         emulation.client("s3").create_bucket(Bucket=CODE)
@@ -75,86 +75,91 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
             emulation.client("s3", region="eu-west-1").create_bucket(
                 Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
             )
-        folder = tmp_path_factory.mktemp("shop")
+        folder = tmp_path_factory.mktemp("workspace")
         (folder / "manifest.yaml").write_text(with_values(filled(), FAST))
-        yield Shop(emulation, folder)
+        yield Workspace(emulation, folder)
 
 
 @pytest.fixture(scope="module")
-def packaged(shop: Shop) -> Shop:
-    """The package of a Control Tower at home in us-east-1."""
-    done = shop.make_package("--bucket", CODE)
-    assert done.returncode == 0, done.stderr
-    assert f"Made for management account {MANAGEMENT_ACCOUNT}, home region us-east-1" in done.stdout
-    return shop
+def packaged(workspace: Workspace) -> Workspace:
+    """The package for the home region us-east-1."""
+    process = workspace.make_package("--bucket", CODE)
+    assert process.returncode == 0, process.stderr
+    assert f"Made for management account {MANAGEMENT_ACCOUNT}, home region us-east-1" in process.stdout
+    return workspace
 
 
-# The refusals come first: the buckets are still empty.
+# First the errors, while the buckets are empty.
 
 
-def test_a_bucket_elsewhere_and_another_account_are_refused_before_anything_is_uploaded(shop: Shop) -> None:
-    chosen = shop.folder / "manifest-of-another-account.yaml"
-    chosen.write_text(filled().replace("111122223333", "999999999999"))
-    done = shop.make_package("--bucket", ELSEWHERE, "--manifest", str(chosen))
-    assert done.returncode == 1
-    assert done.stderr.splitlines() == [
-        "alternate-contacts goes to account 999999999999, but the organization's management account is 000000000000.",
-        f"The bucket {ELSEWHERE} is in eu-west-1, but Lambda takes code only from its own region, us-east-1.",
+def test_another_account_or_region_of_the_bucket_fails_before_anything_is_uploaded(workspace: Workspace) -> None:
+    manifest = workspace.folder / "manifest-of-another-account.yaml"
+    manifest.write_text(filled().replace("111122223333", "999999999999"))
+    process = workspace.make_package("--bucket", ELSEWHERE, "--manifest", str(manifest))
+    assert process.returncode == 1
+    assert process.stderr.splitlines() == [
+        "alternate-contacts is deployed to account 999999999999, but the management account of the organization is "
+        "000000000000.",
+        f"The bucket {ELSEWHERE} is in eu-west-1. Lambda needs the code in its own region, us-east-1.",
     ]
-    assert done.stdout == ""
-    assert [shop.objects(bucket) for bucket in (CODE, ELSEWHERE, STAGING)] == [[], [], []]
-    assert not shop.configuration().exists()
+    assert process.stdout == ""
+    assert [workspace.objects(bucket) for bucket in (CODE, ELSEWHERE, STAGING)] == [[], [], []]
+    assert not workspace.configuration().exists()
 
 
 # ---- the package ----------------------------------------------------------------------------------------------------
 
 
-def test_the_zip_has_the_manifest_at_its_root_and_the_template_beside_it(packaged: Shop) -> None:
+def test_the_zip_has_the_manifest_at_its_root_and_the_template_beside_it(packaged: Workspace) -> None:
     with zipfile.ZipFile(packaged.folder / "output" / "custom-control-tower-configuration.zip") as zipped:
-        found = {name: zipped.read(name) for name in zipped.namelist()}
+        files = {name: zipped.read(name) for name in zipped.namelist()}
     folder = packaged.configuration()
-    assert found == {name: (folder / name).read_bytes() for name in ("manifest.yaml", "template.yaml")}
-    assert found["manifest.yaml"].decode() == with_values(filled(), FAST).replace("111122223333", MANAGEMENT_ACCOUNT)
-    assert pipeline.schema_complaints(found["manifest.yaml"].decode()) == []
+    assert files == {name: (folder / name).read_bytes() for name in ("manifest.yaml", "template.yaml")}
+    assert files["manifest.yaml"].decode() == with_values(filled(), FAST).replace("111122223333", MANAGEMENT_ACCOUNT)
+    assert pipeline.schema_violations(files["manifest.yaml"].decode()) == []
     assert pipeline.files_missing(folder) == []
     # Unquoted, twelve zeros would be the number 0.
-    assert pipeline.accounts(found["manifest.yaml"].decode(), MAIN) == [MANAGEMENT_ACCOUNT]
+    assert pipeline.accounts(files["manifest.yaml"].decode(), MAIN) == [MANAGEMENT_ACCOUNT]
 
 
-def test_all_code_is_in_the_bucket(packaged: Shop) -> None:
+def test_the_code_of_both_functions_is_in_the_bucket(packaged: Workspace) -> None:
     resources = Template(packaged.template()).content["Resources"]
-    code = [each["Properties"]["CodeUri"] for each in resources.values() if each["Type"] == "AWS::Serverless::Function"]
+    code = [
+        resource["Properties"]["CodeUri"]
+        for resource in resources.values()
+        if resource["Type"] == "AWS::Serverless::Function"
+    ]
     assert len(code) == 2
     assert sorted(code) == sorted(f"s3://{CODE}/{key}" for key in packaged.objects(CODE))
 
 
-def test_cfn_nag_cfn_lint_and_cloudformations_limits_leave_it_alone(packaged: Shop) -> None:
+def test_the_template_passes_cfn_nag_cfn_lint_and_the_size_limit(packaged: Workspace) -> None:
     template = packaged.configuration() / "template.yaml"
     assert nag.violations(Template.read(template).content) == set()
     assert template.stat().st_size < 1_000_000
     lint = [str(Path(sys.executable).with_name("cfn-lint")), "--regions", "us-east-1", "--template", str(template)]
-    done = subprocess.run(lint, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
-    assert done.returncode == 0, done.stdout
+    process = subprocess.run(lint, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
+    assert process.returncode == 0, process.stdout
 
 
-def test_a_second_package_has_the_same_template_and_merges_into_an_existing_configuration(packaged: Shop) -> None:
-    """CfCT updates a StackSet whenever its template differs by a byte. Without a bucket, SAM brings its own."""
+def test_a_second_package_has_the_same_template_and_merges_into_an_existing_configuration(packaged: Workspace) -> None:
+    """CfCT updates a StackSet whenever its template differs by a byte. Without BUCKET, SAM creates a bucket."""
     existing = packaged.folder / "existing.yaml"
     existing.write_text(EXISTING)
-    done = packaged.make_package("--merge", str(existing), output="merged")
-    assert done.returncode == 0, done.stderr
+    process = packaged.make_package("--merge", str(existing), output="merged")
+    assert process.returncode == 0, process.stderr
     folder = packaged.configuration("merged")
-    # No zip: it would lack the other resources' templates, which ends the pipeline.
+    # No zip: it would lack the templates of the other resources, and the Build stage would fail.
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
     assert set(pipeline.files_missing(folder)) == {"policies/guardrails.json", "templates/network.template"}
     [bucket] = {
-        each["Name"]
-        for each in packaged.emulation.client("s3").list_buckets()["Buckets"]
-        if each["Name"] not in (CODE, ELSEWHERE, STAGING)
+        item["Name"]
+        for item in packaged.emulation.client("s3").list_buckets()["Buckets"]
+        if item["Name"] not in (CODE, ELSEWHERE, STAGING)
     }
     ours = folder / "alternate-contacts"
     assert (ours / "template.yaml").read_text().replace(bucket, CODE) == packaged.template()
-    # Home is in Frankfurt there, so Control Tower's events have to be forwarded.
+    # The home region there is eu-central-1, so that the forwarder is needed.
     assert (ours / "home_region.yaml").read_text() == FORWARDER_TEMPLATE.read_text()
     [*_, main, forwarder] = yaml.safe_load((folder / "manifest.yaml").read_text())["resources"]
     assert (main["name"], main["regions"]) == (MAIN, ["us-east-1"])
@@ -165,16 +170,16 @@ def test_a_second_package_has_the_same_template_and_merges_into_an_existing_conf
 # ---- deployed -------------------------------------------------------------------------------------------------------
 
 
-def deployed_as_by_cfct(shop: Shop, **changes: str) -> dict[str, str]:
+def deploy_as_cfct(workspace: Workspace, **changes: str) -> dict[str, str]:
     """Deploy the package, and return the stack's outputs."""
-    manifest = (shop.configuration() / "manifest.yaml").read_text()
+    manifest = (workspace.configuration() / "manifest.yaml").read_text()
     [resource] = yaml.safe_load(manifest)["resources"]
-    shop.emulation.client("s3", region="eu-west-1").upload_file(
-        str(shop.configuration() / resource["resource_file"]), STAGING, resource["resource_file"]
+    workspace.emulation.client("s3", region="eu-west-1").upload_file(
+        str(workspace.configuration() / resource["resource_file"]), STAGING, resource["resource_file"]
     )
     arrived = {**pipeline.parameters(manifest, MAIN), **changes}
     name = f"StackSet-CustomControlTower-{MAIN}"
-    cloudformation: Any = shop.emulation.client("cloudformation", region=resource["regions"][0])
+    cloudformation: Any = workspace.emulation.client("cloudformation", region=resource["regions"][0])
     cloudformation.create_stack(
         StackName=name,
         TemplateURL=f"https://s3.eu-west-1.amazonaws.com/{STAGING}/{resource['resource_file']}",
@@ -191,16 +196,15 @@ def deployed_as_by_cfct(shop: Shop, **changes: str) -> dict[str, str]:
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
 
-def test_a_forgotten_value_is_refused_by_the_stack_too(packaged: Shop) -> None:
-    """Whoever writes the manifest by hand passes by our checks, but not by these."""
+def test_the_stack_rejects_a_placeholder_too(packaged: Workspace) -> None:
+    """A manifest that was written by hand has not passed our checks."""
     with pytest.raises(ClientError, match="SecurityName is missing or a placeholder"):
-        deployed_as_by_cfct(packaged, SecurityName="REPLACE_ME")
+        deploy_as_cfct(packaged, SecurityName="REPLACE_ME")
 
 
-def test_deployed_by_cfct_every_account_gets_the_contacts_of_the_manifest(packaged: Shop) -> None:
-    outputs = deployed_as_by_cfct(packaged)
-    assert outputs["BackfillSummary"].startswith("6 accounts listed, 5 put on AccountQueue")
+def test_deployed_by_cfct_the_contacts_of_every_account_are_those_of_the_manifest(packaged: Workspace) -> None:
+    outputs = deploy_as_cfct(packaged)
+    assert outputs["BackfillSummary"].startswith("Accounts: 6 listed, 5 enqueued")
     wanted = wanted_contacts(CONTACTS)
     assert wanted["SECURITY"]["PhoneNumber"] == "+12065550103"
-    right = [wanted] * 5
-    eventually(lambda: list(packaged.emulation.contacts().values()) == right, within=30)
+    eventually(lambda: list(packaged.emulation.contacts().values()) == [wanted] * 5, within=30)

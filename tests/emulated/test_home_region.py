@@ -1,4 +1,4 @@
-"""control_tower/home_region.yaml in eu-west-1, the package in us-east-1: what Control Tower tells at home arrives."""
+"""control_tower/home_region.yaml in eu-west-1 forwards Control Tower's events to the main stack in us-east-1."""
 
 import json
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ def organization(build: Path) -> Iterator[Emulation]:
 
 
 def create_stack(emulation: Emulation, region: str, **parameters: str) -> None:
-    """Deploy the small template as StackSets do: the file itself, with no tool in between."""
+    """Deploy home_region.yaml as StackSets do: the file itself."""
     cloudformation = emulation.client("cloudformation", region=region)
     cloudformation.create_stack(
         StackName=STACK,
@@ -43,93 +43,93 @@ def create_stack(emulation: Emulation, region: str, **parameters: str) -> None:
 
 def status(emulation: Emulation, region: str) -> str:
     [stack] = emulation.client("cloudformation", region=region).describe_stacks(StackName=STACK)["Stacks"]
-    told: str = stack["StackStatus"]
-    return told
+    value: str = stack["StackStatus"]
+    return value
 
 
 def outputs(emulation: Emulation) -> dict[str, str]:
     [stack] = emulation.client("cloudformation", region=HOME).describe_stacks(StackName=STACK)["Stacks"]
-    return {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
+    return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
 
 def physical_id(emulation: Emulation, logical_id: str) -> str:
     cloudformation = emulation.client("cloudformation", region=HOME)
     detail = cloudformation.describe_stack_resource(StackName=STACK, LogicalResourceId=logical_id)
-    found: str = detail["StackResourceDetail"]["PhysicalResourceId"]
-    return found
+    name: str = detail["StackResourceDetail"]["PhysicalResourceId"]
+    return name
 
 
-def tell_at_home(emulation: Emulation, account: str, event: str = "create-managed-account") -> None:
-    """Let Control Tower tell of an account where it does: in its home region."""
+def emit(emulation: Emulation, account: str, event: str = "create-managed-account") -> None:
+    """Emit an event of Control Tower about an account in its home region."""
     recorded = json.loads((ROOT / "tests" / "events" / f"{event}.json").read_text().replace("111122223333", account))
     recorded["region"] = recorded["detail"]["awsRegion"] = HOME
     emulation.deliver(recorded)
 
 
-def is_right(emulation: Emulation, account: str) -> bool:
+def is_compliant(emulation: Emulation, account: str) -> bool:
     return emulation.contacts().get(account) == wanted_contacts(deploy.parameters())
 
 
-def kept(emulation: Emulation) -> list[dict[str, Any]]:
-    """What could not be forwarded, left on its queue."""
-    answer = emulation.client("sqs", region=HOME).receive_message(
+def failed_events(emulation: Emulation) -> list[dict[str, Any]]:
+    """Return the messages on ForwardingFailedQueue, and leave them there."""
+    response = emulation.client("sqs", region=HOME).receive_message(
         QueueUrl=outputs(emulation)["ForwardingFailedQueueUrl"], MessageAttributeNames=["All"], VisibilityTimeout=0
     )
-    found: list[dict[str, Any]] = answer.get("Messages", [])
-    return found
+    messages: list[dict[str, Any]] = response.get("Messages", [])
+    return messages
 
 
 @pytest.mark.parametrize("event", ["create-managed-account", "update-managed-account"])
-def test_a_new_account_of_another_home_region_gets_its_contacts(organization: Emulation, event: str) -> None:
+def test_the_contacts_of_a_new_account_are_set(organization: Emulation, event: str) -> None:
     [account] = organization.create_accounts(1)
-    tell_at_home(organization, account, event)
-    eventually(lambda: is_right(organization, account))
-    assert kept(organization) == []
+    emit(organization, account, event)
+    eventually(lambda: is_compliant(organization, account))
+    assert failed_events(organization) == []
 
 
 def test_a_failed_creation_is_not_forwarded(organization: Emulation) -> None:
     failed, created = organization.create_accounts(2)
-    tell_at_home(organization, failed, "create-managed-account-failed")
-    tell_at_home(organization, created)
-    eventually(lambda: is_right(organization, created))
+    emit(organization, failed, "create-managed-account-failed")
+    emit(organization, created)
+    eventually(lambda: is_compliant(organization, created))
     assert failed not in organization.contacts()
 
 
-def test_what_may_not_be_forwarded_is_kept_with_the_reason_and_nothing_is_lost(organization: Emulation) -> None:
+def test_an_event_that_cannot_be_forwarded_is_kept_with_the_reason(organization: Emulation) -> None:
     [account] = organization.create_accounts(1)
     iam = organization.client("iam")
     role = physical_id(organization, "ForwardingRole")
     policy = json.dumps(iam.get_role_policy(RoleName=role, PolicyName="forwarding")["PolicyDocument"])
     iam.delete_role_policy(RoleName=role, PolicyName="forwarding")
     try:
-        tell_at_home(organization, account)
-        [message] = eventually(lambda: kept(organization))
+        emit(organization, account)
+        [message] = eventually(lambda: failed_events(organization))
     finally:
         iam.put_role_policy(RoleName=role, PolicyName="forwarding", PolicyDocument=policy)
-    attributes = {name: each["StringValue"] for name, each in message["MessageAttributes"].items()}
+    attributes = {name: attribute["StringValue"] for name, attribute in message["MessageAttributes"].items()}
     assert attributes["ERROR_CODE"] == "NO_PERMISSIONS"
     assert attributes["TARGET_ARN"].endswith(":us-east-1:000000000000:event-bus/default")
-    told = json.loads(message["Body"])["detail"]["serviceEventDetails"]["createManagedAccountStatus"]
-    assert told["account"]["accountId"] == account
+    status_details = json.loads(message["Body"])["detail"]["serviceEventDetails"]["createManagedAccountStatus"]
+    assert status_details["account"]["accountId"] == account
     assert account not in organization.contacts()
 
 
-def test_the_alarm_looks_at_the_queue_and_tells_the_topic(organization: Emulation) -> None:
-    """That it fires is not shown: the emulation has no metrics of queues."""
+def test_the_alarm_watches_the_queue_and_notifies_the_topic(organization: Emulation) -> None:
+    """The emulation has no metrics of queues, so the alarm itself is not tested."""
     [alarm] = organization.client("cloudwatch", region=HOME).describe_alarms()["MetricAlarms"]
     topic, queue = outputs(organization)["AlarmTopicArn"], outputs(organization)["ForwardingFailedQueueUrl"]
     assert alarm["AlarmActions"] == alarm["OKActions"] == [topic]
-    dimensions = [each["MetricStat"]["Metric"]["Dimensions"] for each in alarm["Metrics"] if "MetricStat" in each]
+    dimensions = [metric["MetricStat"]["Metric"]["Dimensions"] for metric in alarm["Metrics"] if "MetricStat" in metric]
     assert dimensions == [[{"Name": "QueueName", "Value": queue.rpartition("/")[2]}]] * 2
     assert organization.client("sns", region=HOME).list_subscriptions()["Subscriptions"] == []
 
 
-def test_the_main_stacks_region_is_refused_with_a_sentence(emulation: Emulation) -> None:
-    with pytest.raises(ClientError, match="the main stack listens to the events of this region already"):
+def test_the_stack_is_rejected_in_the_region_of_the_main_stack(emulation: Emulation) -> None:
+    with pytest.raises(ClientError, match="the main stack receives the events of this region already"):
         create_stack(emulation, "us-east-1")
 
 
-def test_an_address_is_subscribed(emulation: Emulation) -> None:
+def test_an_email_address_is_subscribed(emulation: Emulation) -> None:
     create_stack(emulation, HOME, AlarmEmail="alarms@acme.test")
     [subscription] = emulation.client("sns", region=HOME).list_subscriptions()["Subscriptions"]
     assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "alarms@acme.test")

@@ -1,9 +1,10 @@
-"""The last release, upgraded to what is here with letters waiting on every queue: none is lost, all are understood."""
+"""Upgrades from each release, and back: no message is lost, and each release understands the messages of the other."""
 
 import json
 import shutil
 import subprocess
 import tarfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -11,213 +12,298 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from typer.testing import CliRunner
 
+from alternate_contacts.backfill.message import account_message_body
+from alternate_contacts.backfill.protocol import Mode, Trigger
+from alternate_contacts.cli.main import app
 from control_tower.template import Template
 from emulation import deploy
-from emulation.demo import wanted_contacts
 from emulation.organization import Emulation
 from emulation.settings import ROOT
 from emulation.waiting import eventually
 from tests.emulated.conftest import SETTINGS
+from tests.emulated.package import QUEUES, Package, event
 
-STACK = "upgraded"
-QUEUES = ("AccountQueue", "FailedAccountQueue", "UndeliveredQueue")
-EVENT = ROOT / "tests" / "events" / "create-account-result.json"
-FAILURE = {
-    "Reason": "not_authorized",
-    "ErrorCode": "AccessDeniedException",
-    "Operation": "PutAlternateContact",
-    "ContactTypes": "SECURITY",
-    "Tries": "10",
-    "FailedAt": "2026-11-24T00:00:00+00:00",
+RELEASES = {"v0.1.0": "802aaa44", "the release before the new terms": "432e778"}
+"""Commits, because a clone may lack the tags."""
+STABLE_TYPES = {
+    "AWS::SQS::Queue",
+    "AWS::SQS::QueuePolicy",
+    "AWS::SNS::Topic",
+    "AWS::SNS::TopicPolicy",
+    "AWS::Serverless::Function",
+    "AWS::IAM::Role",
+    "AWS::Logs::LogGroup",
 }
-"""Attributes of a failed account as v0.1.0 writes them."""
+"""Types of the resources that hold state or permissions."""
+OLD_REASONS = {
+    "not_authorized": "access_denied",
+    "contact_refused": "invalid_contact",
+    "unreadable_letter": "invalid_message",
+}
+"""Failure reasons of these releases, and their names today."""
 
 
 def git(*arguments: str) -> bytes | None:
-    """What git says; None if it has nothing to say."""
+    """Return the output of git, or None if it fails."""
     program = shutil.which("git")
     if program is None:
         return None
-    done = subprocess.run([program, *arguments], cwd=ROOT, capture_output=True, check=False)  # noqa: S603
-    return done.stdout if done.returncode == 0 else None
+    process = subprocess.run([program, *arguments], cwd=ROOT, capture_output=True, check=False)  # noqa: S603
+    return process.stdout if process.returncode == 0 else None
 
 
-FIRST_RELEASE = "802aaa44"
-"""The commit of v0.1.0, for clones that have the history but not the tags."""
+@dataclass(frozen=True)
+class Release:
+    """An earlier release: the files of its repository, and its build."""
+
+    project: Path
+    build: Path
+
+    @property
+    def resources(self) -> dict[str, Any]:
+        resources: dict[str, Any] = Template.read(self.project / "template.yaml").content["Resources"]
+        return resources
+
+    def deploy(self, emulation: Emulation) -> Package:
+        """Deploy it to an organization of four accounts, and wait until they are compliant."""
+        accounts = emulation.create_accounts(3)
+        package = Package(emulation, self.build, accounts, self.project)
+        package.update()
+        eventually(lambda: package.is_compliant(*accounts) and package.message_count("AccountQueue") == 0, within=30)
+        package.enable_worker(False)
+        return package
 
 
-def last_release() -> str | None:
-    """The newest version tag before this commit, or this commit's own; without any tag the first release's commit."""
-    for commit in ("HEAD^", "HEAD"):
-        tag = git("describe", "--tags", "--abbrev=0", "--match", "v*", commit)
-        if tag:
-            return tag.decode().strip()
-    return FIRST_RELEASE if git("cat-file", "-e", f"{FIRST_RELEASE}^{{commit}}") is not None else None
-
-
-def checked_out(release: str, folder: Path) -> Path:
-    """The files of a release, in a folder of their own."""
-    archive = git("archive", "--format=tar", release)
-    assert archive is not None, release
+@pytest.fixture(scope="module", params=list(RELEASES.values()), ids=list(RELEASES))
+def release(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Release:
+    """Every earlier release; skips the tests where git does not have its commit."""
+    archive = git("archive", "--format=tar", request.param)
+    if archive is None:
+        pytest.skip(f"commit {request.param} is not here: not a git clone, or a shallow one")
+    project = tmp_path_factory.mktemp("project")
     with tarfile.open(fileobj=BytesIO(archive)) as files:
-        files.extractall(folder, filter="data")
-    return folder
+        files.extractall(project, filter="data")
+    build = tmp_path_factory.mktemp("build")
+    deploy.build(build, project)
+    return Release(project, build)
+
+
+def test_resources_that_hold_state_or_permissions_keep_their_logical_ids(release: Release) -> None:
+    """CloudFormation deletes a resource whose logical ID is gone from the template."""
+    now = Template.read(ROOT / "template.yaml").content["Resources"]
+    stable = {name: each["Type"] for name, each in release.resources.items() if each["Type"] in STABLE_TYPES}
+    assert {*QUEUES, "WorkerFunction", "WorkerRole"} <= stable.keys()
+    assert {name: now.get(name, {}).get("Type") for name in stable} == stable
+    # The logical ID of the event source mapping contains the name of the event.
+    assert release.resources["WorkerFunction"]["Properties"]["Events"].keys() == {"Letters"}
+    assert now["WorkerFunction"]["Properties"]["Events"].keys() == {"Letters"}
+
+
+# ---- the upgrade ----------------------------------------------------------------------------------------------------
 
 
 @dataclass
 class Upgrade:
-    """A stack of the last release, upgraded while letters waited."""
+    """A package that was upgraded while messages of the earlier release were waiting."""
 
-    emulation: Emulation
-    before: dict[str, str]
-    """The release's outputs."""
-    after: dict[str, str] = field(default_factory=dict)
-    """The outputs of what is here."""
-    sent: dict[str, set[str]] = field(default_factory=dict)
-    """Message ids by queue."""
-    waiting: list[str] = field(default_factory=list)
-    """Accounts that only a letter of before the upgrade tells of."""
-    failed: str = ""
-    """The account that was on FailedAccountQueue."""
-
-    @property
-    def sqs(self) -> Any:
-        return self.emulation.client("sqs")
-
-    def send(self, queue: str, body: str, **more: Any) -> None:
-        answer = self.sqs.send_message(QueueUrl=self.before[f"{queue}Url"], MessageBody=body, **more)
-        self.sent.setdefault(queue, set()).add(answer["MessageId"])
-
-    def switch_worker(self, on: bool) -> None:
-        """Let the worker read letters, or not."""
-        functions = self.emulation.client("lambda")
-        [source] = functions.list_event_source_mappings()["EventSourceMappings"]
-        functions.update_event_source_mapping(UUID=source["UUID"], Enabled=on)
-
-    def held(self) -> list[str]:
-        """Hide the letters from the worker, whom the upgrade may switch on, and return how to show them again."""
-        answer = self.sqs.receive_message(
-            QueueUrl=self.before["AccountQueueUrl"], MaxNumberOfMessages=10, VisibilityTimeout=600
-        )
-        return [each["ReceiptHandle"] for each in answer["Messages"]]
-
-    def kept(self, queue: str) -> dict[str, dict[str, Any]]:
-        """The messages on a queue by id, left there."""
-        found: dict[str, dict[str, Any]] = {}
-        while True:
-            answer = self.sqs.receive_message(
-                QueueUrl=self.after[f"{queue}Url"],
-                MaxNumberOfMessages=10,
-                VisibilityTimeout=0,
-                MessageAttributeNames=["All"],
-            )
-            new = {each["MessageId"]: each for each in answer.get("Messages", []) if each["MessageId"] not in found}
-            if not new:
-                return found
-            found.update(new)
-
-    def drained(self) -> bool:
-        """Whether the worker has dealt with every letter, those too that are in flight or delayed."""
-        names = [f"ApproximateNumberOfMessages{kind}" for kind in ("", "NotVisible", "Delayed")]
-        answer = self.sqs.get_queue_attributes(QueueUrl=self.after["AccountQueueUrl"], AttributeNames=names)
-        return not any(int(answer["Attributes"][name]) for name in names)
-
-    def arn(self, queue: str) -> str:
-        answer = self.sqs.get_queue_attributes(QueueUrl=self.after[f"{queue}Url"], AttributeNames=["QueueArn"])
-        found: str = answer["Attributes"]["QueueArn"]
-        return found
-
-    def right(self, account: str) -> bool:
-        return self.emulation.contacts().get(account) == wanted_contacts(deploy.parameters())
+    package: Package
+    urls: dict[str, str]
+    """Queue URLs before the upgrade."""
+    sent: dict[str, set[str]]
+    """IDs of the messages by queue."""
+    waiting: list[str]
+    """Accounts with a message on AccountQueue."""
+    failed: dict[str, str]
+    """Accounts on FailedAccountQueue by their failure reason in the earlier release."""
+    kept: dict[str, set[str]] = field(default_factory=dict)
+    """IDs of the messages after the upgrade by queue."""
 
 
 @pytest.fixture(scope="module")
-def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The last release's repository."""
-    tag = last_release()
-    if tag is None:
-        pytest.skip("no release to upgrade from: not a git clone, or a shallow one")
-    return checked_out(tag, tmp_path_factory.mktemp("release"))
-
-
-@pytest.fixture(scope="module")
-def upgraded(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Upgrade]:
-    """The release deployed, letters sent, and what is here deployed over it; the letters still wait."""
-    builds = [tmp_path_factory.mktemp("build") for _ in range(2)]
+def upgrade(release: Release, build: Path) -> Iterator[Upgrade]:
     with Emulation(SETTINGS) as emulation:
-        settled = emulation.create_accounts(3)
-        deploy.build(builds[0], release)
-        known = Template.read(release / "template.yaml").parameters
-        ours = {name: value for name, value in deploy.parameters().items() if name in known}
-        before = deploy.deploy(emulation, builds[0], stack_name=STACK, parameters=ours, project=release)
-        upgrade = Upgrade(emulation, before)
-        eventually(lambda: all(map(upgrade.right, settled)), within=30)
-        upgrade.switch_worker(on=False)
-        send_letters(upgrade)
-        held = upgrade.held()
-        deploy.build(builds[1])
-        upgrade.after = deploy.deploy(emulation, builds[1], stack_name=STACK)
-        upgrade.switch_worker(on=False)
-        for receipt in held:
-            upgrade.sqs.change_message_visibility(
-                QueueUrl=before["AccountQueueUrl"], ReceiptHandle=receipt, VisibilityTimeout=0
+        package = release.deploy(emulation)
+        upgrade = send_messages(package)
+        # The update may enable the worker: hide the messages from it until they are counted.
+        hidden = package.sqs.receive_message(
+            QueueUrl=package.url("AccountQueue"), MaxNumberOfMessages=10, VisibilityTimeout=600
+        )["Messages"]
+        package.build, package.project = build, ROOT
+        package.update()
+        package.enable_worker(False)
+        for message in hidden:
+            package.sqs.change_message_visibility(
+                QueueUrl=package.url("AccountQueue"), ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
             )
+        upgrade.kept = {queue: {each["MessageId"] for each in package.messages(queue)} for queue in QUEUES}
+        package.enable_worker(True)
         yield upgrade
 
 
-def send_letters(upgrade: Upgrade) -> None:
-    """One letter of each kind that a release has on its queues, about accounts that nobody else has told of."""
-    one, another, third, upgrade.failed = upgrade.emulation.create_accounts(4)
-    upgrade.waiting = [one, another, third]
-    letter = {"version": 1, "accountId": one, "reason": "manual", "mode": "enforce"}
-    upgrade.send("AccountQueue", json.dumps(letter))
-    letter = {"version": 1, "accountId": another, "reason": "reconcile", "mode": "enforce"}
-    upgrade.send("AccountQueue", json.dumps(letter), MessageGroupId="backfill")
-    upgrade.send("AccountQueue", EVENT.read_text().replace("111122223333", third))
-    letter = {"version": 1, "accountId": upgrade.failed, "reason": "backfill", "mode": "enforce"}
-    attributes = {"AccountId": upgrade.failed, **FAILURE}
-    upgrade.send(
-        "FailedAccountQueue",
-        json.dumps(letter),
-        MessageAttributes={name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()},
-    )
-    upgrade.send("UndeliveredQueue", EVENT.read_text())
+def send_messages(package: Package) -> Upgrade:
+    """Send a message of every kind that an earlier release has on its queues."""
+    waiting = [manual, reconcile, created] = package.emulation.create_accounts(3)
+    denied, rejected = package.emulation.create_accounts(2)
+    failed = {"not_authorized": denied, "contact_refused": rejected, "unreadable_letter": "unknown"}
+    sent = {
+        "AccountQueue": package.send(old_message(manual, "manual"), event("create-account-result", created))
+        | package.send(old_message(reconcile, "reconcile"), group="backfill"),
+        "FailedAccountQueue": set(),
+        "UndeliveredQueue": package.send(
+            event("create-account-result", package.accounts[0]),
+            json.dumps({"requestPayload": {"reason": "reconcile"}}),
+            queue="UndeliveredQueue",
+        ),
+    }
+    for reason, account in failed.items():
+        body = old_message(account, "backfill") if account != "unknown" else "not json"
+        sent["FailedAccountQueue"] |= package.send(
+            body, queue="FailedAccountQueue", AccountId=account, Reason=reason, **failure_attributes()
+        )
+    return Upgrade(package, {queue: package.url(queue) for queue in QUEUES}, sent, waiting, failed)
 
 
-def test_what_holds_something_is_there_still(release: Path) -> None:
-    """CloudFormation deletes a resource whose logical id is gone from a template, and what it holds with it."""
-    before = Template.read(release / "template.yaml").content["Resources"]
-    now = Template.read(ROOT / "template.yaml").content["Resources"]
-    kinds = {"AWS::SQS::Queue", "AWS::SNS::Topic", "AWS::Logs::LogGroup"}
-    held = {name: each["Type"] for name, each in before.items() if each["Type"] in kinds}
-    assert set(QUEUES) <= held.keys()
-    assert {name: now.get(name, {}).get("Type") for name in held} == held
+def old_message(account: str, reason: str) -> str:
+    return json.dumps({"version": 1, "accountId": account, "reason": reason, "mode": "enforce"})
+
+
+def failure_attributes() -> dict[str, str]:
+    return {
+        "ErrorCode": "AccessDeniedException",
+        "Operation": "PutAlternateContact",
+        "ContactTypes": "SECURITY",
+        "Tries": "10",
+        "FailedAt": "2026-11-24T00:00:00+00:00",
+    }
+
+
+def run(package: Package, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> dict[str, Any]:
+    """Run the command of this release, and return its JSON document."""
+    for name, value in package.emulation.environment.items():
+        if name.startswith("AWS_") or name == "NO_PROXY":
+            monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    result = CliRunner().invoke(app, [*arguments, "--json"])
+    assert result.exit_code in (0, 1), result.output
+    document: dict[str, Any] = json.loads(result.stdout)
+    return document
 
 
 @pytest.mark.parametrize("queue", QUEUES)
-def test_no_letter_is_lost_in_an_upgrade(upgraded: Upgrade, queue: str) -> None:
-    assert upgraded.after[f"{queue}Url"] == upgraded.before[f"{queue}Url"]
-    kept = upgraded.kept(queue)
-    assert upgraded.sent[queue]
-    assert upgraded.sent[queue] <= kept.keys()
+def test_an_upgrade_loses_no_message(upgrade: Upgrade, queue: str) -> None:
+    assert upgrade.package.url(queue) == upgrade.urls[queue]
+    assert upgrade.sent[queue] <= upgrade.kept[queue]
 
 
-def test_a_failed_account_keeps_its_reason(upgraded: Upgrade) -> None:
-    [message] = [upgraded.kept("FailedAccountQueue")[each] for each in upgraded.sent["FailedAccountQueue"]]
-    attributes = {name: each["StringValue"] for name, each in message["MessageAttributes"].items()}
-    assert attributes == {"AccountId": upgraded.failed, **FAILURE}
+def test_the_new_worker_processes_every_message_of_the_earlier_release(upgrade: Upgrade) -> None:
+    package = upgrade.package
+    eventually(lambda: package.message_count("AccountQueue") == 0, within=30)
+    assert package.is_compliant(*upgrade.waiting)
+    # The backfill of the upgrade may have set the contacts too. But the worker would move an unknown message here.
+    failed = {each["MessageId"] for each in package.messages("FailedAccountQueue")}
+    assert failed <= upgrade.sent["FailedAccountQueue"]
 
 
-def test_the_new_worker_understands_every_letter_of_the_old_release(upgraded: Upgrade) -> None:
-    upgraded.switch_worker(on=True)
-    eventually(upgraded.drained, within=30)
-    assert [account for account in upgraded.waiting if not upgraded.right(account)] == []
-    # A letter of the upgrade's own backfill may have made them right; but what the worker cannot read it puts here.
-    assert upgraded.kept("FailedAccountQueue").keys() == upgraded.sent["FailedAccountQueue"]
+def test_the_command_understands_the_failure_reasons_of_the_earlier_release(
+    upgrade: Upgrade, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = upgrade.package
+    accounts = run(package, monkeypatch, "failures")["accounts"]
+    assert sorted(each["reason"] for each in accounts) == sorted(OLD_REASONS.values())
+    # Under the new name, and under the old one
+    run(package, monkeypatch, "replay", "--reason", "access_denied", "--yes")
+    run(package, monkeypatch, "replay", "--reason", "contact_refused", "--yes")
+    run(package, monkeypatch, "discard", "--reason", "invalid_message", "--yes")
+    accounts = [upgrade.failed["not_authorized"], upgrade.failed["contact_refused"]]
+    eventually(lambda: package.is_compliant(*accounts), within=30)
+    assert package.message_count("FailedAccountQueue") == 0
 
-    upgraded.sqs.start_message_move_task(
-        SourceArn=upgraded.arn("FailedAccountQueue"), DestinationArn=upgraded.arn("AccountQueue")
-    )
-    eventually(lambda: upgraded.right(upgraded.failed) and upgraded.drained(), within=30)
-    assert upgraded.kept("FailedAccountQueue") == {}
+
+def test_a_failed_invocation_of_the_earlier_release_is_redriven(
+    upgrade: Upgrade, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = upgrade.package
+    [account] = package.emulation.create_accounts(1)
+    run(package, monkeypatch, "replay", "--undelivered", "--yes")
+    eventually(lambda: package.is_compliant(account), within=30)
+    assert package.message_count("UndeliveredQueue") == 0
+
+
+def test_the_new_backfill_understands_the_invocations_of_the_earlier_release(upgrade: Upgrade) -> None:
+    """Scheduler retries an invocation for a day, and an operator may still have the earlier command."""
+    eventually(lambda: upgrade.package.message_count("AccountQueue") == 0, within=30)
+    for reason in ("reconcile", "manual"):
+        assert "summary" in upgrade.package.invoke_backfill(reason=reason)
+    assert upgrade.package.invoke_backfill(reason="watch") == {"daysSinceBackfill": 62.0}
+
+
+# ---- the rollback ---------------------------------------------------------------------------------------------------
+
+
+def failing_build(build: Path, folder: Path) -> Path:
+    """Return a copy of a build whose deployment fails after the backfill has sent its messages."""
+    copy = shutil.copytree(build, folder / "failing", symlinks=True)
+    path = copy / "build" / "template.yaml"
+    template = yaml.safe_load(path.read_text())
+    # A disabled mapping, so that the messages are still there for the worker of the earlier release
+    template["Resources"]["WorkerFunction"]["Properties"]["Events"]["Letters"]["Properties"]["Enabled"] = False
+    template["Resources"]["Failing"] = {
+        "Type": "AWS::Lambda::EventSourceMapping",
+        "DependsOn": ["Backfill", "ReconcileSchedule", "BackfillAgeSchedule"],
+        "Properties": {
+            "EventSourceArn": {"Fn::GetAtt": ["AccountQueue", "Arn"]},
+            "FunctionName": {"Ref": "WorkerFunction"},
+            "BatchSize": 100,  # more than 10, which Lambda rejects without a batching window
+        },
+    }
+    path.write_text(yaml.safe_dump(template, sort_keys=False))
+    return copy
+
+
+def schedule_inputs() -> list[dict[str, str]]:
+    resources = Template.read(ROOT / "template.yaml").content["Resources"].values()
+    return [json.loads(each["Properties"]["Target"]["Input"]) for each in resources if "Schedule" in each["Type"]]
+
+
+def test_after_a_rollback_the_earlier_release_understands_the_messages_of_this_one(
+    release: Release, build: Path, tmp_path: Path
+) -> None:
+    with Emulation(SETTINGS) as emulation:
+        package = release.deploy(emulation)
+        package.build, package.project = failing_build(build, tmp_path), ROOT
+        with pytest.raises(deploy.DeploymentError, match="Failing"):
+            package.update(SecurityName="Our SOC")
+        eventually(lambda: package.stack()["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE", within=60)
+        # The template of the earlier release reads the attributes of the custom resource.
+        assert {each["OutputKey"] for each in package.stack()["Outputs"]} == package.outputs.keys()
+
+        # Given messages of the command, the worker and EventBridge too
+        manual, failed, created = emulation.create_accounts(3)
+        package.send(message(manual), event("create-account-result", created))
+        package.send(
+            message(failed),
+            queue="FailedAccountQueue",
+            AccountId=failed,
+            Reason="access_denied",
+            **failure_attributes(),
+        )
+        package.redrive()
+        package.enable_worker(True)
+
+        eventually(lambda: package.message_count("AccountQueue") == 0, within=30)
+        assert package.is_compliant(*package.accounts, manual, failed, created)
+        assert package.messages("FailedAccountQueue") == []
+        # One message each of the first deployment, the failed update and its rollback
+        processed = Counter(line.get("account_id") for line in package.log_lines())
+        assert [account for account in package.accounts if processed[account] < 3] == []
+
+        # And what Scheduler retries
+        if "ReconcileSchedule" in release.resources:
+            assert not any("errorMessage" in package.invoke_backfill(**each) for each in schedule_inputs())
+
+
+def message(account: str) -> str:
+    return account_message_body(account, trigger=Trigger.MANUAL, mode=Mode.ENFORCE)

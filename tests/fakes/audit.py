@@ -1,6 +1,7 @@
 """Accounts, readings and reports for tests of `audit`."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from alternate_contacts.cli.audit.compliance import ComplianceStatus
@@ -10,48 +11,71 @@ from alternate_contacts.cli.aws.organization import OrganizationAccount
 from alternate_contacts.worker.account_processor import Assignment
 from alternate_contacts.worker.contacts import Contact, ContactType
 from alternate_contacts.worker.decision import Policy
+from alternate_contacts.worker.errors import AccessDenied
 from tests.fakes.worker import DESIRED, PRESENT
+
+COMPLIANT, MISSING, DIFFERENT, UNREADABLE, UNMANAGED, SKIPPED = ComplianceStatus
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 POLICIES = dict.fromkeys(ContactType, Policy.OVERWRITE)
-ASSIGNMENTS = {kind: Assignment(Policy.OVERWRITE, DESIRED) for kind in ContactType}
+ASSIGNMENTS = {contact_type: Assignment(Policy.OVERWRITE, DESIRED) for contact_type in ContactType}
 CONTACTS: Mapping[ContactType, Contact] = dict(zip(ContactType, (DESIRED, PRESENT, DESIRED), strict=True))
 
 
-def finding(
-    word: ComplianceStatus = ComplianceStatus.RIGHT, *, reason: str | None = None, contact: Contact | None = None
-) -> ContactFinding:
-    """What a look with that result finds."""
-    provided = {ComplianceStatus.MISSING: False, ComplianceStatus.UNREADABLE: None}.get(word, True)
-    return ContactFinding(word, provided, reason, "AccessDeniedException" if reason else None, contact)
+def finding(status: ComplianceStatus) -> ContactFinding:
+    """Return the finding of a contact with that status."""
+    if status is UNREADABLE:
+        return ContactFinding(status, None, AccessDenied.reason, "AccessDeniedException")
+    return ContactFinding(status, provided=status is not MISSING)
 
 
-def reading(account_id: str = "111111111111", *words: ComplianceStatus, shared: Iterable[str] = ()) -> AccountReading:
-    """A reading with a word for each type; right where none is given."""
-    every = [*words, *[ComplianceStatus.RIGHT] * (3 - len(words))]
-    findings = {
-        kind: finding(word, reason="not_authorized" if word is ComplianceStatus.UNREADABLE else None)
-        for kind, word in zip(ContactType, every, strict=True)
-    }
-    return AccountReading(account_id, NOON, findings, tuple(shared))
+def reading(
+    account_id: str = "111111111111", *statuses: ComplianceStatus, shared: Iterable[str] = ()
+) -> AccountReading:
+    """Return a reading with a status for each contact type, compliant where none is given."""
+    padded = [*statuses, *[COMPLIANT] * (3 - len(statuses))]
+    return AccountReading(account_id, NOON, dict(zip(ContactType, map(finding, padded), strict=True)), tuple(shared))
 
 
 def row(
-    account_id: str, *words: ComplianceStatus, name: str = "", unit: tuple[str, ...] = ("Root",), state: str = "ACTIVE"
+    account_id: str,
+    *statuses: ComplianceStatus,
+    name: str = "",
+    unit: tuple[str, ...] = ("Root",),
+    state: str = "ACTIVE",
+    shared: Iterable[str] = (),
 ) -> AuditRow:
-    """A row of an account that was read, or of one that is skipped."""
+    """Return the row of an account that was read or, with another state, skipped."""
     account = OrganizationAccount(account_id, name or f"account {account_id}", state, unit)
-    return AuditRow(account, reading(account_id, *words) if state == "ACTIVE" else None)
+    return AuditRow(account, reading(account_id, *statuses, shared=shared) if state == "ACTIVE" else None)
+
+
+def row_with_contacts() -> AuditRow:
+    """Return the row of an account whose contacts are kept, as with --show-contacts."""
+    account = row("111111111111")
+    assert account.reading is not None
+    findings = {contact_type: replace(finding(DIFFERENT), contact=PRESENT) for contact_type in ContactType}
+    return replace(account, reading=replace(account.reading, findings=findings))
 
 
 def report(*rows: AuditRow, active: int | None = None) -> AuditReport:
-    """A report of these rows, complete unless more accounts are ``active``."""
+    """Return a report of these rows, complete unless more accounts are ``active``."""
     return AuditReport(
         organization_id="o-exampleorg1",
         stack_name="alternate-contacts",
         policies=POLICIES,
         started_at=NOON,
         finished_at=NOON,
-        active=sum(each.reading is not None for each in rows) if active is None else active,
+        active=sum(row.reading is not None for row in rows) if active is None else active,
         rows=worst_first(rows),
     )
+
+
+PRODUCTION = ("Root", "Workloads", "Production")
+REPORT = report(
+    row("111111111111", name="payments", unit=PRODUCTION),
+    row("222222222222", DIFFERENT, COMPLIANT, MISSING, name="Ledger", unit=PRODUCTION),
+    row("333333333333", UNMANAGED, UNREADABLE, name="sandbox"),
+    row("444444444444", name="closed", state="SUSPENDED"),
+)
+"""Four accounts, with every status among them."""

@@ -1,4 +1,4 @@
-"""The AWS command line, as far as AWS's service models know it: whether a command exists and takes its options."""
+"""A check of AWS CLI commands against AWS's service models: the command exists and accepts its options."""
 
 import re
 import shlex
@@ -11,24 +11,24 @@ from botocore.exceptions import UnknownServiceError
 
 _SESSION = botocore.session.get_session()
 _GLOBAL = {"region", "query", "output", "profile"}
-_OF_THE_COMMAND_LINE_ALONE = {("s3", "cp"), ("cloudformation", "deploy")}
-"""Commands that the AWS CLI adds to what the services know."""
+_HIGH_LEVEL_COMMANDS = {("s3", "cp"), ("cloudformation", "deploy")}
+"""Commands of the AWS CLI that are no API operations."""
 
 
 def commands(text: str) -> Iterator[str]:
-    """Every `aws` command in the lines of a shell script, those in a substitution too."""
+    """Yield every `aws` command in the lines of a shell script, also in a command substitution."""
     for line in re.sub(r"\\\n\s*", " ", text).splitlines():
-        inner = re.search(r"\$\((aws [^)]*)\)", line)
-        if inner:
-            yield inner[1]
+        substitution = re.search(r"\$\((aws [^)]*)\)", line)
+        if substitution:
+            yield substitution[1]
         elif line.startswith("aws "):
             yield line
 
 
-def complaints(command: str) -> list[str]:
-    """What is wrong with a command, by the models of the services."""
+def command_violations(command: str) -> list[str]:
+    """Return how a command differs from the service models."""
     _, service, operation, *arguments = shlex.split(command)
-    if (service, operation) in _OF_THE_COMMAND_LINE_ALONE:
+    if (service, operation) in _HIGH_LEVEL_COMMANDS:
         return []
     given = {}
     for argument in arguments:
@@ -41,7 +41,7 @@ def complaints(command: str) -> list[str]:
     try:
         model = _SESSION.get_service_model({"s3api": "s3"}.get(service, service))
     except UnknownServiceError:
-        return [f"there is no service {service}"]
+        return [f"the service {service} does not exist"]
     operations = {xform_name(name, "-"): name for name in model.operation_names}
     if operation not in operations:
         return [f"{service} has no {operation}"]
@@ -49,11 +49,11 @@ def complaints(command: str) -> list[str]:
     members = {xform_name(name, "-"): member for name, member in shape.members.items()} if shape else {}
     switches = {f"no-{name}" for name, member in members.items() if member.type_name == "boolean"}
     required = {xform_name(name, "-") for name in shape.required_members} if shape else set()
-    found = {name.removeprefix("no-") if name in switches else name for name in given}
+    members_given = {name.removeprefix("no-") if name in switches else name for name in given}
     return [
         *(
-            f"{service} {operation} takes no --{name}"
+            f"{service} {operation} has no option --{name}"
             for name in sorted(given.keys() - members.keys() - switches - _GLOBAL)
         ),
-        *(f"{service} {operation} needs --{name}" for name in sorted(required - found)),
+        *(f"{service} {operation} needs --{name}" for name in sorted(required - members_given)),
     ]

@@ -1,19 +1,21 @@
-"""What the operator's command meets in unit tests: a stack, and SQS in memory behind a real client."""
+"""Fakes for the unit tests of the operator's command: a stack, and SQS in memory behind a real client."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from alternate_contacts.backfill.message import account_message_body
+from alternate_contacts.backfill.protocol import Mode, Trigger
+from alternate_contacts.cli.aws.queues import FAILED_ACCOUNT_QUEUE, QUEUES
+from alternate_contacts.cli.aws.quota import Quota
 from alternate_contacts.cli.aws.stack import Stack
 from tests.fakes.clock import FakeClock
 from tests.fakes.environment import WORKER
 from tests.fakes.wire import FakeWire, HttpAnswer, refusal
 
-QUEUES = ("AccountQueue", "FailedAccountQueue", "UndeliveredQueue")
 _SQS = "https://sqs.us-east-1.amazonaws.com/000000000000"
 _SENT = 1_767_225_600_000
-"""2026-01-01, in milliseconds: when every message was sent."""
+"""2026-01-01 in milliseconds: the time at which every message was sent."""
 
 PARAMETERS: Mapping[str, str] = {
     **{
@@ -29,7 +31,7 @@ PARAMETERS: Mapping[str, str] = {
     "QuotaShare": "100",
 }
 SECRETS = [value for name, value in WORKER.items() if name.endswith(("_NAME", "_TITLE", "_ADDRESS", "_NUMBER"))]
-"""What must never be printed."""
+"""Contact data, which the command must never print."""
 
 STACK = Stack(
     name="alternate-contacts",
@@ -38,6 +40,7 @@ STACK = Stack(
         **{f"{queue}Url": f"{_SQS}/{queue}" for queue in QUEUES},
         "WorkerLogGroupName": "worker-log",
         "BackfillLogGroupName": "backfill-log",
+        "WorkerFunctionName": "worker-function",
         "BackfillFunctionName": "backfill-function",
     },
     arn="arn:aws:cloudformation:us-east-1:000000000000:stack/alternate-contacts/0f6b7a52",
@@ -45,8 +48,8 @@ STACK = Stack(
 )
 
 
-def failed_attributes(account_id: str, reason: str = "not_authorized", **changes: str) -> dict[str, str]:
-    """What the worker writes on a message on FailedAccountQueue."""
+def failed_attributes(account_id: str, reason: str = "access_denied", **changes: str) -> dict[str, str]:
+    """Return the message attributes that the worker writes on FailedAccountQueue."""
     return {
         "AccountId": account_id,
         "Reason": reason,
@@ -60,7 +63,7 @@ def failed_attributes(account_id: str, reason: str = "not_authorized", **changes
 
 @dataclass
 class StoredMessage:
-    """A message on a `FakeSqs`, hidden until ``visible_at``."""
+    """A message on a `FakeSqs`, invisible until ``visible_at``."""
 
     message_id: str
     body: str
@@ -72,69 +75,69 @@ class StoredMessage:
 
 
 class FakeSqs:
-    """Queues with visibility and receipts as SQS has them, whose time only passes when ``clock`` does.
+    """Queues with visibility timeouts and receipt handles. Time passes only on ``clock``.
 
-    A move task runs when it is listed, in steps of ``moves_at_a_time``.
+    A message move task progresses when it is listed, by ``moves_at_a_time`` messages.
     """
 
     def __init__(self, wire: FakeWire, clock: FakeClock | None = None) -> None:
         self.clock = clock or FakeClock()
         self.queues: dict[str, list[StoredMessage]] = {queue: [] for queue in QUEUES}
-        self.refused: dict[str, Callable[[dict[str, Any]], str | None]] = {}
-        """By batch operation: the error code for an entry, or None to take it."""
+        self.rejections: dict[str, Callable[[dict[str, Any]], str | None]] = {}
+        """By batch operation: the error code for an entry, or None to accept it."""
         self.tasks: list[dict[str, Any]] = []
         self.moves_at_a_time = 1000
         self.on_move: Callable[[], None] = lambda: None
-        """Called when a task has come to its end, for what the worker does meanwhile."""
+        """Called when a task ends; stands for what the worker does meanwhile."""
         self._ids = 0
-        wire.answer("GetQueueAttributes", self._answered(self._attributes))
-        wire.answer("ReceiveMessage", self._answered(self._receive))
+        wire.answer("GetQueueAttributes", self._respond(self._attributes))
+        wire.answer("ReceiveMessage", self._respond(self._receive))
         wire.answer("SendMessageBatch", self._batch("SendMessageBatch", self._send))
         wire.answer("DeleteMessageBatch", self._batch("DeleteMessageBatch", self._delete))
         wire.answer("ChangeMessageVisibilityBatch", self._batch("ChangeMessageVisibilityBatch", self._change))
-        wire.answer("StartMessageMoveTask", self._answered(self._start))
-        wire.answer("ListMessageMoveTasks", self._answered(self._list))
+        wire.answer("StartMessageMoveTask", self._respond(self._start))
+        wire.answer("ListMessageMoveTasks", self._respond(self._list))
 
     def put(
         self, queue: str, body: str, attributes: Mapping[str, str] | None = None, *, redriven: bool = False
     ) -> StoredMessage:
-        """A message that somebody sent, or that SQS itself moved here."""
+        """Add a message; ``redriven``: SQS moved it here from another queue."""
         message = StoredMessage(self._next("message"), body, attributes or {}, redriven)
         self.queues[queue].append(message)
         return message
 
-    def fail(self, account_id: str, reason: str = "not_authorized", **changes: str) -> StoredMessage:
-        """A message on FailedAccountQueue, as the worker sends it."""
-        body = json.dumps({"version": 1, "accountId": account_id, "reason": "backfill", "mode": "enforce"})
-        return self.put("FailedAccountQueue", body, failed_attributes(account_id, reason, **changes))
+    def fail(self, account_id: str, reason: str = "access_denied", **changes: str) -> StoredMessage:
+        """Add a message to FailedAccountQueue as the worker does."""
+        body = account_message_body(account_id, trigger=Trigger.BACKFILL, mode=Mode.ENFORCE)
+        return self.put(FAILED_ACCOUNT_QUEUE, body, failed_attributes(account_id, reason, **changes))
 
     def bodies(self, queue: str) -> list[str]:
-        """What is on a queue, hidden or not."""
+        """Return the bodies of all messages on a queue, visible or in flight."""
         return [message.body for message in self.queues[queue]]
 
-    def hidden(self, queue: str) -> list[StoredMessage]:
-        """What is in flight."""
+    def in_flight(self, queue: str) -> list[StoredMessage]:
+        """Return the messages that are invisible."""
         return [message for message in self.queues[queue] if message.visible_at > self.clock()]
 
     def _attributes(self, parameters: dict[str, Any]) -> dict[str, Any]:
         queue = _queue(parameters)
-        hidden = len(self.hidden(queue))
-        told = {
-            "ApproximateNumberOfMessages": str(len(self.queues[queue]) - hidden),
-            "ApproximateNumberOfMessagesNotVisible": str(hidden),
+        in_flight = len(self.in_flight(queue))
+        attributes = {
+            "ApproximateNumberOfMessages": str(len(self.queues[queue]) - in_flight),
+            "ApproximateNumberOfMessagesNotVisible": str(in_flight),
             "ApproximateNumberOfMessagesDelayed": "0",
             "QueueArn": f"arn:aws:sqs:us-east-1:000000000000:{queue}",
         }
-        return {"Attributes": {name: told[name] for name in parameters["AttributeNames"]}}
+        return {"Attributes": {name: attributes[name] for name in parameters["AttributeNames"]}}
 
     def _receive(self, parameters: dict[str, Any]) -> dict[str, Any]:
         now = self.clock()
         visible = [message for message in self.queues[_queue(parameters)] if message.visible_at <= now]
-        taken = visible[: parameters["MaxNumberOfMessages"]]
-        for message in taken:
+        received = visible[: parameters["MaxNumberOfMessages"]]
+        for message in received:
             message.visible_at = now + parameters["VisibilityTimeout"]
             message.receipt = self._next("receipt")
-        return {"Messages": [_described(message) for message in taken]} if taken else {}
+        return {"Messages": [_describe(message) for message in received]} if received else {}
 
     def _send(self, queue: str, entry: dict[str, Any]) -> str | None:
         self.queues[queue].append(
@@ -185,36 +188,48 @@ class FakeSqs:
         return {"Results": results[::-1]}
 
     def _by_receipt(self, queue: str, entry: dict[str, Any]) -> StoredMessage | None:
-        return next((each for each in self.queues[queue] if each.receipt == entry["ReceiptHandle"]), None)
+        return next((message for message in self.queues[queue] if message.receipt == entry["ReceiptHandle"]), None)
 
     def _batch(
         self, operation: str, handle: Callable[[str, dict[str, Any]], str | None]
     ) -> Callable[[dict[str, Any]], HttpAnswer]:
-        def answered(parameters: dict[str, Any]) -> HttpAnswer:
+        def respond(parameters: dict[str, Any]) -> HttpAnswer:
             entries: Sequence[dict[str, Any]] = parameters["Entries"]
             assert 1 <= len(entries) <= 10
-            answer: dict[str, list[dict[str, Any]]] = {"Successful": [], "Failed": []}
+            body: dict[str, list[dict[str, Any]]] = {"Successful": [], "Failed": []}
             for entry in entries:
-                refuse = self.refused.get(operation)
-                code = (refuse and refuse(entry)) or handle(_queue(parameters), entry)
+                reject = self.rejections.get(operation)
+                code = (reject and reject(entry)) or handle(_queue(parameters), entry)
                 if code:
-                    answer["Failed"].append({"Id": entry["Id"], "Code": code, "SenderFault": True})
+                    body["Failed"].append({"Id": entry["Id"], "Code": code, "SenderFault": True})
                 else:
-                    answer["Successful"].append({"Id": entry["Id"], "MessageId": "m", "MD5OfMessageBody": "0"})
-            return HttpAnswer(body=answer)
+                    body["Successful"].append({"Id": entry["Id"], "MessageId": "m", "MD5OfMessageBody": "0"})
+            return HttpAnswer(body=body)
 
-        return answered
+        return respond
 
-    def _answered(self, handle: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[dict[str, Any]], HttpAnswer]:
+    def _respond(self, handle: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[dict[str, Any]], HttpAnswer]:
         return lambda parameters: HttpAnswer(body=handle(parameters))
 
-    def _next(self, kind: str) -> str:
+    def _next(self, name: str) -> str:
         self._ids += 1
-        return f"{kind}-{self._ids}"
+        return f"{name}-{self._ids}"
 
 
-def denied(wire: FakeWire, operation: str) -> None:
-    """From now on AWS refuses the operation, with a message that nobody is to see."""
+def worker_configuration(stack: Stack) -> HttpAnswer:
+    """Return the configuration of WorkerFunction, contacts included, as the template derives it from the parameters."""
+    quota = Quota.from_parameters(stack.parameters, stack.partition)
+    variables = {
+        **WORKER,
+        "GET_RATE": str(quota.get_rate),
+        "PUT_RATE": str(quota.put_rate),
+        "QUOTA_SHARE": str(quota.share * 100),
+    }
+    return HttpAnswer(body={"Environment": {"Variables": variables}})
+
+
+def deny(wire: FakeWire, operation: str) -> None:
+    """Deny the operation from now on, with an error message that holds contact data."""
     wire.answer(operation, refusal("AccessDenied", 403, f"not for {SECRETS[0]}"))
 
 
@@ -222,7 +237,7 @@ def _queue(parameters: Mapping[str, Any]) -> str:
     return str(parameters["QueueUrl"]).rpartition("/")[2]
 
 
-def _described(message: StoredMessage) -> dict[str, Any]:
+def _describe(message: StoredMessage) -> dict[str, Any]:
     system = {"SentTimestamp": str(_SENT), "ApproximateReceiveCount": "1"}
     if message.redriven:
         system["DeadLetterQueueSourceArn"] = "arn:aws:sqs:us-east-1:000000000000:AccountQueue"

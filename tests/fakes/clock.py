@@ -1,14 +1,14 @@
-"""Time that passes only when somebody sleeps."""
+"""Time that passes only when the code under test sleeps."""
 
 import threading
 from collections.abc import Callable
 
 _SHORTEST = 1e-6
-"""No sleep of a real clock returns in no time; without this, a wait of 1e-17 s would never end."""
+"""Seconds. A real sleep takes some time, too. Without this minimum a wait of 1e-17 s would never end."""
 
 
 class FakeClock:
-    """Both ``clock`` and ``sleep``: call it for the time."""
+    """Both the ``clock``, when called, and its `sleep`."""
 
     def __init__(self, now: float = 0.0) -> None:
         self.now = now
@@ -25,7 +25,7 @@ class FakeClock:
 
 
 class FakeStop(threading.Event):
-    """An event that nobody waits for: the waits are remembered, and ``when_waiting`` may set it."""
+    """An event whose waits return at once: it keeps their timeouts, and ``when_waiting`` may set it."""
 
     def __init__(self, when_waiting: Callable[["FakeStop"], None] = lambda _: None) -> None:
         super().__init__()

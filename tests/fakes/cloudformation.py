@@ -1,4 +1,4 @@
-"""CloudFormation's side of a custom resource: its requests, and the URL that takes the answers."""
+"""CloudFormation's side of a custom resource: its requests, and the URL that receives the responses."""
 
 import json
 import urllib.request
@@ -12,12 +12,13 @@ RESPONSE_URL = f"https://cloudformation-custom-resource-response.invalid/arn%3Aa
 
 STACK_ID = "arn:aws:cloudformation:us-east-1:000000000000:stack/alternate-contacts/11aa"
 LOGICAL_ID = "Backfill"
+PHYSICAL_ID = f"{STACK_ID}/{LOGICAL_ID}"
 CONTACT = ("overwrite", "Ada Geheim", "Keeper of Keys", "ada.geheim@secret.invalid", "+49 99 8877 6655")
 
 
-def event(request_type: str, **changes: object) -> dict[str, Any]:
-    """A request as CloudFormation sends it; the properties hold contacts."""
-    found: dict[str, object] = {
+def custom_resource_event(request_type: str, **changes: object) -> dict[str, Any]:
+    """Return a request as CloudFormation sends it. Its properties contain a contact."""
+    event: dict[str, object] = {
         "RequestType": request_type,
         "ServiceToken": "arn:aws:lambda:us-east-1:000000000000:function:Backfill",
         "ResponseURL": RESPONSE_URL,
@@ -28,28 +29,28 @@ def event(request_type: str, **changes: object) -> dict[str, Any]:
         "ResourceProperties": {"ServiceToken": "arn", "Billing": list(CONTACT)},
     }
     if request_type != "Create":
-        found["PhysicalResourceId"] = f"{STACK_ID}/{LOGICAL_ID}"
+        event["PhysicalResourceId"] = PHYSICAL_ID
     if request_type == "Update":
-        found["OldResourceProperties"] = {"ServiceToken": "arn", "Billing": list(CONTACT)}
-    return found | changes
+        event["OldResourceProperties"] = {"ServiceToken": "arn", "Billing": list(CONTACT)}
+    return event | changes
 
 
 @dataclass
 class FakeResponseUrl:
-    """Stands in for ``urllib.request.urlopen``; each of ``troubles`` spoils one try."""
+    """Receives responses in place of ``urllib.request.urlopen``; each of ``errors`` is raised once."""
 
-    troubles: list[Exception] = field(default_factory=list)
+    errors: list[Exception] = field(default_factory=list)
     requests: list[urllib.request.Request] = field(default_factory=list)
-    when_called: Callable[[float], None] = lambda _: None
-    """Called with the time-out of each try."""
+    on_open: Callable[[float], None] = lambda _: None
+    """Called with the timeout of each attempt."""
 
-    def urlopen(self, request: urllib.request.Request, timeout: float) -> AbstractContextManager[None]:
+    def open(self, request: urllib.request.Request, timeout: float) -> AbstractContextManager[None]:
         self.requests.append(request)
-        self.when_called(timeout)
-        if self.troubles:
-            raise self.troubles.pop(0)
+        self.on_open(timeout)
+        if self.errors:
+            raise self.errors.pop(0)
         return nullcontext()
 
-    def answers(self) -> list[dict[str, Any]]:
-        """What CloudFormation was told."""
+    def responses(self) -> list[dict[str, Any]]:
+        """Return the bodies of all attempts."""
         return [json.loads(request.data) for request in self.requests if isinstance(request.data, bytes)]

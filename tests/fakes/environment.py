@@ -1,7 +1,9 @@
-"""The environments that template.yaml gives to the two functions."""
+"""The environment variables that template.yaml gives the two functions."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
+
+from alternate_contacts.worker.contacts import Contact, ContactType
 
 _SQS = "https://sqs.us-east-1.amazonaws.com/000000000000"
 
@@ -35,6 +37,11 @@ WORKER: Mapping[str, str] = MappingProxyType(
         "SECURITY_PHONE_NUMBER": "+49 99 3344 5566",
     }
 )
+
+WORKER_SECRETS = [
+    value for contact_type in ContactType for value in Contact.from_environment(WORKER, contact_type).to_api().values()
+]
+"""The contact data in `WORKER`. Every value is different, so that a test sees which one was used."""
 
 BACKFILL: Mapping[str, str] = MappingProxyType(
     {

@@ -1,11 +1,11 @@
-"""Lambda's context object, as far as the doors look at it."""
+"""The part of Lambda's context object that the handlers read."""
 
 from dataclasses import dataclass
 
 
 @dataclass
 class FakeContext:
-    """An invocation with ``milliseconds`` left."""
+    """An invocation that has ``milliseconds`` left."""
 
     milliseconds: int = 180_000
     function_name: str = "function"

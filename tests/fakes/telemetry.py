@@ -1,14 +1,16 @@
-"""What the two functions print, taken from their own telemetry: every metric and every field of a log line."""
+"""Every metric and every log line that the two functions write, taken from their telemetry and their source."""
 
+import ast
 import io
 import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from alternate_contacts.backfill import metrics as names
+from alternate_contacts.backfill import metrics as backfill_metrics
 from alternate_contacts.backfill import telemetry as backfill
 from alternate_contacts.backfill.counts import BackfillCounts
 from alternate_contacts.backfill.protocol import Mode as BackfillMode
@@ -18,16 +20,16 @@ from alternate_contacts.worker.account_processor import AccountResult
 from alternate_contacts.worker.batch import QueueRecord
 from alternate_contacts.worker.contacts import ContactType
 from alternate_contacts.worker.decision import Outcome
-from alternate_contacts.worker.errors import AccessDenied, Throttled
+from alternate_contacts.worker.errors import AccessDenied
 from alternate_contacts.worker.message import AccountMessage
 
-OF_POWERTOOLS = {"level", "location", "message", "timestamp", "service"}
-"""Fields of every line; those of the invocation (``function_request_id`` and more) are there within one only."""
+POWERTOOLS_FIELDS = {"level", "location", "message", "timestamp", "service"}
+"""Fields of every line. Those of the invocation, such as ``function_request_id``, are absent outside of one."""
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric as CloudWatch's embedded format declares it."""
+    """A metric as the embedded metric format of CloudWatch declares it."""
 
     namespace: str
     name: str
@@ -37,65 +39,74 @@ class Metric:
 
 
 def metrics() -> set[Metric]:
-    """Every metric that the worker and the backfill write."""
-    return {metric for line in (*_worker_lines(), *_backfill_lines()) if "_aws" in line for metric in _metrics(line)}
+    """Return every metric that the worker and the backfill write."""
+    return {metric for line in _lines() if "_aws" in line for metric in _metrics(line)}
 
 
 def log_lines() -> dict[str, set[str]]:
-    """The fields of every log line of both telemetries, by its message."""
-    found: dict[str, set[str]] = {}
-    for line in (*_worker_lines(), *_backfill_lines()):
+    """Return the fields of every log line of both functions by its message."""
+    fields = _lines_in_source()
+    for line in _lines():
         if "_aws" not in line:
-            found.setdefault(line["message"], set()).update(line.keys() - OF_POWERTOOLS)
-    return found
+            fields.setdefault(line["message"], set()).update(line.keys() - POWERTOOLS_FIELDS)
+    return fields
 
 
-def _worker_lines() -> list[dict[str, Any]]:
-    letter, record = AccountMessage("111111111111", "manual"), QueueRecord("message 1", "handle", "{}", 3)
-
-    def tell() -> None:
-        telemetry = worker.WorkerTelemetry()
-        for outcome in Outcome:
-            telemetry.account(letter, record, AccountResult(dict.fromkeys(ContactType, outcome), throttled=1), None)
-        telemetry.account(letter, record, AccountResult(), AccessDenied("AccessDeniedException", "PutAlternateContact"))
-        telemetry.account(letter, record, AccountResult(skipped="SUSPENDED"), None)
-        telemetry.message_ignored(record)
-        telemetry.retry_scheduled(
-            letter, record, AccountResult(), Throttled("TooManyRequestsException", "GetAlternateContact"), 15
-        )
-        telemetry.left_for_redelivery(record, Throttled())
-        telemetry.left_for_redelivery(record, RuntimeError())
-        telemetry.flush()
-
-    return _printed(worker.SERVICE, tell)
+def _lines() -> list[dict[str, Any]]:
+    return [*_printed(worker.SERVICE, _use_worker), *_printed(backfill_metrics.SERVICE, _use_backfill)]
 
 
-def _backfill_lines() -> list[dict[str, Any]]:
-    def tell() -> None:
-        telemetry = backfill.BackfillTelemetry()
-        telemetry.done(Trigger.RECONCILE, BackfillMode.ENFORCE, BackfillCounts(), counts=True)
-        telemetry.reconcile_skipped(7)
-        backfill.unforeseen(RuntimeError())
+def _use_worker() -> None:
+    message, record = AccountMessage("111111111111", "manual"), QueueRecord("message 1", "handle", "{}", 3)
+    error = AccessDenied("AccessDeniedException", "PutAlternateContact")
+    telemetry = worker.WorkerTelemetry()
+    for outcome in Outcome:
+        result = AccountResult(dict.fromkeys(ContactType, outcome), throttled=1)
+        telemetry.account_processed(message, record, result)
+    telemetry.account_processed(message, record, AccountResult(skipped="SUSPENDED"))
+    telemetry.account_failed(message, record, AccountResult(), error)
+    telemetry.message_ignored(record)
+    telemetry.retry_scheduled(message, record, AccountResult(), error, 15)
+    telemetry.left_for_redelivery(record, error)
+    telemetry.left_for_redelivery(record, RuntimeError())
+    telemetry.flush()
 
-    return _printed(names.SERVICE, tell)
+
+def _use_backfill() -> None:
+    telemetry = backfill.BackfillTelemetry()
+    telemetry.backfill_completed(Trigger.RECONCILE, BackfillMode.ENFORCE, BackfillCounts(), stack_mode=True)
+    telemetry.reconcile_skipped(7)
 
 
-def _printed(service: str, tell: Callable[[], None]) -> list[dict[str, Any]]:
+def _lines_in_source() -> dict[str, set[str]]:
+    """Return message and fields of the backfill's log calls that have both as constants."""
+    fields: dict[str, set[str]] = {}
+    for module in Path(backfill.__file__).parent.glob("*.py"):
+        for call in ast.walk(ast.parse(module.read_text())):
+            if isinstance(call, ast.Call) and call.args and isinstance(call.args[0], ast.Constant):
+                for extra in [keyword.value for keyword in call.keywords if keyword.arg == "extra"]:
+                    keys = [key for each in ast.walk(extra) if isinstance(each, ast.Dict) for key in each.keys]
+                    names = {str(key.value) for key in keys if isinstance(key, ast.Constant)}
+                    fields.setdefault(str(call.args[0].value), set()).update(names)
+    return fields
+
+
+def _printed(service: str, write: Callable[[], None]) -> list[dict[str, Any]]:
     output = io.StringIO()
     with _logging_to(service, output), redirect_stdout(output):
-        tell()
+        write()
     return [json.loads(line) for line in output.getvalue().splitlines()]
 
 
 @contextmanager
 def _logging_to(service: str, output: io.StringIO) -> Iterator[None]:
-    """Powertools' loggers keep the stdout of their import."""
+    """Redirect the logger: Powertools keeps the stdout of its import."""
     handlers = [each for each in logging.getLogger(service).handlers if isinstance(each, logging.StreamHandler)]
-    before = [handler.setStream(output) for handler in handlers]
+    streams = [handler.setStream(output) for handler in handlers]
     try:
         yield
     finally:
-        for handler, stream in zip(handlers, before, strict=True):
+        for handler, stream in zip(handlers, streams, strict=True):
             handler.setStream(stream)
 
 

@@ -1,19 +1,21 @@
-"""AWS as a botocore client sees it, one step before a socket: real requests, real parsing of the answers."""
+"""AWS as a botocore client sees it, without a socket: botocore writes real requests and parses real responses."""
 
 import io
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import boto3
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 
 
 @dataclass(frozen=True)
 class HttpAnswer:
-    """What AWS answers to one request."""
+    """The response of AWS to one request."""
 
     status: int = 200
     body: Mapping[str, Any] | str = field(default_factory=dict)
@@ -21,7 +23,7 @@ class HttpAnswer:
 
 
 def refusal(code: str, status: int, message: str = "no") -> HttpAnswer:
-    """An error as both JSON protocols tell it."""
+    """Return an error response in the form of both JSON protocols."""
     return HttpAnswer(status, {"__type": code, "message": message}, {"x-amzn-ErrorType": code})
 
 
@@ -31,24 +33,34 @@ class _Raw(io.BytesIO):
 
 
 class FakeWire:
-    """Answers the clients that are attached to it, and remembers what they asked."""
+    """Responds to the clients that are attached to it, and keeps their requests."""
 
     def __init__(self) -> None:
         self.requests: list[tuple[str, dict[str, Any]]] = []
-        """Operations with their parameters."""
+        """The operation and the parameters of each."""
         self._answers: dict[str, Callable[[dict[str, Any]], HttpAnswer]] = {}
         self._lock = threading.Lock()
 
     def attach(self, client: Any) -> None:
-        """From now on the client's requests come here."""
+        """Respond to the client's requests from now on."""
         client.meta.events.register("before-send", self._send)
 
+    @contextmanager
+    def attached_to(self, session: boto3.Session) -> Iterator[None]:
+        """Respond to every client that ``session`` creates within the context."""
+        events: Any = session.events
+        events.register("before-send", self._send)
+        try:
+            yield
+        finally:
+            events.unregister("before-send", self._send)
+
     def answer(self, operation: str, answer: HttpAnswer | Callable[[dict[str, Any]], HttpAnswer]) -> None:
-        """Answer ``operation`` from now on; with a function, by its parameters."""
+        """Set the response to ``operation``: a fixed one, or what a function of the parameters returns."""
         self._answers[operation] = answer if callable(answer) else lambda _: answer
 
     def asked(self, operation: str) -> list[dict[str, Any]]:
-        """The parameters of every request of ``operation``."""
+        """Return the parameters of every request of ``operation``."""
         return [parameters for name, parameters in self.requests if name == operation]
 
     def _send(self, event_name: str, request: AWSPreparedRequest, **_: object) -> AWSResponse:

@@ -1,4 +1,4 @@
-"""docs/control-tower.md says what is there: commands, options, outputs, parameters, places in other files."""
+"""The commands, options, outputs, parameters and links in docs/control-tower.md exist."""
 
 import re
 import shlex
@@ -10,7 +10,7 @@ import typer
 from cfnlint.decode.cfn_yaml import load
 
 from alternate_contacts.cli.main import app
-from tests.fakes.aws_command import commands, complaints
+from tests.fakes.aws_command import command_violations, commands
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "control-tower.md").read_text()
@@ -26,37 +26,37 @@ def home() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("command", list(commands(SCRIPTS)))
-def test_an_aws_command_exists_and_takes_its_options(command: str) -> None:
-    assert complaints(command) == []
+def test_an_aws_command_exists_and_accepts_its_options(command: str) -> None:
+    assert command_violations(command) == []
 
 
 @pytest.mark.parametrize(
-    ("command", "complaint"),
+    ("command", "violation"),
     [
         ("aws cloudformation delete-stack-sets --stack-set-name x", "cloudformation has no delete-stack-sets"),
-        ("aws cloudformation delete-stack-set --name x", "cloudformation delete-stack-set takes no --name"),
+        ("aws cloudformation delete-stack-set --name x", "cloudformation delete-stack-set has no option --name"),
         ("aws cloudformation delete-stack-set", "cloudformation delete-stack-set needs --stack-set-name"),
-        ("aws cloudfront3 list", "there is no service cloudfront3"),
+        ("aws cloudfront3 list", "the service cloudfront3 does not exist"),
     ],
 )
-def test_a_wrong_command_would_be_seen(command: str, complaint: str) -> None:
-    assert complaint in complaints(command)
+def test_a_wrong_command_is_found(command: str, violation: str) -> None:
+    assert violation in command_violations(command)
 
 
-def test_there_are_commands_to_look_at() -> None:
+def test_the_page_has_commands() -> None:
     assert len(list(commands(SCRIPTS))) >= 10
     assert len(OURS) >= 4
 
 
 @pytest.mark.parametrize("line", OURS)
-def test_a_verb_of_ours_exists_and_takes_its_options(line: str) -> None:
+def test_a_command_of_ours_exists_and_accepts_its_options(line: str) -> None:
     _, verb, *options = shlex.split(line)
     group: Any = typer.main.get_command(app)
     known = {name for parameter in group.commands[verb].params for name in parameter.opts + parameter.secondary_opts}
     assert {option for option in options if option.startswith("--")} <= known
 
 
-def test_make_has_the_targets_and_the_variables() -> None:
+def test_the_makefile_has_the_targets_and_the_variables() -> None:
     makefile = (ROOT / "Makefile").read_text()
     for line in SCRIPTS.splitlines():
         if line.startswith("make "):
@@ -65,30 +65,30 @@ def test_make_has_the_targets_and_the_variables() -> None:
             assert all(f"$({variable.partition('=')[0]})" in makefile for variable in variables), line
 
 
-def test_what_is_named_in_terraform_is_in_the_template(template: dict[str, Any]) -> None:
+def test_the_terraform_example_uses_parameters_and_outputs_of_the_template(template: dict[str, Any]) -> None:
     [block] = re.findall(r"parameters = {(.*?)}", TERRAFORM, re.DOTALL)
     given = re.findall(r"^ +(\w+) += \"", block, re.MULTILINE)
     wanted = [name for name in template["Parameters"] if re.search("Name|Title|EmailAddress|PhoneNumber", name)]
     assert sorted(given) == sorted(wanted)
     for name in re.findall(r'outputs\["(\w+)"\]', TERRAFORM):
         assert name in template["Outputs"]
-    patience = template["Resources"]["Backfill"]["Properties"]["ServiceTimeout"]
-    assert f"{patience // 60} minutes" in TERRAFORM
+    timeout = template["Resources"]["Backfill"]["Properties"]["ServiceTimeout"]
+    assert f"{int(timeout) // 60} minutes" in TERRAFORM
 
 
-def test_the_outputs_that_are_named_are_there(template: dict[str, Any], home: dict[str, Any]) -> None:
+def test_the_outputs_on_the_page_exist(template: dict[str, Any], home: dict[str, Any]) -> None:
     named = set(re.findall(r"output `(\w+)`", PAGE))
     assert named == {"BackfillSummary", "WorkerLogGroupName", "AlarmTopicArn", "ForwardingFailedQueueUrl"}
     assert named <= template["Outputs"].keys() | home["Outputs"].keys()
 
 
 def test_the_alarm_points_to_a_heading_of_this_page(home: dict[str, Any]) -> None:
-    told = home["Resources"]["ForwardingFailedAlarm"]["Properties"]["AlarmDescription"]
-    [heading] = re.findall(r'docs/control-tower\.md, "(.*?)"', told)
+    description = home["Resources"]["ForwardingFailedAlarm"]["Properties"]["AlarmDescription"]
+    [heading] = re.findall(r'docs/control-tower\.md, "(.*?)"', description)
     assert f"\n### {heading}\n" in PAGE
 
 
-def test_every_place_that_is_linked_is_there() -> None:
+def test_every_link_has_a_target() -> None:
     headings = {
         re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-")
         for heading in re.findall(r"^#+ (.*)$", PAGE, re.MULTILINE)

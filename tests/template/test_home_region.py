@@ -1,4 +1,4 @@
-"""control_tower/home_region.yaml: relations inside it, and between it and the main template."""
+"""control_tower/home_region.yaml: its resources, and how it relates to the main template."""
 
 import re
 import subprocess
@@ -23,7 +23,7 @@ def home() -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def properties(home: dict[str, Any]) -> dict[str, Any]:
     """The properties of each resource by logical id."""
-    return {name: each["Properties"] for name, each in home["Resources"].items()}
+    return {name: resource["Properties"] for name, resource in home["Resources"].items()}
 
 
 def arn(logical_id: str) -> dict[str, Any]:
@@ -31,8 +31,8 @@ def arn(logical_id: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("regions", [["us-east-1", "eu-west-1"], ["cn-north-1"]])
-def test_cfn_lint_has_nothing_to_say(regions: list[str]) -> None:
-    done = subprocess.run(  # noqa: S603
+def test_cfn_lint_accepts_it(regions: list[str]) -> None:
+    process = subprocess.run(  # noqa: S603
         [str(Path(sys.executable).with_name("cfn-lint")), "--regions", *regions, "--", str(FILE)],
         cwd=ROOT,
         capture_output=True,
@@ -40,42 +40,45 @@ def test_cfn_lint_has_nothing_to_say(regions: list[str]) -> None:
         check=False,
         env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "PYTHONWARNINGS": "ignore"},
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert process.returncode == 0, process.stdout + process.stderr
 
 
-def test_it_is_plain_cloudformation_that_the_pipeline_may_send_as_it_is(home: dict[str, Any]) -> None:
+def test_it_needs_no_transform_and_no_bucket(home: dict[str, Any]) -> None:
     assert "Transform" not in home
-    assert len(FILE.read_bytes()) < 51_200  # bytes that CreateStack takes in its body
+    assert len(FILE.read_bytes()) < 51_200  # bytes that CreateStack accepts as TemplateBody
 
 
-def test_the_command_line_does_not_take_it_for_the_main_stack(home: dict[str, Any], template: dict[str, Any]) -> None:
-    """The operator's command finds the main stack by how its description begins."""
-    begins = "Alternate Contacts for AWS:"
-    assert template["Description"].startswith(begins)
-    assert not home["Description"].startswith(begins)
+def test_its_description_differs_from_the_one_that_identifies_the_main_stack(
+    home: dict[str, Any], template: dict[str, Any]
+) -> None:
+    """The operator's command finds the main stack by the beginning of its description."""
+    beginning = "Alternate Contacts for AWS:"
+    assert template["Description"].startswith(beginning)
+    assert not home["Description"].startswith(beginning)
 
 
-def test_it_is_refused_where_the_main_stack_lives(home: dict[str, Any], template: dict[str, Any]) -> None:
+def test_a_rule_prevents_it_in_the_region_of_the_main_stack(home: dict[str, Any], template: dict[str, Any]) -> None:
     [assertion] = home["Rules"]["HomeRegionElsewhere"]["Assertions"]
-    [refused] = assertion["Assert"]["Fn::Not"]
-    regions, reference = refused["Fn::Contains"]
+    [condition] = assertion["Assert"]["Fn::Not"]
+    regions, reference = condition["Fn::Contains"]
     assert reference == {"Ref": "AWS::Region"}
-    assert sorted(each["Region"] for each in home["Mappings"]["MainStack"].values()) == sorted(regions)
+    assert sorted(entry["Region"] for entry in home["Mappings"]["MainStack"].values()) == sorted(regions)
     main = str(template["Rules"]["RegionOfOrganizations"])
     assert all(region in main for region in regions)
-    assert "main stack listens" in assertion["AssertDescription"]
+    assert "main stack receives" in assertion["AssertDescription"]
 
 
-def test_it_forwards_what_the_main_stack_listens_to_and_no_more(
-    properties: dict[str, Any], resources: dict[str, Any]
-) -> None:
-    """No region and no detail type: a forwarded event keeps the region it came from, and AWS's texts differ."""
+def test_it_forwards_the_events_of_the_main_stacks_rule(properties: dict[str, Any], resources: dict[str, Any]) -> None:
+    """No region and no detail-type: a forwarded event keeps its region, and AWS's pages differ on the detail-type."""
     pattern = properties["ManagedAccountRule"]["EventPattern"]
-    assert pattern == resources["ManagedAccountRule"]["Properties"]["EventPattern"]
     assert set(pattern) == {"source", "detail"}
+    main = resources["AccountEventsRule"]["Properties"]["EventPattern"]["detail"]["$or"]
+    expected = {each["eventName"][0]: each["serviceEventDetails"] for each in main if "Managed" in each["eventName"][0]}
+    names, details = pattern["detail"]["eventName"], pattern["detail"]["serviceEventDetails"]["$or"]
+    assert dict(zip(names, details, strict=True)) == expected
 
 
-def test_the_rule_puts_on_one_bus_with_a_role_that_may_do_only_that(properties: dict[str, Any]) -> None:
+def test_the_role_of_the_rule_may_put_events_on_one_bus_only(properties: dict[str, Any]) -> None:
     bus = {"Fn::Sub": [BUS, {"Region": {"Fn::FindInMap": ["MainStack", {"Ref": "AWS::Partition"}, "Region"]}}]}
     [target] = properties["ManagedAccountRule"]["Targets"]
     assert target["Arn"] == bus
@@ -86,7 +89,7 @@ def test_the_rule_puts_on_one_bus_with_a_role_that_may_do_only_that(properties: 
     assert "ManagedPolicyArns" not in properties["ForwardingRole"]
 
 
-def test_only_rules_of_this_account_and_region_assume_the_role(properties: dict[str, Any]) -> None:
+def test_only_rules_of_this_account_and_region_may_assume_the_role(properties: dict[str, Any]) -> None:
     [trust] = properties["ForwardingRole"]["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Principal"] == {"Service": "events.amazonaws.com"}
     assert trust["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
@@ -94,7 +97,7 @@ def test_only_rules_of_this_account_and_region_assume_the_role(properties: dict[
     assert trust["Condition"]["ArnLike"] == {"aws:SourceArn": rules}
 
 
-def test_what_cannot_be_forwarded_is_tried_for_a_day_and_then_kept(properties: dict[str, Any]) -> None:
+def test_an_event_is_retried_for_a_day_and_then_kept_on_the_queue(properties: dict[str, Any]) -> None:
     [target] = properties["ManagedAccountRule"]["Targets"]
     assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 86400, "MaximumRetryAttempts": 185}
     assert target["DeadLetterConfig"] == {"Arn": arn("ForwardingFailedQueue")}
@@ -103,7 +106,7 @@ def test_what_cannot_be_forwarded_is_tried_for_a_day_and_then_kept(properties: d
     assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600
 
 
-def test_only_the_rule_may_send_to_the_queue_and_nobody_without_tls(properties: dict[str, Any]) -> None:
+def test_only_the_rule_may_send_to_the_queue_and_only_with_tls(properties: dict[str, Any]) -> None:
     policy = properties["ForwardingFailedQueuePolicy"]
     assert policy["Queues"] == [{"Ref": "ForwardingFailedQueue"}]
     allow, deny = policy["PolicyDocument"]["Statement"]
@@ -119,23 +122,23 @@ def test_only_the_rule_may_send_to_the_queue_and_nobody_without_tls(properties: 
 # ---- the alarm --------------------------------------------------------------------------------------------------
 
 
-def test_the_alarm_counts_what_is_on_the_queue_and_in_flight(properties: dict[str, Any]) -> None:
-    by_id = {each["Id"]: each for each in properties["ForwardingFailedAlarm"]["Metrics"]}
-    assert [each["Id"] for each in by_id.values() if each["ReturnData"]] == ["kept"]
+def test_the_alarm_counts_visible_messages_and_those_in_flight(properties: dict[str, Any]) -> None:
+    by_id = {metric["Id"]: metric for metric in properties["ForwardingFailedAlarm"]["Metrics"]}
+    assert [name for name, metric in by_id.items() if metric["ReturnData"]] == ["kept"]
     assert by_id["kept"]["Expression"] == "visible + FILL(inflight, 0)"
-    for name, metric in {
+    for name, metric_name in {
         "visible": "ApproximateNumberOfMessagesVisible",
         "inflight": "ApproximateNumberOfMessagesNotVisible",
     }.items():
-        told = by_id[name]["MetricStat"]
-        assert (told["Metric"]["Namespace"], told["Metric"]["MetricName"]) == ("AWS/SQS", metric)
-        [dimension] = told["Metric"]["Dimensions"]
+        stat = by_id[name]["MetricStat"]
+        assert (stat["Metric"]["Namespace"], stat["Metric"]["MetricName"]) == ("AWS/SQS", metric_name)
+        [dimension] = stat["Metric"]["Dimensions"]
         assert dimension == {"Name": "QueueName", "Value": {"Fn::GetAtt": ["ForwardingFailedQueue", "QueueName"]}}
-        assert (told["Stat"], told["Period"]) == ("Maximum", 300)
+        assert (stat["Stat"], stat["Period"]) == ("Maximum", 300)
 
 
-def test_one_event_fires_it_and_silence_of_sqs_does_not_end_it(properties: dict[str, Any]) -> None:
-    """SQS sends no metrics of a queue that nobody touched for six hours, messages on it or not."""
+def test_one_message_raises_the_alarm_and_missing_data_does_not_end_it(properties: dict[str, Any]) -> None:
+    """SQS reports nothing for a queue without activity for six hours, with or without messages."""
     alarm = properties["ForwardingFailedAlarm"]
     assert (alarm["ComparisonOperator"], alarm["Threshold"], alarm["EvaluationPeriods"]) == (
         "GreaterThanThreshold",
@@ -146,8 +149,8 @@ def test_one_event_fires_it_and_silence_of_sqs_does_not_end_it(properties: dict[
     assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "AlarmTopic"}]
 
 
-def test_the_alarm_may_publish_to_its_topic_which_has_no_key(properties: dict[str, Any]) -> None:
-    """CloudWatch may not use alias/aws/sns, and nobody would hear that it could not publish."""
+def test_the_alarm_may_publish_to_its_topic_which_has_no_kms_key(properties: dict[str, Any]) -> None:
+    """CloudWatch may not use alias/aws/sns, and a failed publish is not reported."""
     assert "KmsMasterKeyId" not in properties["AlarmTopic"]
     policy = properties["AlarmTopicPolicy"]
     assert policy["Topics"] == [{"Ref": "AlarmTopic"}]
@@ -158,7 +161,7 @@ def test_the_alarm_may_publish_to_its_topic_which_has_no_key(properties: dict[st
     assert allow["Condition"] == {"ArnEquals": {"aws:SourceArn": arn("ForwardingFailedAlarm")}}
 
 
-def test_a_mail_goes_out_only_where_an_address_was_given(home: dict[str, Any], properties: dict[str, Any]) -> None:
+def test_an_email_address_is_subscribed_only_if_one_is_given(home: dict[str, Any], properties: dict[str, Any]) -> None:
     parameter = home["Parameters"]["AlarmEmail"]
     assert parameter["Default"] == "none"
     assert home["Resources"]["AlarmSubscription"]["Condition"] == "HasAlarmEmail"
@@ -166,30 +169,29 @@ def test_a_mail_goes_out_only_where_an_address_was_given(home: dict[str, Any], p
     assert properties["AlarmSubscription"]["Endpoint"] == {"Ref": "AlarmEmail"}
 
 
-@pytest.mark.parametrize("taken", ["none", "aws+alarms@your-company.co.uk"])
-def test_takes_an_address(home: dict[str, Any], taken: str) -> None:
-    assert re.search(home["Parameters"]["AlarmEmail"]["AllowedPattern"], taken)
+@pytest.mark.parametrize("accepted", ["none", "aws+alarms@your-company.co.uk"])
+def test_an_email_address_is_accepted(home: dict[str, Any], accepted: str) -> None:
+    assert re.search(home["Parameters"]["AlarmEmail"]["AllowedPattern"], accepted)
 
 
-@pytest.mark.parametrize("refused", ["", "alarms", "alarms at acme", "a@b.c, d@e.f", " a@b.c"])
-def test_refuses_what_is_no_address(home: dict[str, Any], refused: str) -> None:
-    assert not re.search(home["Parameters"]["AlarmEmail"]["AllowedPattern"], refused)
+@pytest.mark.parametrize("rejected", ["", "alarms", "alarms at acme", "a@b.c, d@e.f", " a@b.c"])
+def test_other_values_are_rejected(home: dict[str, Any], rejected: str) -> None:
+    assert not re.search(home["Parameters"]["AlarmEmail"]["AllowedPattern"], rejected)
 
 
 # ---- style ------------------------------------------------------------------------------------------------------
 
 
-def test_whatever_can_be_tagged_is_tagged_and_nothing_has_a_name(home: dict[str, Any]) -> None:
+def test_every_taggable_resource_is_tagged_and_none_has_a_name(home: dict[str, Any]) -> None:
     tagged = {"AWS::SQS::Queue", "AWS::IAM::Role", "AWS::CloudWatch::Alarm", "AWS::SNS::Topic"}
-    found = {each["Type"] for each in home["Resources"].values()}
-    assert tagged <= found
-    for name, each in home["Resources"].items():
-        if each["Type"] in tagged:
-            assert {"Key": "Application", "Value": "alternate-contacts"} in each["Properties"]["Tags"], name
-        assert not {key for key in each["Properties"] if re.fullmatch(r"(Queue|Role|Topic|Alarm)?Name", key)}, name
+    assert tagged <= {resource["Type"] for resource in home["Resources"].values()}
+    for name, resource in home["Resources"].items():
+        if resource["Type"] in tagged:
+            assert {"Key": "Application", "Value": "alternate-contacts"} in resource["Properties"]["Tags"], name
+        assert not {key for key in resource["Properties"] if re.fullmatch(r"(Queue|Role|Topic|Alarm)?Name", key)}, name
 
 
-def test_every_wildcard_has_its_reason_beside_it() -> None:
+def test_every_wildcard_has_a_comment_with_its_reason() -> None:
     lines = FILE.read_text().splitlines()
     wild = [index for index, line in enumerate(lines) if re.search(r'Principal: "\*"|rule/\*', line)]
     assert len(wild) == 4  # two Denies, and the rules with the reason above them
@@ -197,5 +199,5 @@ def test_every_wildcard_has_its_reason_beside_it() -> None:
         assert "#" in lines[index] or "#" in lines[index - 1], lines[index]
 
 
-def test_no_arn_names_a_partition() -> None:
+def test_no_arn_has_a_fixed_partition() -> None:
     assert "arn:aws:" not in FILE.read_text()

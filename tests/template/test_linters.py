@@ -1,4 +1,4 @@
-"""cfn-lint and `sam validate --lint` have nothing to say."""
+"""The linters have no finding in template.yaml."""
 
 import subprocess
 import sys
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.template.conftest import ROOT
 
 
 @pytest.mark.parametrize(
@@ -17,8 +17,8 @@ ROOT = Path(__file__).parents[2]
     ],
     ids=["cfn-lint", "sam validate --lint"],
 )
-def test_no_finding(command: list[str]) -> None:
-    done = subprocess.run(  # noqa: S603
+def test_a_linter_has_no_finding(command: list[str]) -> None:
+    process = subprocess.run(  # noqa: S603
         command,
         cwd=ROOT,
         capture_output=True,
@@ -26,4 +26,4 @@ def test_no_finding(command: list[str]) -> None:
         check=False,
         env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "SAM_CLI_TELEMETRY": "0", "PYTHONWARNINGS": "ignore"},
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert process.returncode == 0, process.stdout + process.stderr

@@ -1,4 +1,4 @@
-"""Unit tests take milliseconds, open no sockets and know no AWS account."""
+"""Unit tests take milliseconds, open no socket and use no AWS account."""
 
 import logging
 import os
@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 import boto3
 import pytest
+from aws_lambda_powertools.logging import Logger
 from hypothesis import settings
 from pytest_socket import disable_socket, enable_socket
 
-# How fast an example runs says something about the machine, nothing about the code.
+# The time of an example depends on the machine, not on the code.
 settings.register_profile("unit", deadline=None)
 settings.load_profile("unit")
 
@@ -24,7 +25,7 @@ def _no_sockets() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _no_account(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the machine's own AWS configuration says does not count."""
+    """Ignore the AWS configuration of this machine."""
     for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_ENDPOINT_URL", "AWS_MAX_ATTEMPTS", "AWS_RETRY_MODE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
@@ -36,8 +37,8 @@ def _no_account(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_REGION", "us-east-1")
 
 
-class _StdoutOfNow:
-    """Whatever is ``sys.stdout`` at the time of writing, such as the one that ``capsys`` puts there."""
+class _CurrentStdout:
+    """Writes to what is ``sys.stdout`` at that moment, such as the stream that ``capsys`` reads."""
 
     def write(self, text: str) -> None:
         sys.stdout.write(text)
@@ -46,21 +47,22 @@ class _StdoutOfNow:
         sys.stdout.flush()
 
 
-@pytest.fixture
-def logs_to_stdout(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Powertools' loggers keep the stdout of their import; from here on ``capsys`` hears them."""
+@pytest.fixture(scope="session")
+def logs_to_stdout() -> None:
+    """Let ``capsys`` read the logs: a Powertools logger keeps the ``sys.stdout`` of its creation."""
     for service in ("worker", "backfill"):
-        for handler in logging.getLogger(service).handlers:
-            monkeypatch.setattr(handler, "stream", _StdoutOfNow())
+        for handler in Logger(service=service).handlers:
+            if isinstance(handler, logging.StreamHandler):
+                handler.setStream(_CurrentStdout())
 
 
 @pytest.fixture(scope="session")
 def session() -> boto3.Session:
-    """One for all: loading the service models takes longer than most tests."""
+    """One session for all tests: to load the service models takes longer than most tests."""
     return boto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name="us-east-1")
 
 
 @pytest.fixture
 def default_session(session: boto3.Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What ``boto3.client`` takes its clients from."""
+    """Let ``boto3.client`` use that session."""
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)

@@ -1,6 +1,6 @@
-"""The command: its verbs, what is said before them, and how it ends.
+"""The command: its verbs, the options before the verb, error messages and exit codes.
 
-Exit codes: 0 all is well; 1 it did what it should, and something is not well; 2 it could not do it; 130 Ctrl-C.
+Exit codes: 0 healthy; 1 problems found; 2 command failed; 130 interrupted.
 """
 
 import signal
@@ -23,42 +23,43 @@ INTERRUPTED = 130
 
 
 class _Verbs(TyperGroup):
-    """Ends every verb alike: trouble is one sentence on stderr, never a traceback."""
+    """Prints the error of any verb as one message on stderr, never as a traceback."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except CliError as trouble:
-            code = _told(trouble)
+        except CliError as error:
+            exit_code = _print_error(error)
         except (BotoCoreError, ClientError) as error:
-            code = _told(describe_aws_error(error))
+            exit_code = _print_error(describe_aws_error(error))
         except (KeyboardInterrupt, typer.Abort):
-            code = _told(CliError("Stopped.", exit_code=INTERRUPTED))
-        raise typer.Exit(code)
+            exit_code = _print_error(CliError("Interrupted.", exit_code=INTERRUPTED))
+        raise typer.Exit(exit_code)
 
 
 app = typer.Typer(
     name="alternate-contacts",
     cls=_Verbs,
-    help="Says what is wrong with the alternate contacts of your organization's accounts, why, and mends it.",
+    help="Find and fix problems with the alternate contacts of the accounts in your organization.",
     no_args_is_help=True,
-    # A traceback of typer's own would show local variables, and with them contact data.
+    # Typer's own tracebacks show local variables, and these may hold contact data.
     pretty_exceptions_enable=False,
 )
 
 
 @app.callback()
-def before_the_verb(
+def set_context(
     context: typer.Context,
     profile: Annotated[str | None, typer.Option(help="AWS profile of the management account.")] = None,
     stack_name: Annotated[
         str | None,
         typer.Option(
-            help="The package's stack, where it cannot be found by itself.", envvar="ALTERNATE_CONTACTS_STACK_NAME"
+            help="Name of the deployed stack. Required only if the command does not find the stack.",
+            envvar="ALTERNATE_CONTACTS_STACK_NAME",
         ),
     ] = None,
     region: Annotated[
-        str | None, typer.Option(help="Where the stack is, if not in us-east-1 (China: cn-northwest-1).")
+        str | None, typer.Option(help="Region of the stack. Default: us-east-1 (China: cn-northwest-1).")
     ] = None,
 ) -> None:
     context.obj = CommandContext(profile, stack_name, region)
@@ -69,15 +70,15 @@ for verb in (status, failures, replay, discard, backfill, audit, preflight):
 
 
 def main() -> None:
-    """The entry point `alternate-contacts`."""
-    # A closed terminal or a `kill` ends a verb like Ctrl-C does, so that it gives back what it holds.
+    """Run the command: the entry point `alternate-contacts`."""
+    # A closed terminal or a `kill` ends a verb as Ctrl-C does, so that leased messages return to their queue.
     for name in ("SIGTERM", "SIGHUP"):
         if number := getattr(signal, name, None):
             signal.signal(number, signal.default_int_handler)
     app()
 
 
-def _told(trouble: CliError) -> int:
-    """Say it on stderr, unwrapped and without markup, because scripts read it; the exit code."""
-    typer.echo(str(trouble), err=True)
-    return trouble.exit_code
+def _print_error(error: CliError) -> int:
+    """Print the error on stderr without wrapping or markup, because scripts read it; return the exit code."""
+    typer.echo(str(error), err=True)
+    return error.exit_code

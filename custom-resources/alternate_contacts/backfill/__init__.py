@@ -1,8 +1,4 @@
-"""The backfill: one letter on AccountQueue for every account of the organization.
+"""The backfill: sends one message per account of the organization to AccountQueue.
 
-Imports point inward::
-
-    handler ─► run ─► letters, figures
-       ├─► answer (what CloudFormation is told)
-       └─► aws (the only module that calls AWS)
+The import contracts in pyproject.toml state which module may import which.
 """

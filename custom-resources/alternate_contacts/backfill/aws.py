@@ -1,7 +1,8 @@
 """The only module that calls AWS."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import boto3
@@ -9,9 +10,11 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from alternate_contacts.backfill.enqueue import ListedAccount
-from alternate_contacts.backfill.metrics import BACKFILL_COMPLETED, NAMESPACE, SERVICE
+from alternate_contacts.backfill.error_codes import ACCESS_DENIED
+from alternate_contacts.backfill.errors import Failure
+from alternate_contacts.backfill.metrics import BACKFILL_COMPLETED, SERVICE
 from alternate_contacts.backfill.preflight import OrganizationDescription
-from alternate_contacts.backfill.protocol import ACTIVE, SERVICE_PRINCIPAL
+from alternate_contacts.backfill.protocol import ACTIVE, METRIC_NAMESPACE, SERVICE_PRINCIPAL, account_state
 
 if TYPE_CHECKING:
     from mypy_boto3_account import AccountClient
@@ -30,39 +33,45 @@ docs/adr/0005-new-accounts-overtake-a-backfill.md states the limits.
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html
 """
 
-# Organizations throttles without published numbers: be patient there. Ten attempts of standard mode wait up to 2 min.
+# Organizations throttles without published quotas, hence ten attempts: in standard mode they wait up to 2 min.
 _CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 10, "mode": "standard"})
 
 
-# The last thing before CloudFormation is told: it must leave the time for that.
+# For the last call before the response to CloudFormation: 2 x (3 + 5) s, part of `RESERVED_SECONDS`.
 _BRIEF = Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 2, "mode": "standard"})
 
-_ROLLBACK = "UPDATE_ROLLBACK_"
 _HOUR = 3600
 
 
-def account_client() -> "AccountClient":
-    return boto3.client("account", config=_CONFIG)
+class AwsClients:
+    """The clients of the function. Each is opened when it is first read."""
 
+    def __init__(self, session: boto3.Session) -> None:
+        self._session = session
 
-def organizations_client() -> "OrganizationsClient":
-    return boto3.client("organizations", config=_CONFIG)
+    @cached_property
+    def account(self) -> "AccountClient":
+        return self._session.client("account", config=_CONFIG)
 
+    @cached_property
+    def organizations(self) -> "OrganizationsClient":
+        return self._session.client("organizations", config=_CONFIG)
 
-def sqs_client() -> "SQSClient":
-    return boto3.client("sqs", config=_CONFIG)
+    @cached_property
+    def sqs(self) -> "SQSClient":
+        return self._session.client("sqs", config=_CONFIG)
 
+    @cached_property
+    def cloudwatch(self) -> "CloudWatchClient":
+        return self._session.client("cloudwatch", config=_CONFIG)
 
-def cloudwatch_client() -> "CloudWatchClient":
-    return boto3.client("cloudwatch", config=_CONFIG)
-
-
-def cloudformation_client() -> "CloudFormationClient":
-    return boto3.client("cloudformation", config=_BRIEF)
+    @cached_property
+    def cloudformation(self) -> "CloudFormationClient":
+        return self._session.client("cloudformation", config=_BRIEF)
 
 
 class AwsAccountDirectory:
-    """AWS Organizations, and a look at members' contacts.
+    """AWS Organizations, and GetAlternateContact of the account API.
 
     https://docs.aws.amazon.com/organizations/latest/APIReference/API_Operations.html
     """
@@ -76,16 +85,16 @@ class AwsAccountDirectory:
         self.region = region
         self.account_id = account_id
 
-    def organization(self) -> OrganizationDescription | None:
-        """What DescribeOrganization tells; None where the account is in no organization."""
+    def describe_organization(self) -> OrganizationDescription | None:
+        """Return None if the account is not in an organization."""
         try:
-            found = self._organizations.describe_organization()["Organization"]
+            organization = self._organizations.describe_organization()["Organization"]
         except self._organizations.exceptions.AWSOrganizationsNotInUseException:
             return None
-        return OrganizationDescription(found["MasterAccountId"], found["FeatureSet"])
+        return OrganizationDescription(organization["MasterAccountId"], organization["FeatureSet"])
 
-    def trusted_access(self) -> bool:
-        """Whether account.amazonaws.com may act in the organization."""
+    def has_trusted_access(self) -> bool:
+        """Return whether trusted access is on for the account API."""
         pages = self._organizations.get_paginator("list_aws_service_access_for_organization").paginate()
         return any(
             service.get("ServicePrincipal") == SERVICE_PRINCIPAL
@@ -94,37 +103,38 @@ class AwsAccountDirectory:
         )
 
     def enable_trusted_access(self) -> None:
-        """Let account.amazonaws.com act in the organization."""
+        """Turn trusted access on for the account API."""
         self._organizations.enable_aws_service_access(ServicePrincipal=SERVICE_PRINCIPAL)
 
-    def active_members(self) -> Iterator[str]:
-        """The ids of active accounts but our own."""
-        active = (account.account_id for account in self.accounts() if account.state == ACTIVE)
-        return (account_id for account_id in active if account_id != self.account_id)
+    def list_active_members(self) -> Iterator[str]:
+        """Yield the IDs of the active accounts without the caller's own."""
+        for account in self.list_accounts():
+            if account.state == ACTIVE and account.account_id != self.account_id:
+                yield account.account_id
 
-    def read(self, account_id: str | None) -> str | None:
-        """The error code of a GetAlternateContact that did not go through; a contact that is not set does."""
-        call: GetAlternateContactRequestTypeDef = {"AlternateContactType": "SECURITY"}
+    def get_contact_error(self, account_id: str | None) -> str | None:
+        """Call GetAlternateContact for an account, None: the caller's own; return the error code, or None.
+
+        A contact that is not set is no error. An error without a code returns ``none`` or the type of the error.
+        """
+        request: GetAlternateContactRequestTypeDef = {"AlternateContactType": "SECURITY"}
         if account_id is not None:
-            call["AccountId"] = account_id
+            request["AccountId"] = account_id
         try:
-            self._account.get_alternate_contact(**call)
+            self._account.get_alternate_contact(**request)
         except self._account.exceptions.ResourceNotFoundException:
             return None
         except ClientError as error:
-            return error.response.get("Error", {}).get("Code") or "none"
+            return _error_code(error)
         except BotoCoreError as error:
             return type(error).__name__
         return None
 
-    def accounts(self) -> Iterator[ListedAccount]:
-        """Every account, page by page; pages may be empty and still have a next one.
-
-        ``State`` is the newer field; a runtime whose botocore does not know it still has ``Status``.
-        """
+    def list_accounts(self) -> Iterator[ListedAccount]:
+        """Yield every account, page by page. A page may be empty and still have a next one."""
         for page in self._organizations.get_paginator("list_accounts").paginate():
             for account in page["Accounts"]:
-                yield ListedAccount(account["Id"], account.get("State") or account.get("Status") or ACTIVE)
+                yield ListedAccount(account["Id"], account_state(account))
 
 
 class AwsBackfillQueue:
@@ -134,17 +144,17 @@ class AwsBackfillQueue:
         self._client = client
         self._url = url
 
-    def send(self, bodies: Sequence[str], *, delay: int) -> list[int]:
-        """Send up to ten letters; the indexes of those that SQS did not take (a 200 answer does not mean all)."""
+    def send(self, bodies: Sequence[str], *, delay: int) -> Mapping[int, str]:
+        """Send up to ten messages; return the error codes of rejected ones, which a 200 response may contain."""
         entries: list[SendMessageBatchRequestEntryTypeDef] = [
             {"Id": str(index), "MessageBody": body, "DelaySeconds": delay, "MessageGroupId": BULK_GROUP}
             for index, body in enumerate(bodies)
         ]
-        answer = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
-        return [int(failed["Id"]) for failed in answer.get("Failed", [])]
+        response = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
+        return {int(failed["Id"]): failed["Code"] for failed in response.get("Failed", [])}
 
-    def waiting(self) -> int:
-        """Letters on the queue, those in flight and delayed ones too; SQS counts approximately."""
+    def count_messages(self) -> int:
+        """Return the approximate number of messages, those in flight and delayed included."""
         attributes = self._client.get_queue_attributes(
             QueueUrl=self._url,
             AttributeNames=[
@@ -156,38 +166,41 @@ class AwsBackfillQueue:
         return sum(int(count) for count in attributes.values())
 
 
-def refusal(error: Exception) -> str | None:
-    """What to say of a call that our role may not make, or not yet; None for any other error."""
-    if not isinstance(error, ClientError):
-        return None
-    code = error.response.get("Error", {}).get("Code", "none")
-    if code not in ("AccessDenied", "AccessDeniedException"):
-        return None
-    return (
-        f"{error.operation_name} was refused: {code}. Look for a permissions boundary or a policy that keeps "
-        "BackfillRole from it, then try again."
-    )
+def describe_aws_error(error: Exception) -> Failure | None:
+    """Return the failure that an error of boto3 stands for, None for any other error.
+
+    The message has the code only: AWS's own text may repeat what was sent.
+    """
+    if isinstance(error, ClientError):
+        code, operation = _error_code(error), error.operation_name
+        if code in ACCESS_DENIED:
+            next_step = "Check that policies and permissions boundary of BackfillRole allow the operation, then retry."
+            return Failure(f"{operation} failed: {code}. {next_step}", eventually_consistent=True)
+        return Failure(f"{operation} failed: {code}. Retry; if it fails again, see {operation} in the API reference.")
+    if isinstance(error, BotoCoreError):
+        return Failure(f"A call to AWS failed: {type(error).__name__}. Retry in a few minutes.")
+    return None
 
 
-def rolls_back(client: "CloudFormationClient", stack_id: str) -> bool:
-    """Whether the stack is on its way back from a failed update: the request itself does not say so."""
+def get_stack_status(client: "CloudFormationClient", stack_id: str) -> str:
+    """Return the status of the stack, such as ``UPDATE_ROLLBACK_IN_PROGRESS``."""
     [stack] = client.describe_stacks(StackName=stack_id)["Stacks"]
-    return stack["StackStatus"].startswith(_ROLLBACK)
+    return stack["StackStatus"]
 
 
-def last_backfill(client: "CloudWatchClient") -> Callable[[datetime], datetime | None]:
-    """What finds the hour of the last completed backfill since a time, or None."""
+def find_last_backfill(client: "CloudWatchClient", since: datetime) -> datetime | None:
+    """Return the time of the last completed backfill since a time, to two hours, or None."""
+    response = client.get_metric_statistics(
+        Namespace=METRIC_NAMESPACE,
+        MetricName=BACKFILL_COMPLETED,
+        Dimensions=[{"Name": "service", "Value": SERVICE}],
+        StartTime=since,
+        EndTime=datetime.now(UTC),
+        Period=2 * _HOUR,  # a response has 1,440 points at most, and 62 days have 1,488 hours
+        Statistics=["Sum"],
+    )
+    return max((point["Timestamp"] for point in response["Datapoints"] if point["Sum"] > 0), default=None)
 
-    def find(since: datetime) -> datetime | None:
-        answer = client.get_metric_statistics(
-            Namespace=NAMESPACE,
-            MetricName=BACKFILL_COMPLETED,
-            Dimensions=[{"Name": "service", "Value": SERVICE}],
-            StartTime=since,
-            EndTime=datetime.now(UTC),
-            Period=2 * _HOUR,  # 62 days of hours would be more points than the 1,440 of one answer
-            Statistics=["Sum"],
-        )
-        return max((point["Timestamp"] for point in answer["Datapoints"] if point["Sum"] > 0), default=None)
 
-    return find
+def _error_code(error: ClientError) -> str:
+    return error.response.get("Error", {}).get("Code") or "none"

@@ -1,4 +1,4 @@
-"""What a backfill has done so far, in numbers."""
+"""How many accounts a backfill has listed, enqueued and skipped so far."""
 
 import threading
 from collections import Counter
@@ -7,10 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class BackfillCounts:
-    """Accounts listed, put on AccountQueue, and skipped, by the state that they were skipped for.
-
-    Several threads send; one lists.
-    """
+    """Accounts listed, enqueued, and skipped by state. One thread lists, several threads send."""
 
     listed: int = 0
     enqueued: int = 0
@@ -18,18 +15,17 @@ class BackfillCounts:
 
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
-    def sent(self, letters: int) -> None:
-        """Count letters that SQS has taken."""
+    def add_enqueued(self, messages: int) -> None:
+        """Count messages that SQS has accepted."""
         with self._lock:
-            self.enqueued += letters
+            self.enqueued += messages
 
+    @property
     def summary(self) -> str:
-        """One sentence that claims no more than what happened: letters are sent, contacts not yet set."""
-        return (
-            f"{self.listed} accounts listed, {self.enqueued} put on AccountQueue for the worker to bring right, "
-            f"skipped: {self.skipped_by_state()}"
-        )
+        """The counts in one line. Enqueued means that the message is sent, not that the contacts are set."""
+        return f"Accounts: {self.listed} listed, {self.enqueued} enqueued, skipped: {self.skipped_by_state}"
 
+    @property
     def skipped_by_state(self) -> str:
         """Such as ``1 CLOSED, 3 SUSPENDED``, or ``none``."""
         return ", ".join(f"{count} {state}" for state, count in sorted(self.skipped.items())) or "none"

@@ -1,8 +1,8 @@
-"""Lists every account and puts a letter for each on AccountQueue, both at the same time."""
+"""List every account and send one message per active account, both at the same time."""
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Event
@@ -18,79 +18,83 @@ BATCH_SIZE = 10
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
 """
 SENDS_AT_A_TIME = 4
-"""Enough that sending never holds up the listing: a page is two batches, and takes longer than two sends."""
+"""Enough that listing never waits for sending: a page of 20 accounts is two batches, and ListAccounts takes longer for
+a page than SQS takes for two batches."""
 
-_SEND_TRIES = 8
+_ATTEMPTS = 8
 """With waits of 0.2 s, doubled each time: 0.2 x (2^7 - 1) = 25 s for SQS to recover."""
 
 
 @dataclass(frozen=True)
 class ListedAccount:
-    """An account as ListAccounts tells of it; one that tells no state counts as ACTIVE."""
+    """An account as ListAccounts returns it."""
 
     account_id: str
     state: str = ACTIVE
 
 
 class AccountQueue(Protocol):
-    """Where letters go."""
+    """The queue that gets the account messages."""
 
-    def send(self, bodies: Sequence[str], *, delay: int) -> list[int]:
-        """Send up to ten letters, to be read after ``delay`` seconds; the indexes of those that SQS did not take."""
+    def send(self, bodies: Sequence[str], *, delay: int) -> Mapping[int, str]:
+        """Send up to ten messages that become visible after ``delay`` seconds.
+
+        Returns the error codes of the messages that SQS rejected, by their index in ``bodies``.
+        """
 
 
 def enqueue_accounts(
     accounts: Iterable[ListedAccount],
     queue: AccountQueue,
-    write: Callable[[str], str],
+    make_body: Callable[[str], str],
     *,
     delay: int,
-    figures: BackfillCounts,
+    counts: BackfillCounts,
     stop: Event,
 ) -> None:
-    """Send a letter, as ``write`` makes it of an account id, for every account that ListAccounts calls ACTIVE.
+    """Send one message per active account, with the body that ``make_body`` returns for the account ID.
 
-    While pages are listed here, threads send: no more than one page and a few batches are ever held, however large the
-    organization is. ``figures`` counts along, so that whoever sets ``stop`` can tell how far it came.
+    This thread lists while other threads send. Memory holds one page and a few batches at most, however large the
+    organization is. ``counts`` is updated all the time, so that the caller can report it after setting ``stop``.
 
     Raises:
-        BackfillError: SQS keeps refusing letters, or ``stop`` was set; the text carries the figures.
+        BackfillError: SQS rejects messages in every attempt, or ``stop`` is set. The text includes the counts.
     """
 
-    def active() -> Iterator[ListedAccount]:
+    def list_active() -> Iterator[ListedAccount]:
         for account in accounts:
-            figures.listed += 1
+            counts.listed += 1
             if account.state == ACTIVE:
                 yield account
             else:
-                figures.skipped[account.state] += 1
+                counts.skipped[account.state] += 1
 
-    under_way: deque[Future[None]] = deque()
-    source = active()
+    sends: deque[Future[None]] = deque()
+    active = list_active()
     try:
         with ThreadPoolExecutor(SENDS_AT_A_TIME, "send") as pool:
-            while batch := list(itertools.islice(source, BATCH_SIZE)):
+            while batch := list(itertools.islice(active, BATCH_SIZE)):
                 if stop.is_set():
-                    raise BackfillError("Time ran out before every account was listed")
-                letters = [write(account.account_id) for account in batch]
-                under_way.append(pool.submit(_send, queue, letters, delay, figures, stop))
-                if len(under_way) > SENDS_AT_A_TIME:
-                    under_way.popleft().result()
-            while under_way:
-                under_way.popleft().result()
+                    raise BackfillError("The backfill ran out of time")
+                bodies = [make_body(account.account_id) for account in batch]
+                sends.append(pool.submit(_send, queue, bodies, delay, counts, stop))
+                if len(sends) > SENDS_AT_A_TIME:
+                    sends.popleft().result()
+            while sends:
+                sends.popleft().result()
     except BackfillError as error:
-        # Only now, when no thread sends any more, are the figures what they will stay.
-        raise BackfillError(f"{error}: {figures.summary()}.") from None
+        # The counts are final here: leaving the pool has waited for all threads.
+        raise BackfillError(f"{error}. {counts.summary}. Retry.") from None
 
 
-def _send(queue: AccountQueue, letters: Sequence[str], delay: int, figures: BackfillCounts, stop: Event) -> None:
-    """Send one batch, its refused letters again."""
-    for attempt in range(_SEND_TRIES):
-        refused = queue.send(letters, delay=delay)
-        figures.sent(len(letters) - len(refused))
-        letters = [letters[index] for index in refused]
-        if not letters:
+def _send(queue: AccountQueue, bodies: Sequence[str], delay: int, counts: BackfillCounts, stop: Event) -> None:
+    """Send one batch, and the rejected messages again."""
+    for attempt in range(1, _ATTEMPTS + 1):
+        rejected = queue.send(bodies, delay=delay)
+        counts.add_enqueued(len(bodies) - len(rejected))
+        bodies = [bodies[index] for index in rejected]
+        if not bodies:
             return
-        if attempt < _SEND_TRIES - 1 and stop.wait(0.2 * 2**attempt):
-            break
-    raise BackfillError(f"SQS did not take {len(letters)} letters, tried again and again")
+        if attempt == _ATTEMPTS or stop.wait(0.1 * 2**attempt):
+            codes = ", ".join(sorted(set(rejected.values())))
+            raise BackfillError(f"SendMessageBatch failed for {len(bodies)} messages in {attempt} attempts: {codes}")

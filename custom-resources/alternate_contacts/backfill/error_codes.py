@@ -1,6 +1,6 @@
-"""AWS error codes by what they mean. One table for the worker, the backfill and the command.
+"""AWS error codes by their meaning, for both functions and the command.
 
-This file stands in the worker and in the backfill, the same to the byte; a test in tests/contract compares them.
+The worker and the backfill each have a byte-identical copy of this file, as they have of protocol.py.
 
 https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html
 """

@@ -1,4 +1,4 @@
-"""Reads what the schedule and the operator ask for."""
+"""The input of BackfillFunction when a schedule or an operator invokes it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,28 +6,34 @@ from dataclasses import dataclass
 from alternate_contacts.backfill.errors import BackfillError
 from alternate_contacts.backfill.protocol import Mode, Trigger
 
-WATCH = "watch"
+REPORT_BACKFILL_AGE = "report_backfill_age"
+_PREVIOUS_REPORT_BACKFILL_AGE = "watch"
+"""Its name in ``reason``, which the previous release sends. Scheduler may retry such an input after an update."""
 
 
 @dataclass(frozen=True)
 class BackfillInvocation:
-    """A backfill that was asked for, and how far its letters may go."""
+    """A requested backfill. The stricter of ``mode`` and the stack's mode applies."""
 
-    reason: Trigger
+    trigger: Trigger
     mode: Mode
 
 
 def parse_invocation(event: Mapping[str, object]) -> BackfillInvocation | None:
-    """What ``{"reason": ..., "mode": ...}`` asks for; None: to watch. ``mode`` may be left out and is then enforce.
+    """Parse ``{"trigger": ..., "mode": ...}``; return None for the trigger ``report_backfill_age``.
+
+    ``mode`` is optional, by default enforce. An input without ``trigger`` is from the previous release and has
+    ``reason`` instead.
 
     Raises:
-        BackfillError: it asks for nothing that we know.
+        BackfillError: the input is invalid.
     """
-    reason, mode = event.get("reason"), event.get("mode", Mode.ENFORCE.value)
-    if reason == WATCH:
+    trigger, mode = event.get("trigger"), event.get("mode", Mode.ENFORCE.value)
+    if "trigger" not in event:
+        reason = event.get("reason")
+        trigger = REPORT_BACKFILL_AGE if reason == _PREVIOUS_REPORT_BACKFILL_AGE else reason
+    if trigger == REPORT_BACKFILL_AGE:
         return None
-    if reason not in (Trigger.RECONCILE.value, Trigger.MANUAL.value) or mode not in [each.value for each in Mode]:
-        raise BackfillError(
-            'The call was not understood: send {"reason": "manual"}, with "mode": "report" to change nothing.'
-        )
-    return BackfillInvocation(Trigger(reason), Mode(mode))
+    if trigger not in (Trigger.RECONCILE.value, Trigger.MANUAL.value) or mode not in tuple(Mode):
+        raise BackfillError('Invalid input. Send {"trigger": "manual"}; add "mode": "report" to change no contact.')
+    return BackfillInvocation(Trigger(trigger), Mode(str(mode)))

@@ -1,8 +1,7 @@
-"""The names of the backfill's metrics, for who writes them and who looks one up."""
+"""Names of the backfill's metrics. All have the namespace `METRIC_NAMESPACE` and one dimension, ``service``."""
 
-NAMESPACE = "AlternateContacts"
 SERVICE = "backfill"
-"""The value of the one dimension, ``service``."""
+"""The value of the dimension."""
 
 BACKFILL_COMPLETED = "BackfillCompleted"
 DAYS_SINCE_BACKFILL = "DaysSinceBackfill"

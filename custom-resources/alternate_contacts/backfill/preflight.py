@@ -1,4 +1,7 @@
-"""What would make every account fail, looked at before anything is sent; each with a sentence that says what to do."""
+"""Checks of what every account depends on. The backfill runs them before it sends a message.
+
+The command ``preflight`` runs the same checks before a deployment, so each message has to make sense in both places.
+"""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -6,162 +9,170 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Protocol
 
-from alternate_contacts.backfill.errors import BackfillError
+from alternate_contacts.backfill.error_codes import ACCESS_DENIED
+from alternate_contacts.backfill.errors import BackfillError, Failure
 from alternate_contacts.backfill.protocol import SERVICE_PRINCIPAL
 
 ENABLE_TRUSTED_ACCESS = f"aws organizations enable-aws-service-access --service-principal {SERVICE_PRINCIPAL}"
 
 MEMBERS_TRIED = 5
-"""One member may be refused for reasons of its own, such as having been created a moment ago; not five."""
+"""A single member account may deny access for its own reason: it was created a moment ago, for example."""
 _PAUSES = (0.5, 1, 2, 4, 8, 15, 15, 15, 15, 15)
-"""Seconds, 90.5 in all. IAM and trusted access are eventually consistent: for a minute, good calls are refused."""
+"""Seconds, 90.5 in all. IAM and trusted access are eventually consistent: a new role is denied access for a minute."""
 
 
 @dataclass(frozen=True)
 class OrganizationDescription:
-    """The organization as DescribeOrganization tells of it."""
+    """The organization as DescribeOrganization returns it."""
 
     management_account_id: str
     feature_set: str
 
 
 class OrganizationView(Protocol):
-    """What the checks look at; a call that AWS refuses raises botocore's errors, but for :meth:`read`."""
+    """What the checks read. All methods but `get_contact_error` raise botocore's errors.
+
+    ``region`` and ``account_id`` are those of the caller.
+    """
 
     region: str
     account_id: str
 
-    def organization(self) -> OrganizationDescription | None:
-        """None where the account is in no organization."""
+    def describe_organization(self) -> OrganizationDescription | None:
+        """Return None if the account is not in an organization."""
 
-    def trusted_access(self) -> bool: ...
+    def has_trusted_access(self) -> bool: ...
 
     def enable_trusted_access(self) -> None: ...
 
-    def active_members(self) -> Iterator[str]:
-        """The ids of active accounts other than our own."""
+    def list_active_members(self) -> Iterator[str]:
+        """Yield the IDs of the active accounts without the caller's own."""
 
-    def read(self, account_id: str | None) -> str | None:
-        """Read a contact of an account, None: our own; the error code of a call that did not go through."""
+    def get_contact_error(self, account_id: str | None) -> str | None:
+        """Call GetAlternateContact for an account, None: the caller's own; return the error code, or None."""
 
 
 @dataclass(frozen=True)
 class PreflightCheck:
-    """One condition. ``obstacle`` returns None where it is met, or else the sentence to show.
-
-    ``settles``: right after deployment or a change of trusted access it may fail for a minute although all is well.
-    """
+    """One check. ``run`` returns None if the check passes."""
 
     name: str
-    obstacle: Callable[[OrganizationView], str | None]
-    settles: bool = False
+    run: Callable[[OrganizationView], Failure | None]
 
 
 def region_of_events(region: str) -> str:
-    """The one region of the partition of ``region`` where the events of AWS Organizations exist.
+    """Return the region to which AWS Organizations sends its events, in the partition of ``region``.
 
     https://docs.aws.amazon.com/organizations/latest/userguide/orgs_cloudtrail-integration.html
     """
     return "cn-northwest-1" if region.startswith("cn-") else "us-east-1"
 
 
-def _region(subject: OrganizationView) -> str | None:
-    home = region_of_events(subject.region)
-    if subject.region == home:
+def _check_region(view: OrganizationView) -> Failure | None:
+    home = region_of_events(view.region)
+    if view.region == home:
         return None
-    return f"The events of AWS Organizations exist only in {home}, and this is {subject.region}: deploy in {home}."
+    return Failure(f"AWS Organizations sends no events to the region {view.region}. Deploy in {home}.")
 
 
-def _management_account(subject: OrganizationView) -> str | None:
-    organization = subject.organization()
+def _check_management_account(view: OrganizationView) -> Failure | None:
+    organization = view.describe_organization()
     if organization is None:
-        return (
-            f"Account {subject.account_id} is in no organization: deploy in the management account of your "
-            "organization, or create one first with aws organizations create-organization --feature-set ALL."
+        return Failure(
+            f"DescribeOrganization failed for {view.account_id}: AWSOrganizationsNotInUseException. Deploy in the "
+            "management account of your organization, or create an organization with "
+            "`aws organizations create-organization --feature-set ALL`."
         )
-    if organization.management_account_id == subject.account_id:
+    if organization.management_account_id == view.account_id:
         return None
-    return (
-        f"This is account {subject.account_id}, and the management account of the organization is "
-        f"{organization.management_account_id}: deploy there."
+    return Failure(
+        f"Account {view.account_id} is not the management account of its organization. "
+        f"Deploy in the management account, {organization.management_account_id}."
     )
 
 
-def _all_features(subject: OrganizationView) -> str | None:
-    organization = subject.organization()
-    if organization is not None and organization.feature_set == "ALL":
+def _check_all_features(view: OrganizationView) -> Failure | None:
+    organization = view.describe_organization()
+    feature_set = organization.feature_set if organization else "none"
+    if feature_set == "ALL":
         return None
-    return (
-        "The organization has only consolidated billing, and alternate contacts of members need all features: "
-        "enable them with aws organizations enable-all-features, and let the members agree."
+    return Failure(
+        f"The organization has the feature set {feature_set}, and alternate contacts of member accounts need ALL. "
+        "Enable all features with `aws organizations enable-all-features`; each invited member account has to accept."
     )
 
 
-def _trusted_access(subject: OrganizationView) -> str | None:
-    if subject.trusted_access():
+def _check_trusted_access(view: OrganizationView) -> Failure | None:
+    if view.has_trusted_access():
         return None
-    return f"Trusted access of {SERVICE_PRINCIPAL} is off: enable it with {ENABLE_TRUSTED_ACCESS}."
+    return Failure(f"Trusted access is off for {SERVICE_PRINCIPAL}. Enable it with `{ENABLE_TRUSTED_ACCESS}`.")
 
 
-def _a_real_read(subject: OrganizationView) -> str | None:
-    code = refused = "none"
-    # An organization may have no member yet: then our own contact tells as much as can be known.
-    members: list[str | None] = list(itertools.islice(subject.active_members(), MEMBERS_TRIED))
+def _check_contact_is_readable(view: OrganizationView) -> Failure | None:
+    """Pass if one of the first few members is readable. Without members, the caller's own account stands for them."""
+    account, code = "", ""
+    members: list[str | None] = [*itertools.islice(view.list_active_members(), MEMBERS_TRIED)]
     for account_id in members or [None]:
-        told = subject.read(account_id)
-        if told is None:
+        error_code = view.get_contact_error(account_id)
+        if error_code is None:
             return None
-        code, refused = told, f"{told} for {account_id or 'the management account'}"
-    if code.startswith("AccessDenied"):
-        remedy = "look for a permissions boundary or a policy that keeps the caller from account:GetAlternateContact."
+        account, code = account_id or "the management account", error_code
+    if code in ACCESS_DENIED:
+        next_step = "Check that policies and permissions boundary of the caller allow account:GetAlternateContact."
     else:
-        remedy = "AWS has trouble, or cannot be reached from here: try again."
-    return f"GetAlternateContact does not go through ({refused}): {remedy}"
+        next_step = "Retry in a few minutes."
+    return Failure(f"GetAlternateContact failed for {account}: {code}. {next_step}", eventually_consistent=True)
 
 
-TRUSTED_ACCESS = PreflightCheck("trusted access", _trusted_access)
+TRUSTED_ACCESS = PreflightCheck("trusted access", _check_trusted_access)
 CHECKS = (
-    PreflightCheck("region", _region),
-    PreflightCheck("management account", _management_account),
-    PreflightCheck("all features", _all_features),
+    PreflightCheck("region", _check_region),
+    PreflightCheck("management account", _check_management_account),
+    PreflightCheck("all features", _check_all_features),
     TRUSTED_ACCESS,
-    PreflightCheck("a contact can be read", _a_real_read, settles=True),
+    PreflightCheck("a contact can be read", _check_contact_is_readable),
 )
 
 
-def preflight(
-    subject: OrganizationView,
+def ensure_ready(
+    view: OrganizationView,
     *,
-    may_change: bool,
+    may_enable_trusted_access: bool,
     stop: Event,
-    refusal: Callable[[Exception], str | None] = lambda _: None,
+    describe_aws_error: Callable[[Exception], Failure | None],
 ) -> None:
-    """Go through all checks; enable trusted access where it is off, if we ``may_change`` it.
+    """Run all checks; enable trusted access if it is off. Change nothing else.
 
-    A new role, too, is refused at first, whatever it calls: ``refusal`` tells such an error from others, by a sentence.
-    All checks together wait no longer than their pauses.
+    A failure that is eventually consistent is retried; all checks together pause no longer than `_PAUSES`.
+    ``describe_aws_error`` returns None for an error that AWS did not cause.
 
     Raises:
-        BackfillError: a check is not met, or ``stop`` was set; nothing but trusted access was changed.
+        BackfillError: a check failed, or ``stop`` is set.
     """
     pauses = iter(_PAUSES)
     for check in CHECKS:
-        settles = check.settles
-        while True:
-            if stop.is_set():
-                raise BackfillError("Time ran out before everything was checked.")
-            try:
-                sentence = check.obstacle(subject)
-                if sentence and check is TRUSTED_ACCESS and may_change:
-                    subject.enable_trusted_access()
-                    sentence = None
-            except Exception as error:
-                told = refusal(error)
-                if told is None:
-                    raise
-                sentence, settles = told, True
-            if sentence is None:
-                break
-            pause = next(pauses, None) if settles else None
+        while failure := _run_check(check, view, may_enable_trusted_access, stop, describe_aws_error):
+            pause = next(pauses, None) if failure.eventually_consistent else None
             if pause is None or stop.wait(pause):
-                raise BackfillError(sentence)
+                raise BackfillError(failure.message)
+
+
+def _run_check(
+    check: PreflightCheck,
+    view: OrganizationView,
+    may_enable_trusted_access: bool,
+    stop: Event,
+    describe_aws_error: Callable[[Exception], Failure | None],
+) -> Failure | None:
+    if stop.is_set():
+        raise BackfillError("The backfill ran out of time in its checks. Retry.")
+    try:
+        failure = check.run(view)
+        if failure and check is TRUSTED_ACCESS and may_enable_trusted_access:
+            view.enable_trusted_access()
+            return None
+    except Exception as error:
+        failure = describe_aws_error(error)
+        if failure is None:
+            raise
+    return failure

@@ -1,7 +1,7 @@
-"""What the two functions and the command agree on.
+"""The constants and rules that both functions and the command share.
 
-This file stands in the worker and in the backfill, the same to the byte: each function ships alone, and the two share
-no behavior but this. A test in tests/contract compares the two files.
+The worker and the backfill each have a copy of this file, because each function's zip has only its own code. The two
+copies are byte-identical, which a test in tests/contract checks.
 """
 
 from collections.abc import Mapping
@@ -10,10 +10,10 @@ from enum import StrEnum
 MESSAGE_VERSION = 1
 """The version of account messages that this release writes. The worker also reads `READABLE_MESSAGE_VERSIONS`."""
 READABLE_MESSAGE_VERSIONS = frozenset({1, 2})
-"""Version 2 is what a later release will write: version 1 without ``reason``."""
+"""A later release will write version 2, which is version 1 without ``reason``."""
 
 SERVICE_PRINCIPAL = "account.amazonaws.com"
-"""AWS Account Management, for trusted access.
+"""The service principal of AWS Account Management, for trusted access.
 
 https://docs.aws.amazon.com/accounts/latest/reference/using-orgs-trusted-access.html
 """
@@ -36,9 +36,9 @@ class Mode(StrEnum):
 
 
 class Trigger(StrEnum):
-    """What caused an account message that the package wrote itself: CloudFormation, the schedule, or an operator.
+    """What caused an account message of the backfill: CloudFormation, the schedule, or an operator.
 
-    A message that EventBridge delivered has the event's name as its trigger.
+    For a message that EventBridge sent, the trigger is the event's name.
     """
 
     BACKFILL = "backfill"
@@ -47,10 +47,10 @@ class Trigger(StrEnum):
 
 
 def account_state(account: Mapping[str, object]) -> str:
-    """Return the state of an account as ListAccounts or DescribeAccount describes it, such as ``SUSPENDED``.
+    """Return the state, such as ``SUSPENDED``, of an account as ListAccounts or DescribeAccount returns it.
 
-    ``State`` is the newer field. A botocore that does not know it still returns ``Status``. Where both are absent the
-    account counts as ACTIVE, so that it is processed rather than forgotten.
+    ``State`` is the newer field. A botocore that does not know it returns ``Status``. If both are absent, the account
+    counts as ACTIVE, so that it is processed and not forgotten.
 
     https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_accounts_account_state.html
     """

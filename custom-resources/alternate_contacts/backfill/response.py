@@ -1,4 +1,4 @@
-"""What CloudFormation is told: exactly one answer to each request.
+"""The response to a custom resource request of CloudFormation.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html
 """
@@ -10,86 +10,133 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from alternate_contacts.backfill.counts import BackfillCounts
 
 MAX_BYTES = 4096
-"""The most that CloudFormation reads of an answer."""
+"""CloudFormation rejects a longer response."""
 
-_TRIES = 4
-"""With time-outs of 10 s and waits of 0.5, 1 and 2 s, 43.5 s where nobody answers, within what the door keeps for them.
+_ATTEMPTS = 4
+"""With timeouts of 10 s and waits of 0.5, 1 and 2 s: 43.5 s at most without a connection, part of `RESERVED_SECONDS`.
 
-Should CloudFormation's side answer in dribs, each within its time-out, Lambda's own end and retry are the net.
+The timeout is per read of the socket. If the server sends slowly, Lambda may end the invocation, and then retries it.
 """
 
 
-class ResponseNotDelivered(Exception):  # noqa: N818 - it says what happened
-    """CloudFormation could not be told. Raised so that Lambda invokes once more; never carries the ResponseURL."""
+class ResponseDeliveryError(Exception):
+    """The response was not delivered. Lambda then retries the invocation. The text never contains the ResponseURL."""
+
+
+class ResponseStatus(StrEnum):
+    """The two values of ``Status``."""
+
+    SUCCESS = "SUCCESS"
+    FAILED = "FAILED"
 
 
 @dataclass(frozen=True)
 class CustomResourceRequest:
-    """What of CloudFormation's request the answer repeats, and where the answer goes."""
+    """The fields of a request that the backfill reads."""
 
+    request_type: str
     stack_id: str
     request_id: str
     logical_resource_id: str
     physical_resource_id: str
     response_url: str = field(repr=False)
 
+    @classmethod
+    def from_event(cls, event: Mapping[str, Any]) -> "CustomResourceRequest":
+        """Parse the event. A Create gets a stable physical ID: with a new one CloudFormation deletes the old one."""
+        stack_id, logical_resource_id = event["StackId"], event["LogicalResourceId"]
+        return cls(
+            request_type=event["RequestType"],
+            stack_id=stack_id,
+            request_id=event["RequestId"],
+            logical_resource_id=logical_resource_id,
+            physical_resource_id=event.get("PhysicalResourceId") or f"{stack_id}/{logical_resource_id}",
+            response_url=event["ResponseURL"],
+        )
+
 
 @dataclass(frozen=True)
 class CustomResourceResponse:
-    """Success with ``data``, or failure with a ``reason``."""
+    """The response, without the fields that repeat the request."""
 
-    success: bool
-    reason: str = ""
+    status: ResponseStatus
+    reason: str
     data: Mapping[str, str] = field(default_factory=dict)
 
+    @classmethod
+    def succeeded(cls, summary: str, counts: BackfillCounts, *, reason: str = "") -> "CustomResourceResponse":
+        """Return a success. Each one has the same attributes: the template's outputs read them."""
+        data = {
+            "Summary": summary,
+            "Listed": str(counts.listed),
+            "Enqueued": str(counts.enqueued),
+            "Skipped": counts.skipped_by_state,
+        }
+        return cls(ResponseStatus.SUCCESS, reason or summary, data)
 
-def response_body(request: CustomResourceRequest, answer: CustomResourceResponse) -> bytes:
-    """The answer as CloudFormation reads it; a long reason is cut so that it stays within 4096 bytes."""
+    @classmethod
+    def failed(cls, reason: str) -> "CustomResourceResponse":
+        """Return a failure."""
+        return cls(ResponseStatus.FAILED, reason)
 
-    def encoded(reason: str) -> bytes:
+
+def response_body(request: CustomResourceRequest, response: CustomResourceResponse) -> bytes:
+    """Return the body to send. A long reason is cut so that the body has `MAX_BYTES` at most."""
+
+    def encode(reason: str) -> bytes:
         return json.dumps(
             {
-                "Status": "SUCCESS" if answer.success else "FAILED",
+                "Status": response.status.value,
                 "Reason": reason,
                 "PhysicalResourceId": request.physical_resource_id,
                 "StackId": request.stack_id,
                 "RequestId": request.request_id,
                 "LogicalResourceId": request.logical_resource_id,
-                "Data": dict(answer.data),
+                "Data": dict(response.data),
             }
         ).encode()
 
-    reason = answer.reason
-    while len(encoded(reason)) > MAX_BYTES and reason:
+    reason = response.reason
+    while len(encode(reason)) > MAX_BYTES and reason:
         reason = reason[: len(reason) * 3 // 4]
-    return encoded(reason)
+    return encode(reason)
 
 
 def send_response(
-    request: CustomResourceRequest, answer: CustomResourceResponse, *, sleep: Callable[[float], None] = time.sleep
+    request: CustomResourceRequest,
+    response: CustomResourceResponse,
+    *,
+    open_url: Callable[..., Any] = urllib.request.urlopen,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Put the answer to the request's ResponseURL, with a few tries.
+    """Put the response to the ResponseURL of the request, in four attempts at most.
 
     Raises:
-        ResponseNotDelivered: none of them went through.
+        ResponseDeliveryError: no attempt succeeded.
     """
-    content = response_body(request, answer)
-    why = "none"
-    for attempt in range(_TRIES):
+    body = response_body(request, response)
+    failure = "none"
+    for attempt in range(_ATTEMPTS):
         try:
-            # An empty content type is part of what the presigned URL is signed for.
-            put = urllib.request.Request(  # noqa: S310 - CloudFormation names the URL
-                request.response_url, data=content, method="PUT", headers={"Content-Type": ""}
+            # The signature of the presigned URL covers an empty content type.
+            put = urllib.request.Request(  # noqa: S310 - the URL is CloudFormation's
+                request.response_url, data=body, method="PUT", headers={"Content-Type": ""}
             )
-            with urllib.request.urlopen(put, timeout=10):  # noqa: S310
+            with open_url(put, timeout=10):
                 return
         except urllib.error.HTTPError as error:
-            why = f"HTTP {error.code}"
+            failure = f"HTTP {error.code}"
         except (OSError, ValueError, http.client.HTTPException) as error:
-            why = type(error).__name__
-        if attempt < _TRIES - 1:
+            failure = type(error).__name__
+        if attempt < _ATTEMPTS - 1:
             sleep(2**attempt / 2)
-    # Outside the except clauses: an error of urllib may repeat the URL, and who has it can answer in our name.
-    raise ResponseNotDelivered(f"CloudFormation was not told: {why} after {_TRIES} tries.")
+    # Raised outside the except clauses: an error of urllib may contain the URL, and with it anyone can respond.
+    raise ResponseDeliveryError(
+        f"No response was sent to CloudFormation in {_ATTEMPTS} attempts: {failure}. Lambda retries the invocation."
+    )

@@ -1,106 +1,107 @@
-"""What the backfill does for whoever calls it: CloudFormation, the schedule, the operator."""
+"""The backfill for its three callers: CloudFormation, the schedule and the operator."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Event
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from alternate_contacts.backfill.counts import BackfillCounts
 from alternate_contacts.backfill.enqueue import AccountQueue, ListedAccount, enqueue_accounts
-from alternate_contacts.backfill.errors import BackfillError
+from alternate_contacts.backfill.errors import BackfillError, Failure
+from alternate_contacts.backfill.invocation import BackfillInvocation
 from alternate_contacts.backfill.message import account_message_body
-from alternate_contacts.backfill.preflight import OrganizationView, preflight
+from alternate_contacts.backfill.preflight import OrganizationView, ensure_ready
 from alternate_contacts.backfill.protocol import Mode, Trigger
 from alternate_contacts.backfill.settings import BackfillSettings
 
-WATCHED = timedelta(days=62)
-"""How far back the watch looks: over two months, the longest that two periods of the schedule take."""
+if TYPE_CHECKING:
+    from alternate_contacts.backfill.telemetry import BackfillTelemetry
+
+MAX_BACKFILL_AGE = timedelta(days=62)
+"""The longest age that is reported: more than two periods of the slowest schedule."""
+_DISABLED = "The package is disabled. Set the stack parameter Enabled to true to start a backfill."
 
 
 class AccountDirectory(OrganizationView, Protocol):
-    """What the backfill asks of AWS Organizations and of one member."""
+    """The organization with its accounts."""
 
-    def accounts(self) -> Iterator[ListedAccount]: ...
+    def list_accounts(self) -> Iterator[ListedAccount]: ...
 
 
 class BackfillQueue(AccountQueue, Protocol):
-    """AccountQueue, which also tells how full it is."""
+    """AccountQueue with its depth."""
 
-    def waiting(self) -> int:
-        """Letters on it, those in flight and delayed ones too; SQS counts approximately."""
-
-
-class BackfillRecorder(Protocol):
-    """Tells the world what was done."""
-
-    def done(self, reason: Trigger, mode: Mode, figures: BackfillCounts, *, counts: bool) -> None:
-        """A letter for every account is sent; it ``counts`` as a backfill unless it goes less far than the stack."""
-
-    def reconcile_skipped(self, letters: int) -> None:
-        """The scheduled run has left the quota to ``letters`` that still wait."""
-
-    def days_since_backfill(self, days: float) -> None:
-        """What the alarm on an overdue reconcile watches."""
+    def count_messages(self) -> int:
+        """Return the approximate number of messages, those in flight and delayed included."""
 
 
+@dataclass(frozen=True)
 class BackfillService:
     """Backfills one organization."""
 
-    def __init__(
-        self,
-        settings: BackfillSettings,
-        organization: AccountDirectory,
-        queue: BackfillQueue,
-        report: BackfillRecorder,
-        refusal: Callable[[Exception], str | None] = lambda _: None,
-    ) -> None:
-        """``refusal`` tells the calls that AWS may not let through yet from other errors, by a sentence."""
-        self._refusal = refusal
-        self._settings = settings
-        self._organization = organization
-        self._queue = queue
-        self._report = report
+    settings: BackfillSettings
+    directory: AccountDirectory
+    queue: BackfillQueue
+    telemetry: "BackfillTelemetry"
+    describe_aws_error: Callable[[Exception], Failure | None]
 
-    def backfill(self, reason: Trigger, mode: Mode, *, delay: int, figures: BackfillCounts, stop: Event) -> None:
-        """Check, then send every account's letter; ``figures`` counts along. Sends nothing where a check is not met.
+    def backfill_for_deployment(self, *, is_update: bool, counts: BackfillCounts, stop: Event) -> str:
+        """Backfill for a Create or Update of the stack; return a summary. A disabled package sends nothing.
 
         Raises:
-            BackfillError: it could not be done, with a sentence that says why, or ``stop`` was set.
+            BackfillError: the backfill failed, or ``stop`` is set.
         """
-        mode = mode.stricter(self._settings.mode)
-        preflight(self._organization, may_change=mode is Mode.ENFORCE, stop=stop, refusal=self._refusal)
+        if not self.settings.enabled:
+            return _DISABLED
+        # During an update, a worker that is still running has the old contacts.
+        delay = self.settings.update_delay if is_update else 0
+        self._backfill(Trigger.BACKFILL, self.settings.mode, delay=delay, counts=counts, stop=stop)
+        return counts.summary
 
-        def write(account_id: str) -> str:
-            return account_message_body(account_id, trigger=reason, mode=mode)
+    def backfill_for_invocation(self, invocation: BackfillInvocation, *, counts: BackfillCounts, stop: Event) -> bool:
+        """Backfill for the schedule or the operator; return False if a reconcile was skipped.
 
-        enqueue_accounts(self._organization.accounts(), self._queue, write, delay=delay, figures=figures, stop=stop)
-        self._report.done(reason, mode, figures, counts=mode is self._settings.mode)
-
-    def serve(self, reason: Trigger, mode: Mode, *, figures: BackfillCounts, stop: Event) -> bool:
-        """A backfill for the schedule or the operator; False where the scheduled one stood back.
-
-        Only the scheduled one does: while letters wait, it would send the same once more, and spend their quota.
+        Only a reconcile is skipped while messages are waiting: it would send them again, and use up their quota.
 
         Raises:
-            BackfillError: it could not be done, with a sentence that says why, or ``stop`` was set.
+            BackfillError: the backfill failed, the package is disabled, or ``stop`` is set.
         """
-        if not self._settings.enabled:
-            raise BackfillError("The package is disabled: set the stack's parameter Enabled to true, which backfills.")
-        if reason is Trigger.RECONCILE and (waiting := self._queue.waiting()):
-            self._report.reconcile_skipped(waiting)
+        if not self.settings.enabled:
+            raise BackfillError(_DISABLED)
+        if invocation.trigger is Trigger.RECONCILE and (waiting := self.queue.count_messages()):
+            self.telemetry.reconcile_skipped(waiting)
             return False
-        self.backfill(reason, mode, delay=0, figures=figures, stop=stop)
+        self._backfill(invocation.trigger, invocation.mode, delay=0, counts=counts, stop=stop)
         return True
+
+    def _backfill(self, trigger: Trigger, mode: Mode, *, delay: int, counts: BackfillCounts, stop: Event) -> None:
+        """Run the checks, then send one message per account. No message is sent if a check fails."""
+        mode = mode.stricter(self.settings.mode)
+        ensure_ready(
+            self.directory,
+            may_enable_trusted_access=mode is Mode.ENFORCE,
+            stop=stop,
+            describe_aws_error=self.describe_aws_error,
+        )
+
+        def make_body(account_id: str) -> str:
+            return account_message_body(account_id, trigger=trigger, mode=mode)
+
+        accounts = self.directory.list_accounts()
+        enqueue_accounts(accounts, self.queue, make_body, delay=delay, counts=counts, stop=stop)
+        self.telemetry.backfill_completed(trigger, mode, counts, stack_mode=mode is self.settings.mode)
 
 
 def report_backfill_age(
-    last_backfill: Callable[[datetime], datetime | None], report: BackfillRecorder, now: datetime
+    find_last_backfill: Callable[[datetime], datetime | None], telemetry: "BackfillTelemetry", now: datetime
 ) -> float:
-    """Tell how many days ago the last backfill was completed, at most 62; ``last_backfill`` looks for it since a time.
+    """Record and return the days since the last completed backfill, at most `MAX_BACKFILL_AGE`.
 
-    CloudWatch alarms look back seven days at most (docs/adr/0007-reconcile-is-watched-daily.md).
+    ``find_last_backfill`` returns the time of the last backfill after a given time, or None. CloudWatch alarms
+    evaluate seven days at most, hence this report: docs/adr/0007-report-the-backfill-age-daily.md.
     """
-    found = last_backfill(now - WATCHED)
-    days = round((now - found if found else WATCHED) / timedelta(days=1), 1)
-    report.days_since_backfill(days)
+    last = find_last_backfill(now - MAX_BACKFILL_AGE)
+    days = round((now - last if last else MAX_BACKFILL_AGE) / timedelta(days=1), 1)
+    telemetry.days_since_backfill(days)
     return days

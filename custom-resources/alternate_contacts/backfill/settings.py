@@ -1,4 +1,4 @@
-"""The backfill's configuration, read from the environment that the template gives it."""
+"""The backfill's configuration, read from the environment variables that the template sets."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from alternate_contacts.backfill.protocol import Mode
 
 @dataclass(frozen=True)
 class BackfillSettings:
-    """What the stack's parameters say. ``update_delay`` in seconds."""
+    """The stack parameters and resources that the backfill needs. ``update_delay`` is in seconds."""
 
     region: str
     management_account_id: str
@@ -19,8 +19,13 @@ class BackfillSettings:
     update_delay: int
 
     @classmethod
-    def read(cls, environment: Mapping[str, str]) -> "BackfillSettings":
-        """The settings in ``environment``. Raises KeyError or ValueError where the template is not ours."""
+    def from_environment(cls, environment: Mapping[str, str]) -> "BackfillSettings":
+        """Parse the environment variables.
+
+        Raises:
+            KeyError: a variable is missing.
+            ValueError: a variable has an invalid value.
+        """
         return cls(
             region=environment["AWS_REGION"],
             management_account_id=environment["MANAGEMENT_ACCOUNT_ID"],

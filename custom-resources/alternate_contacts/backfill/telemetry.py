@@ -1,4 +1,4 @@
-"""What the backfill tells: log lines and metrics. Never contact data, never a ResponseURL."""
+"""The log lines and metrics of the backfill. They never contain contact data or a ResponseURL."""
 
 import traceback
 
@@ -6,51 +6,80 @@ from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
 from alternate_contacts.backfill.counts import BackfillCounts
-from alternate_contacts.backfill.metrics import (
-    BACKFILL_COMPLETED,
-    DAYS_SINCE_BACKFILL,
-    NAMESPACE,
-    RECONCILE_SKIPPED,
-    SERVICE,
-)
-from alternate_contacts.backfill.protocol import Mode, Trigger
-
-logger = Logger(service=SERVICE)
+from alternate_contacts.backfill.metrics import BACKFILL_COMPLETED, DAYS_SINCE_BACKFILL, RECONCILE_SKIPPED, SERVICE
+from alternate_contacts.backfill.protocol import METRIC_NAMESPACE, Mode, Trigger
+from alternate_contacts.backfill.response import CustomResourceRequest, CustomResourceResponse, ResponseStatus
 
 
 class BackfillTelemetry:
-    """The backfill's report."""
+    """Records what the backfill does: one method per event."""
 
-    def done(self, reason: Trigger, mode: Mode, figures: BackfillCounts, *, counts: bool) -> None:
-        """One line with the figures; a metric where it counts."""
-        told = {"listed": figures.listed, "enqueued": figures.enqueued, "skipped": dict(figures.skipped)}
-        logger.info("backfill done", extra={"reason": reason.value, "mode": mode.value} | told)
-        if counts:
-            _count(BACKFILL_COMPLETED, 1)
+    def __init__(self) -> None:
+        self.logger = Logger(service=SERVICE)
+
+    def backfill_completed(self, trigger: Trigger, mode: Mode, counts: BackfillCounts, *, stack_mode: bool) -> None:
+        """Log the counts. A report in a stack that enforces, without ``stack_mode``, counts as no backfill."""
+        self.logger.info(
+            "backfill completed",
+            extra={
+                "trigger": trigger.value,
+                "mode": mode.value,
+                "listed": counts.listed,
+                "enqueued": counts.enqueued,
+                "skipped": dict(counts.skipped),
+            },
+        )
+        if stack_mode:
+            _write_metric(BACKFILL_COMPLETED, 1)
             self.days_since_backfill(0)
 
-    def reconcile_skipped(self, letters: int) -> None:
-        """One line and a metric."""
-        logger.info("reconcile stood back", extra={"letters_waiting": letters})
-        _count(RECONCILE_SKIPPED, 1)
+    def reconcile_skipped(self, messages_waiting: int) -> None:
+        """Log and count a reconcile that leaves the quota to waiting messages."""
+        self.logger.info("reconcile skipped", extra={"messages_waiting": messages_waiting})
+        _write_metric(RECONCILE_SKIPPED, 1)
 
     def days_since_backfill(self, days: float) -> None:
-        """A metric."""
-        _count(DAYS_SINCE_BACKFILL, days)
+        """Write the metric that ReconcileOverdueAlarm evaluates."""
+        _write_metric(DAYS_SINCE_BACKFILL, days)
+
+    def backfill_failed(self, failure: str) -> None:
+        """Log the failure of an invocation by a schedule or an operator."""
+        self.logger.error("backfill failed", extra={"failure": failure})
+
+    def failed_reconcile_not_recorded(self, error: Exception) -> None:
+        """Log that UndeliveredQueue does not have the failed reconcile."""
+        self.logger.error("failed reconcile not recorded", extra={"error_type": type(error).__name__})
+
+    def custom_resource_response(self, request: CustomResourceRequest, response: CustomResourceResponse) -> None:
+        """Log the response before it is sent."""
+        log = self.logger.info if response.status is ResponseStatus.SUCCESS else self.logger.error
+        log(
+            "custom resource response",
+            extra={
+                "request_type": request.request_type,
+                "status": response.status.value,
+                "response_reason": response.reason,
+            },
+        )
+
+    def stack_status_unknown(self, error: Exception) -> None:
+        """Log that DescribeStacks failed."""
+        self.logger.error("stack status unknown", extra={"error_type": type(error).__name__})
+
+    def unexpected_error(self, error: Exception) -> None:
+        """Log type and place of an error. Its text stays out: it may repeat contact data or a URL."""
+        frames = [
+            f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)
+        ]
+        self.logger.error("unexpected error", extra={"error_type": type(error).__name__, "frames": frames})
 
 
-def unforeseen(error: Exception) -> None:
-    """Where an error happened that no rule knows. Its message stays out: it may repeat contact data or a URL."""
-    place = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
-    logger.error("unforeseen", extra={"error": type(error).__name__, "at": place})
-
-
-def _count(name: str, value: float) -> None:
+def _write_metric(name: str, value: float) -> None:
     with single_metric(
         name=name,
         unit=MetricUnit.Count,
         value=value,
-        namespace=NAMESPACE,
+        namespace=METRIC_NAMESPACE,
         default_dimensions={"service": SERVICE},
     ):
         pass

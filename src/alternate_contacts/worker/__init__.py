@@ -1,9 +1,5 @@
-"""The worker: brings one account's alternate contacts right for each letter on AccountQueue.
+"""WorkerFunction: sets the alternate contacts of one account for each message on AccountQueue.
 
-Imports point inward, from the door to the words::
-
-    handler ─► batch ─► account ─► calls ─► decision ─► contacts
-       │         │         └─────► errors
-       │         └─► letter, retry
-       └─► settings, telemetry, aws (the only module that calls AWS)
+`alternate_contacts` is an implicit namespace package, so its folder has no ``__init__.py``. The layers of this part are
+a contract in pyproject.toml, which ``make check`` checks.
 """

@@ -1,7 +1,7 @@
-"""What the worker does for one account: look at its contacts, set what differs, and say why where it could not."""
+"""Process one account: get its contacts, set those that differ, and determine why AWS denied access."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -13,7 +13,6 @@ from alternate_contacts.worker.errors import (
     NotInOrganization,
     NotReady,
     OutOfTime,
-    Permanent,
     Retryable,
     TrustedAccessOff,
     WorkerError,
@@ -24,18 +23,18 @@ from alternate_contacts.worker.protocol import ACTIVE, PENDING_ACTIVATION, Mode
 
 
 class OrganizationLookup(Protocol):
-    """What the worker asks AWS Organizations, to learn what a refusal means. Both raise WorkerError."""
+    """What the worker reads from AWS Organizations to explain a 403. Both raise WorkerError."""
 
     def account_state(self, account_id: str) -> str | None:
-        """The account's state, such as ``ACTIVE`` or ``SUSPENDED``; None where it is not in the organization."""
+        """Return the account's state, such as ``SUSPENDED``, or None if it is not in the organization."""
 
     def trusted_access(self) -> bool:
-        """Whether account.amazonaws.com may act in the organization."""
+        """Return whether trusted access for AWS Account Management is on."""
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """What the configuration says of one contact type."""
+    """The configuration of one contact type."""
 
     policy: Policy
     desired: Contact
@@ -43,7 +42,7 @@ class Assignment:
 
 @dataclass(frozen=True)
 class AccountResult:
-    """What became of one account. ``skipped`` is the state that it was skipped for."""
+    """The result for one account. ``skipped`` is the account's state if that is why it was skipped."""
 
     outcomes: Mapping[ContactType, Outcome] = field(default_factory=dict)
     errors: Mapping[ContactType, WorkerError] = field(default_factory=dict)
@@ -54,16 +53,16 @@ class AccountResult:
 
     @property
     def error(self) -> WorkerError | None:
-        """The error that decides about the letter: a retryable one as long as any contact has one.
+        """The error that decides what happens to the message: a retryable one if there is any.
 
-        What AWS said goes before a turn that did not come.
+        An error of AWS goes before OutOfTime, because it is more precise.
         """
-        every = sorted(self.errors.values(), key=lambda error: isinstance(error, OutOfTime))
-        return next((error for error in every if isinstance(error, Retryable)), next(iter(every), None))
+        errors = sorted(self.errors.values(), key=lambda error: isinstance(error, OutOfTime))
+        return next((error for error in errors if isinstance(error, Retryable)), next(iter(errors), None))
 
 
 class AccountProcessor:
-    """Brings one account right. Safe to share between threads."""
+    """Sets the contacts of one account. Threads may share it."""
 
     def __init__(
         self,
@@ -75,9 +74,15 @@ class AccountProcessor:
         mode: Mode,
         pool: Executor,
     ) -> None:
-        """``own_account_id`` is the management account, which the API wants to be left out of its calls.
+        """Start without any call.
 
-        ``pool`` runs the calls; it needs a thread for each contact type of each account worked on at a time.
+        Args:
+            api: the account API.
+            organization: explains a 403.
+            assignments: the configuration of each contact type.
+            own_account_id: the management account, whose ID the API does not accept as a parameter.
+            mode: the stack's mode.
+            pool: runs the calls. It needs a thread for each contact type of each account processed at the same time.
         """
         self._api = api
         self._organization = organization
@@ -86,81 +91,75 @@ class AccountProcessor:
         self._mode = mode
         self._pool = pool
 
-    def process(self, letter: AccountMessage, *, deadline: float, last_try: bool) -> AccountResult:
-        """Work on the account of ``letter`` until ``deadline`` (a time of the pacers' clock); never raises WorkerError.
+    def process(self, message: AccountMessage, *, deadline: float, last_try: bool) -> AccountResult:
+        """Process the account of ``message`` until ``deadline`` (a time of the pacers' clock). Never raise WorkerError.
 
-        On the ``last_try`` it also finds out what a refusal means, which costs a call.
+        At the ``last_try``, one more call determines whether trusted access is off.
         """
         started = time.monotonic()
-        tally = CallCounter()
-        target = None if letter.account_id == self._own_account_id else letter.account_id
-        mode = self._mode.stricter(letter.mode)
+        counter = CallCounter()
+        target = None if message.account_id == self._own_account_id else message.account_id
+        mode = self._mode.stricter(message.mode)
 
-        def work(contact_type: ContactType) -> Outcome | WorkerError:
+        def outcome_or_error(contact_type: ContactType) -> Outcome | WorkerError:
             try:
-                return self._process_contact(target, contact_type, mode, deadline, tally)
+                return self._process_contact(target, contact_type, mode, deadline, counter)
             except WorkerError as error:
                 return error
 
-        done = dict(zip(self._assignments, self._pool.map(work, self._assignments), strict=True))
-        errors = {contact_type: error for contact_type, error in done.items() if isinstance(error, WorkerError)}
+        results = dict(zip(self._assignments, self._pool.map(outcome_or_error, self._assignments), strict=True))
+        errors = {contact_type: result for contact_type, result in results.items() if isinstance(result, WorkerError)}
         skipped = None
-        if target is not None and _any(errors.values(), AccessDenied):
-            skipped, errors = self._explain(target, errors, last_try=last_try)
+        if target is not None and any(isinstance(error, AccessDenied) for error in errors.values()):
+            skipped, errors = self._explain_access_denied(target, errors, last_try=last_try)
         return AccountResult(
             outcomes={
-                contact_type: outcome if isinstance(outcome, Outcome) else Outcome.FAILED
-                for contact_type, outcome in done.items()
+                contact_type: result if isinstance(result, Outcome) else Outcome.FAILED
+                for contact_type, result in results.items()
             }
             if skipped is None
             else {},
             errors=errors,
             skipped=skipped,
-            calls=tally.calls,
-            throttled=tally.throttled,
+            calls=counter.calls,
+            throttled=counter.throttled,
             milliseconds=round((time.monotonic() - started) * 1000),
         )
 
     def _process_contact(
-        self, target: str | None, contact_type: ContactType, mode: Mode, deadline: float, tally: CallCounter
+        self, target: str | None, contact_type: ContactType, mode: Mode, deadline: float, counter: CallCounter
     ) -> Outcome:
         assignment = self._assignments[contact_type]
         if assignment.policy is Policy.IGNORE:
             return Outcome.IGNORED
-        present = self._api.get(target, contact_type, deadline=deadline, tally=tally)
+        present = self._api.get(target, contact_type, deadline=deadline, counter=counter)
         outcome = decide(assignment.policy, mode, assignment.desired, present)
         if outcome is Outcome.UPDATED:
-            self._api.put(target, contact_type, assignment.desired, deadline=deadline, tally=tally)
+            self._api.put(target, contact_type, assignment.desired, deadline=deadline, counter=counter)
         return outcome
 
-    def _explain(
-        self, account_id: str, errors: Mapping[ContactType, WorkerError], *, last_try: bool
+    def _explain_access_denied(
+        self, account_id: str, errors: dict[ContactType, WorkerError], *, last_try: bool
     ) -> tuple[str | None, dict[ContactType, WorkerError]]:
-        """What refusals mean: the state to skip the account for, or its errors with the refusals named."""
+        """Return the state to skip the account for, or None; and the errors, each AccessDenied with its cause."""
 
-        def named(name: Callable[[AccessDenied], WorkerError]) -> dict[ContactType, WorkerError]:
-            return {kind: name(error) if isinstance(error, AccessDenied) else error for kind, error in errors.items()}
+        def with_cause(cause: type[WorkerError]) -> dict[ContactType, WorkerError]:
+            return {
+                contact_type: cause(error.code, error.operation) if isinstance(error, AccessDenied) else error
+                for contact_type, error in errors.items()
+            }
 
         try:
             state = self._organization.account_state(account_id)
             if state is None:
-                return None, named(lambda error: NotInOrganization(error.code, error.operation))
+                return None, with_cause(NotInOrganization)
             if state == PENDING_ACTIVATION and not last_try:
-                return None, named(lambda error: NotReady(error.code, error.operation))
+                return None, with_cause(NotReady)
             if state != ACTIVE:
                 return state, {}
             if last_try and not self._organization.trusted_access():
-                return None, named(lambda error: TrustedAccessOff(error.code, error.operation))
+                return None, with_cause(TrustedAccessOff)
         except WorkerError:
-            # The explanation is a courtesy: without it the refusal stands as it is.
-            return None, dict(errors)
-        return None, dict(errors)
-
-
-def _any(errors: Iterable[WorkerError], kind: type[WorkerError]) -> bool:
-    return any(isinstance(error, kind) for error in errors)
-
-
-def is_final(error: WorkerError, *, last_try: bool) -> bool:
-    """Whether the letter goes to FailedAccountQueue rather than back."""
-    return last_try or isinstance(error, Permanent)
+            # The cause is only an explanation: without it, the error remains AccessDenied.
+            pass
+        return None, errors

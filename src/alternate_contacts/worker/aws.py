@@ -1,4 +1,4 @@
-"""The only module that calls AWS: the account API, Organizations and SQS, with our errors for theirs."""
+"""Calls AWS: the account API, Organizations and SQS. Turns AWS's errors into those of `errors`."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypedDict, TypeVar
@@ -9,27 +9,34 @@ from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from alternate_contacts.worker.contacts import Contact, ContactType
 from alternate_contacts.worker.errors import InvalidContact, NotInOrganization, Unavailable, classify
-from alternate_contacts.worker.protocol import SERVICE_PRINCIPAL
+from alternate_contacts.worker.protocol import SERVICE_PRINCIPAL, account_state
 
 if TYPE_CHECKING:
     from mypy_boto3_account import AccountClient
     from mypy_boto3_organizations import OrganizationsClient
     from mypy_boto3_sqs import SQSClient
 
-Answer = TypeVar("Answer")
+Response = TypeVar("Response")
 
 
 class _Target(TypedDict, total=False):
     AccountId: str
 
 
-# One attempt: the pacer has to see each call. The time-outs bound what a hanging call takes from the invocation.
+# One attempt, because the pacer has to count every call. The timeouts limit what a call without a response costs.
 _PACED = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 1, "mode": "standard"})
 _RETRIED = Config(connect_timeout=2, read_timeout=4, retries={"total_max_attempts": 2, "mode": "standard"})
 
+RESERVE = 60
+"""Seconds at the end of an invocation in which no call of the account API starts, because a call can time out.
+
+A call of the account API can take 15 s. Two calls of Organizations, to explain a 403, and one of SQS can take 13 s
+each: two attempts of 6 s and 1 s between them. 15 + 3 x 13 = 54 s.
+"""
+
 
 def account_client(connections: int) -> "AccountClient":
-    """A client of the account API for ``connections`` calls at a time."""
+    """Return a client of the account API for up to ``connections`` calls at the same time."""
     return boto3.client("account", config=_PACED.merge(Config(max_pool_connections=connections)))
 
 
@@ -41,8 +48,12 @@ def sqs_client() -> "SQSClient":
     return boto3.client("sqs", config=_RETRIED)
 
 
-def _call(operation: str, call: Callable[[], Answer]) -> Answer:
-    """What ``call`` answers; raises a WorkerError for what AWS refuses, without AWS's message."""
+def _call(operation: str, call: Callable[[], Response]) -> Response:
+    """Return what ``call`` returns.
+
+    Raises:
+        WorkerError: the call failed. The error does not repeat AWS's message.
+    """
     try:
         return call()
     except ClientError as error:
@@ -63,36 +74,25 @@ class AwsAccountApi:
         self._client = client
 
     def get(self, account_id: str | None, contact_type: ContactType) -> Contact | None:
-        """The contact, or None where the account has none of this type."""
+        """Return the contact, or None if the account has no contact of this type."""
 
         def call() -> Contact | None:
             try:
-                answer = self._client.get_alternate_contact(
+                response = self._client.get_alternate_contact(
                     AlternateContactType=contact_type.value, **_target(account_id)
                 )
             except self._client.exceptions.ResourceNotFoundException:
                 return None
-            contact = answer["AlternateContact"]
-            return Contact(
-                name=contact.get("Name", ""),
-                title=contact.get("Title", ""),
-                email_address=contact.get("EmailAddress", ""),
-                phone_number=contact.get("PhoneNumber", ""),
-            )
+            return Contact.from_api(response["AlternateContact"])
 
         return _call("GetAlternateContact", call)
 
     def put(self, account_id: str | None, contact_type: ContactType, contact: Contact) -> None:
-        """Create the contact or write over it."""
+        """Create or overwrite the contact."""
         _call(
             "PutAlternateContact",
             lambda: self._client.put_alternate_contact(
-                AlternateContactType=contact_type.value,
-                Name=contact.name,
-                Title=contact.title,
-                EmailAddress=contact.email_address,
-                PhoneNumber=contact.phone_number,
-                **_target(account_id),
+                AlternateContactType=contact_type.value, **contact.to_api(), **_target(account_id)
             ),
         )
 
@@ -104,15 +104,16 @@ class AwsOrganizationLookup:
         self._client = client
 
     def account_state(self, account_id: str) -> str | None:
-        """The account's ``State``, or ``Status`` where the runtime's botocore is too old to know the newer field."""
+        """Return the account's state, or None if the account is not in the organization."""
         try:
-            account = _call("DescribeAccount", lambda: self._client.describe_account(AccountId=account_id))["Account"]
+            return account_state(
+                _call("DescribeAccount", lambda: self._client.describe_account(AccountId=account_id))["Account"]
+            )
         except NotInOrganization:
             return None
-        return account.get("State") or account.get("Status") or "ACTIVE"
 
     def trusted_access(self) -> bool:
-        """Whether account.amazonaws.com is among the services that may act in the organization."""
+        """Return whether trusted access for AWS Account Management is on."""
 
         def call() -> bool:
             pages = self._client.get_paginator("list_aws_service_access_for_organization").paginate()
@@ -126,7 +127,7 @@ class AwsOrganizationLookup:
 
 
 class AwsMessageQueues:
-    """AccountQueue, that letters go back to, and FailedAccountQueue, that keeps what can't be done."""
+    """AccountQueue and FailedAccountQueue."""
 
     def __init__(self, client: "SQSClient", *, account_queue_url: str, failed_account_queue_url: str) -> None:
         self._client = client
@@ -134,7 +135,7 @@ class AwsMessageQueues:
         self._failed_account_queue_url = failed_account_queue_url
 
     def schedule_retry(self, receipt_handle: str, seconds: int) -> None:
-        """Show the message on AccountQueue again after ``seconds``, at most 12 hours."""
+        """Make the message visible on AccountQueue again after ``seconds``, at most 12 hours."""
         _call(
             "ChangeMessageVisibility",
             lambda: self._client.change_message_visibility(
@@ -143,7 +144,7 @@ class AwsMessageQueues:
         )
 
     def fail(self, body: str, attributes: Mapping[str, str]) -> None:
-        """Keep ``body`` on FailedAccountQueue as it came, with ``attributes`` (none empty) that say why."""
+        """Send ``body``, unchanged, to FailedAccountQueue with ``attributes``, none of which may be empty."""
         _call(
             "SendMessage",
             lambda: self._client.send_message(
@@ -157,7 +158,7 @@ class AwsMessageQueues:
 
 
 def _target(account_id: str | None) -> "_Target":
-    """The management account is addressed by leaving AccountId out; the API refuses its id.
+    """Return the parameter AccountId; no parameter for the management account, whose ID the API does not accept.
 
     https://docs.aws.amazon.com/accounts/latest/reference/API_PutAlternateContact.html
     """

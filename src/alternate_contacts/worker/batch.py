@@ -1,4 +1,4 @@
-"""Works off one batch of messages: accounts side by side, each message on its own."""
+"""Process one batch of messages: accounts in parallel, and every message independently of the others."""
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
-from alternate_contacts.worker.account_processor import AccountProcessor, AccountResult, is_final
+from alternate_contacts.worker.account_processor import AccountProcessor, AccountResult
 from alternate_contacts.worker.decision import Outcome
 from alternate_contacts.worker.errors import Permanent, WorkerError
 from alternate_contacts.worker.message import AccountMessage, parse_message
 from alternate_contacts.worker.retry import retry_delay
 
 ACCOUNTS_AT_A_TIME = 5
-"""The batch size of the event source in template.yaml: small enough to share 50 accounts evenly between two workers."""
+"""The event source's batch size in template.yaml: small enough to share 50 accounts evenly between two workers."""
 
 Content = AccountMessage | Permanent | None
-"""What a message says: an account to work on, nothing that can be read, or nothing to do."""
+"""The parsed body of a message: an account to process, why the body is invalid, or None if there is nothing to do."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class QueueRecord:
 
 
 class MessageQueues(Protocol):
-    """Where a letter goes that is not done. Both raise WorkerError."""
+    """What the worker does with a message that is not processed. Both raise WorkerError."""
 
     def schedule_retry(self, receipt_handle: str, seconds: int) -> None: ...
 
@@ -39,108 +39,122 @@ class MessageQueues(Protocol):
 
 
 class OutcomeRecorder(Protocol):
-    """Tells the world what became of a message; called by several threads."""
+    """Records the outcome of every message. Several threads call it."""
 
-    def account(
-        self, letter: AccountMessage | None, record: QueueRecord, result: AccountResult, error: WorkerError | None
+    def account_processed(self, message: AccountMessage, record: QueueRecord, result: AccountResult) -> None:
+        """The account was processed or skipped."""
+
+    def account_failed(
+        self, message: AccountMessage | None, record: QueueRecord, result: AccountResult, error: WorkerError
     ) -> None:
-        """An account is worked off: right, skipped, or failed for good with ``error``; ``letter`` None: unreadable."""
+        """The message is on FailedAccountQueue; ``message`` is None if the body is invalid."""
 
     def message_ignored(self, record: QueueRecord) -> None:
-        """The message tells of nothing that asks for work."""
+        """There is nothing to do for the message."""
 
     def retry_scheduled(
-        self, letter: AccountMessage, record: QueueRecord, result: AccountResult, error: WorkerError, seconds: int
+        self, message: AccountMessage, record: QueueRecord, result: AccountResult, error: WorkerError, seconds: int
     ) -> None:
-        """A letter goes back for another try in ``seconds``."""
+        """The message becomes visible on AccountQueue again in ``seconds``."""
 
     def left_for_redelivery(self, record: QueueRecord, error: BaseException) -> None:
-        """The message could not be moved on, or the worker itself broke: SQS brings it back by itself."""
+        """The worker crashed, or a call of SQS failed: SQS delivers the message again after the visibility timeout."""
 
 
 class BatchProcessor:
-    """Works off batches with one account worker."""
+    """Processes batches of messages."""
 
     def __init__(
         self,
-        worker: AccountProcessor,
+        accounts: AccountProcessor,
         queues: MessageQueues,
-        report: OutcomeRecorder,
+        recorder: OutcomeRecorder,
         *,
         max_tries: int,
         pool: Executor,
     ) -> None:
-        """A letter received ``max_tries`` times is given up; ``pool`` has a thread for each account of a batch."""
-        self._worker = worker
+        """Start without any call.
+
+        Args:
+            accounts: processes the account of a message.
+            queues: AccountQueue and FailedAccountQueue.
+            recorder: records the outcomes.
+            max_tries: how often a message is received before it goes to FailedAccountQueue.
+            pool: runs the accounts. It needs a thread for each account of a batch.
+        """
+        self._accounts = accounts
         self._queues = queues
-        self._report = report
+        self._recorder = recorder
         self._max_tries = max_tries
         self._pool = pool
 
     def process_batch(self, records: Sequence[QueueRecord], *, deadline: float) -> list[str]:
-        """Work until ``deadline`` (a time of the pacers' clock); the ids of the messages that SQS has to keep."""
-        settled: set[str] = set()
-        groups = _by_account(records)
-        work = [self._pool.submit(self._work_on_account, group, deadline, settled) for group in groups]
-        for group, future in zip(groups, work, strict=True):
-            broken = future.exception()
-            if broken is not None:
-                # Nothing that breaks here may take the rest of the batch with it, nor what is settled already.
+        """Process ``records`` until ``deadline``, a time of the pacers' clock.
+
+        Returns:
+            The IDs of the messages that stay on AccountQueue.
+        """
+        done: set[str] = set()
+        groups = _group_by_account(records)
+        futures = [self._pool.submit(self._process_group, group, deadline, done) for group in groups]
+        for group, future in zip(groups, futures, strict=True):
+            crash = future.exception()
+            if crash is not None:
+                # A crash must not fail the other accounts, nor the messages of this account that are done.
                 for _, record in group:
-                    if record.message_id not in settled:
-                        self._report.left_for_redelivery(record, broken)
-        return [record.message_id for record in records if record.message_id not in settled]
+                    if record.message_id not in done:
+                        self._recorder.left_for_redelivery(record, crash)
+        return [record.message_id for record in records if record.message_id not in done]
 
-    def _work_on_account(
-        self, group: Iterable[tuple[Content, QueueRecord]], deadline: float, settled: set[str]
-    ) -> None:
-        # Letters of one account one after another: the second finds the contacts right, and puts nothing.
-        for letter, record in group:
-            if self._is_settled(letter, record, deadline):
-                settled.add(record.message_id)
+    def _process_group(self, group: Iterable[tuple[Content, QueueRecord]], deadline: float, done: set[str]) -> None:
+        # One message of an account after the other: the second finds compliant contacts, and puts nothing.
+        for content, record in group:
+            try:
+                if self._process_record(content, record, deadline):
+                    done.add(record.message_id)
+            except WorkerError as error:
+                self._recorder.left_for_redelivery(record, error)
 
-    def _is_settled(self, letter: Content, record: QueueRecord, deadline: float) -> bool:
-        if letter is None:
-            self._report.message_ignored(record)
+    def _process_record(self, content: Content, record: QueueRecord, deadline: float) -> bool:
+        """Process one message. Return True if SQS may delete it, False if a retry is scheduled.
+
+        Raises:
+            WorkerError: a call of SQS failed.
+        """
+        if content is None:
+            self._recorder.message_ignored(record)
             return True
-        if isinstance(letter, Permanent):
-            return self._is_failed(None, record, AccountResult(), letter)
+        if isinstance(content, Permanent):
+            self._fail(None, record, AccountResult(), content)
+            return True
         last_try = record.tries >= self._max_tries
-        result = self._worker.process(letter, deadline=deadline, last_try=last_try)
+        result = self._accounts.process(content, deadline=deadline, last_try=last_try)
         error = result.error
         if error is None:
-            self._report.account(letter, record, result, None)
+            self._recorder.account_processed(content, record, result)
             return True
-        if is_final(error, last_try=last_try):
-            return self._is_failed(letter, record, result, error)
+        if last_try or isinstance(error, Permanent):
+            self._fail(content, record, result, error)
+            return True
         seconds = retry_delay(record.tries)
-        self._report.retry_scheduled(letter, record, result, error, seconds)
-        try:
-            self._queues.schedule_retry(record.receipt_handle, seconds)
-        except WorkerError as not_rescheduled:
-            # It comes back all the same, when the queue's own visibility time-out is over.
-            self._report.left_for_redelivery(record, not_rescheduled)
+        self._recorder.retry_scheduled(content, record, result, error, seconds)
+        self._queues.schedule_retry(record.receipt_handle, seconds)
         return False
 
-    def _is_failed(
-        self, letter: AccountMessage | None, record: QueueRecord, result: AccountResult, error: WorkerError
-    ) -> bool:
-        try:
-            self._queues.fail(record.body, failure(letter, record, result, error))
-        except WorkerError as not_sent:
-            self._report.left_for_redelivery(record, not_sent)
-            return False
-        self._report.account(letter, record, result, error)
-        return True
+    def _fail(
+        self, message: AccountMessage | None, record: QueueRecord, result: AccountResult, error: WorkerError
+    ) -> None:
+        self._queues.fail(record.body, failure_attributes(message, record, result, error))
+        self._recorder.account_failed(message, record, result, error)
 
 
-def failure(
-    letter: AccountMessage | None, record: QueueRecord, result: AccountResult, error: WorkerError
+def failure_attributes(
+    message: AccountMessage | None, record: QueueRecord, result: AccountResult, error: WorkerError
 ) -> dict[str, str]:
-    """The attributes of a message on FailedAccountQueue: why, for which account; SQS wants none of them empty."""
-    failed = [kind for kind, outcome in result.outcomes.items() if outcome is Outcome.FAILED]
+    """Return the attributes of the message on FailedAccountQueue. None is empty, because SQS rejects empty values."""
+    failed = [contact_type for contact_type, outcome in result.outcomes.items() if outcome is Outcome.FAILED]
     return {
-        "AccountId": letter.account_id if letter else "unknown",
+        "AccountId": message.account_id if message else "unknown",
         "Reason": error.reason,
         "ErrorCode": error.code,
         "Operation": error.operation,
@@ -150,21 +164,18 @@ def failure(
     }
 
 
-def _by_account(records: Iterable[QueueRecord]) -> list[list[tuple[Content, QueueRecord]]]:
-    """The messages with their letters, those of one account together; what can't be read stands alone."""
-    read_records = [(_letter(record), record) for record in records]
-    return [
-        list(group)
-        for _, group in itertools.groupby(sorted(read_records, key=_account_or_message), key=_account_or_message)
-    ]
+def _group_by_account(records: Iterable[QueueRecord]) -> list[list[tuple[Content, QueueRecord]]]:
+    """Return the parsed records, those of one account in one group, every other one in a group of its own."""
+    parsed = sorted(((_parse(record), record) for record in records), key=_account_or_message_id)
+    return [list(group) for _, group in itertools.groupby(parsed, key=_account_or_message_id)]
 
 
-def _account_or_message(item: tuple[Content, QueueRecord]) -> str:
-    letter, record = item
-    return letter.account_id if isinstance(letter, AccountMessage) else record.message_id
+def _account_or_message_id(item: tuple[Content, QueueRecord]) -> str:
+    content, record = item
+    return content.account_id if isinstance(content, AccountMessage) else record.message_id
 
 
-def _letter(record: QueueRecord) -> Content:
+def _parse(record: QueueRecord) -> Content:
     try:
         return parse_message(record.body)
     except Permanent as error:

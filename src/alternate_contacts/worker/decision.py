@@ -1,4 +1,4 @@
-"""What to do about one contact of one account: the only place where that is decided."""
+"""Decide what to do about one contact of one account. This is the only place of that decision."""
 
 from enum import StrEnum
 
@@ -7,7 +7,7 @@ from alternate_contacts.worker.protocol import Mode
 
 
 class Policy(StrEnum):
-    """What may become of a contact type: ``overwrite`` it, ``fill`` it where there is none, ``ignore`` it."""
+    """How to treat a contact type: ``overwrite`` a different contact, ``fill`` in a missing one, or ``ignore`` both."""
 
     OVERWRITE = "overwrite"
     FILL = "fill"
@@ -15,7 +15,7 @@ class Policy(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What became of one contact. As a decision, ``updated`` means: a Put is due."""
+    """The result for one contact. As a decision, ``updated`` means that a Put is needed."""
 
     UPDATED = "updated"
     UNCHANGED = "unchanged"
@@ -26,7 +26,7 @@ class Outcome(StrEnum):
 
 
 def decide(policy: Policy, mode: Mode, desired: Contact, present: Contact | None) -> Outcome:
-    """The outcome that ``policy`` and ``mode`` ask for, where an account has the contact ``present``."""
+    """Return the outcome for an account that has the contact ``present``, or None, and should have ``desired``."""
     if policy is Policy.IGNORE:
         return Outcome.IGNORED
     if present is not None and desired.same_as(present):

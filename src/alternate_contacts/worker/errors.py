@@ -1,33 +1,33 @@
-"""Everything that can go wrong with an account, in the two kinds that SQS understands.
+"""The errors of the worker, in two branches: a retry may succeed, or it cannot.
 
 ::
 
     WorkerError
-    ├── Retryable               the letter returns to AccountQueue with growing delay
-    │   ├── Throttled           throttled            429: somebody, perhaps we, calls too fast
-    │   ├── Unavailable         unavailable          5xx, no connection, no answer in time
-    │   ├── AccessDenied             not_authorized       any 403, as long as nothing says that it is for good
-    │   │   └── TrustedAccessOff  trusted_access_off   what a 403 turns out to be, found when out of tries
-    │   ├── NotReady            not_ready            a new account that AWS is still activating
-    │   ├── OutOfTime           out_of_time          the invocation ends before the call's turn comes
-    │   └── Unexpected          unexpected_error     no rule knows it
-    └── Permanent               the letter goes to FailedAccountQueue at once
-        ├── InvalidMessage    unreadable_letter
-        ├── EventWithoutAccount event_without_account
-        ├── InvalidContact      contact_refused      the API's validation does not take the contact
-        └── NotInOrganization   not_in_organization
+    ├── Retryable                 the message stays on AccountQueue, with growing delay
+    │   ├── Throttled             throttled               429: too many calls, by the worker or by other tools
+    │   ├── Unavailable           unavailable             5xx, no connection, or no response in time
+    │   ├── AccessDenied          access_denied           any 403 while its cause is unknown
+    │   │   └── TrustedAccessOff  trusted_access_off      the cause of a 403, determined at the last try
+    │   ├── NotReady              not_ready               the account is new, and AWS is still activating it
+    │   ├── OutOfTime             out_of_time             the invocation ends before the call's turn
+    │   └── Unexpected            unexpected_error        no rule covers the error code
+    └── Permanent                 the message goes to FailedAccountQueue at once
+        ├── InvalidMessage        invalid_message
+        ├── EventWithoutAccount   event_without_account
+        ├── InvalidContact        invalid_contact         the API's validation rejected the contact
+        └── NotInOrganization     not_in_organization
 
-The second column is the *reason*: the word in log, metric and the attribute ``Reason`` on FailedAccountQueue.
-No error carries a message of AWS: those repeat contact data.
+The second column is the *failure reason*: the code in logs, in metrics and in the attribute ``Reason`` on
+FailedAccountQueue. No error repeats AWS's message, which can contain contact data.
 """
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import ClassVar
+
+from alternate_contacts.worker.error_codes import ACCESS_DENIED, EXPIRED_CREDENTIALS, THROTTLED, UNAVAILABLE
 
 
 class WorkerError(Exception):
-    """Why an account, or one of its contacts, is not right. ``code`` and ``operation`` are AWS's own words."""
+    """Why an account or a contact could not be processed. ``code`` and ``operation`` are AWS's names."""
 
     reason: ClassVar[str]
 
@@ -38,7 +38,7 @@ class WorkerError(Exception):
 
 
 class Retryable(WorkerError):
-    """Another try may go through."""
+    """A retry may succeed."""
 
 
 class Throttled(Retryable):
@@ -50,7 +50,7 @@ class Unavailable(Retryable):
 
 
 class AccessDenied(Retryable):
-    reason = "not_authorized"
+    reason = "access_denied"
 
 
 class TrustedAccessOff(AccessDenied):
@@ -70,11 +70,11 @@ class Unexpected(Retryable):
 
 
 class Permanent(WorkerError):
-    """No further try will go through until somebody mends the cause."""
+    """No retry succeeds until an operator fixes the cause."""
 
 
 class InvalidMessage(Permanent):
-    reason = "unreadable_letter"
+    reason = "invalid_message"
 
 
 class EventWithoutAccount(Permanent):
@@ -82,51 +82,35 @@ class EventWithoutAccount(Permanent):
 
 
 class InvalidContact(Permanent):
-    reason = "contact_refused"
+    reason = "invalid_contact"
 
 
 class NotInOrganization(Permanent):
     reason = "not_in_organization"
 
 
-_BY_CODE: Mapping[str, type[WorkerError]] = MappingProxyType(
-    {
-        "TooManyRequestsException": Throttled,
-        "Throttling": Throttled,
-        "ThrottlingException": Throttled,
-        "ThrottledException": Throttled,
-        "RequestLimitExceeded": Throttled,
-        "RequestThrottled": Throttled,
-        "SlowDown": Throttled,
-        "InternalServerException": Unavailable,
-        "InternalFailure": Unavailable,
-        "ServiceException": Unavailable,
-        "ServiceUnavailable": Unavailable,
-        "RequestTimeout": Unavailable,
-        "ExpiredToken": AccessDenied,
-        "ExpiredTokenException": AccessDenied,
-        "AccessDenied": AccessDenied,
-        "AccessDeniedException": AccessDenied,
-        "ValidationException": InvalidContact,
-        "AccountNotFoundException": NotInOrganization,
-    }
-)
-
-
 def classify(code: str, status: int, operation: str) -> WorkerError:
-    """The error of ours for AWS's error ``code`` and HTTP ``status`` (0 where no answer came) at ``operation``.
+    """Return the error for AWS's error ``code`` and HTTP ``status`` (0 without a response) of ``operation``."""
+    return _error_class(code, status)(code, operation)
 
-    Codes decide first, because Organizations answers its throttling with status 400; then the status. What nobody
-    knows is tried again, never dropped: out of tries it lands on FailedAccountQueue with its code.
-    """
-    kind = _BY_CODE.get(code)
-    if kind is None:
-        if status == 429:
-            kind = Throttled
-        elif status >= 500 or status == 0:
-            kind = Unavailable
-        elif status in (401, 403):
-            kind = AccessDenied
-        else:
-            kind = Unexpected
-    return kind(code, operation)
+
+def _error_class(code: str, status: int) -> type[WorkerError]:
+    # The code comes first, because Organizations sends its throttling errors with status 400.
+    if code in THROTTLED:
+        return Throttled
+    if code in UNAVAILABLE:
+        return Unavailable
+    if code in ACCESS_DENIED or code in EXPIRED_CREDENTIALS:
+        return AccessDenied
+    if code == "ValidationException":
+        return InvalidContact
+    if code == "AccountNotFoundException":
+        return NotInOrganization
+    if status == 429:
+        return Throttled
+    if status >= 500 or status == 0:
+        return Unavailable
+    if status in (401, 403):
+        return AccessDenied
+    # Retryable, so that an unknown error is never dropped: at the last try it goes to FailedAccountQueue with its code.
+    return Unexpected

@@ -1,4 +1,4 @@
-"""Reads the body of a message on AccountQueue: an event of AWS as it came, or a letter of the backfill."""
+"""Parse the body of a message on AccountQueue: an event of AWS as it came, or an account message of the backfill."""
 
 import json
 import re
@@ -11,25 +11,26 @@ from alternate_contacts.worker.protocol import READABLE_MESSAGE_VERSIONS, Mode
 
 EVENT_ACCOUNT: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        # A real captured event: tests/events/create-account-result.json
+        # A recorded event: tests/events/create-account-result.json
         "CreateAccountResult": ("createAccountStatus", "accountId"),
         # https://docs.aws.amazon.com/controltower/latest/userguide/lifecycle-events.html
         "CreateManagedAccount": ("createManagedAccountStatus", "account", "accountId"),
         "UpdateManagedAccount": ("updateManagedAccountStatus", "account", "accountId"),
     }
 )
-"""Where the account stands below ``detail.serviceEventDetails``, by the event's name."""
+"""The path of the account ID below ``detail.serviceEventDetails``, by the event's name."""
 
 ACCOUNT_JOINED = "AccountJoinedOrganization"
 """An account was created in the organization or accepted its invitation. AWS has published the name, not the shape.
 
 https://aws.amazon.com/about-aws/whats-new/2026/05/aws-organizations-cloudtrail/
 """
-_PLACES = ("serviceEventDetails", "requestParameters", "responseElements")
+_DETAIL_KEYS = ("serviceEventDetails", "requestParameters", "responseElements")
+"""The parts of that event's detail in which the account ID may be."""
 _ACCOUNT_KEYS = ("memberAccountId", "accountId", "account", "id")
-"""Names under which an account's id may stand, the most telling first; any other name comes after them."""
-_DEPTH = 8
-"""How deep it is looked for; AWS's own events are half as deep."""
+"""The keys that may hold the account ID, the most specific first. Any other key comes after them."""
+_MAX_DEPTH = 8
+"""How deep the search for the account ID goes. AWS's own events are half as deep."""
 
 _ACCOUNT_ID = re.compile(r"[0-9]{12}")
 _TRIGGER = re.compile(r"[A-Za-z_]{1,64}")
@@ -37,7 +38,7 @@ _TRIGGER = re.compile(r"[A-Za-z_]{1,64}")
 
 @dataclass(frozen=True)
 class AccountMessage:
-    """One account to bring right, why, and how far to go."""
+    """One account to process, what triggered the message, and the mode."""
 
     account_id: str
     trigger: str
@@ -45,13 +46,13 @@ class AccountMessage:
 
 
 def parse_message(body: str) -> AccountMessage | None:
-    """The letter in a message's ``body``; None where it tells of nothing to do.
+    """Return the account message in ``body``, or None if there is nothing to do.
 
-    That is so when an organization is created: its management account joins it, which is here already.
+    There is nothing to do for the first event of a new organization: its management account joined it.
 
     Raises:
-        InvalidMessage: it is neither an event that this package listens to nor a letter of a version it knows.
-        EventWithoutAccount: an event whose account cannot be found, such as one that tells of a failure.
+        InvalidMessage: the body is neither a known event nor an account message of a known version.
+        EventWithoutAccount: the event names no account, such as the event of a failed account creation.
     """
     try:
         content = json.loads(body)
@@ -59,10 +60,10 @@ def parse_message(body: str) -> AccountMessage | None:
         raise InvalidMessage("not_json") from None
     if not isinstance(content, dict):
         raise InvalidMessage("not_an_object")
-    return _from_event(content) if "detail" in content else _from_letter(content)
+    return _from_event(content) if "detail" in content else _from_account_message(content)
 
 
-def _from_letter(content: dict[str, object]) -> AccountMessage:
+def _from_account_message(content: dict[str, object]) -> AccountMessage:
     version, account_id = content.get("version"), content.get("accountId")
     trigger = content.get("trigger", content.get("reason"))
     if type(version) is not int or version not in READABLE_MESSAGE_VERSIONS:
@@ -84,37 +85,37 @@ def _from_event(content: dict[str, object]) -> AccountMessage | None:
         raise InvalidMessage("no_event_name")
     name = detail.get("eventName")
     if name == ACCOUNT_JOINED:
-        return _from_joining(detail, content.get("account", detail.get("recipientAccountId")))
+        return _from_account_joined(detail, content.get("account", detail.get("recipientAccountId")))
     path = EVENT_ACCOUNT.get(name) if isinstance(name, str) else None
     if path is None:
         raise InvalidMessage("unknown_event")
-    found: object = detail.get("serviceEventDetails")
+    value: object = detail.get("serviceEventDetails")
     for key in path:
-        found = found.get(key) if isinstance(found, dict) else None
-    if not _is_account_id(found):
+        value = value.get(key) if isinstance(value, dict) else None
+    if not _is_account_id(value):
         raise EventWithoutAccount("no_account_id")
-    return AccountMessage(str(found), str(name))
+    return AccountMessage(str(value), str(name))
 
 
-def _from_joining(detail: dict[str, object], management_account: object) -> AccountMessage | None:
-    found = [each for place in _PLACES for each in _account_ids(detail.get(place))]
-    members = sorted((rank, account_id) for rank, account_id in found if account_id != management_account)
+def _from_account_joined(detail: dict[str, object], management_account: object) -> AccountMessage | None:
+    candidates = [candidate for key in _DETAIL_KEYS for candidate in _account_ids(detail.get(key))]
+    members = sorted((rank, account_id) for rank, account_id in candidates if account_id != management_account)
     if members:
         return AccountMessage(members[0][1], ACCOUNT_JOINED)
-    if any(rank < len(_ACCOUNT_KEYS) for rank, _ in found):
-        return None  # the management account itself, where a member would stand
+    if any(rank < len(_ACCOUNT_KEYS) for rank, _ in candidates):
+        return None  # The management account, at a key that holds the account which joined.
     raise EventWithoutAccount("no_account_id")
 
 
-def _account_ids(value: object, depth: int = _DEPTH) -> Iterator[tuple[int, str]]:
-    """Every account id somewhere in ``value``, with the rank of the name that it stands under."""
+def _account_ids(value: object, depth: int = _MAX_DEPTH) -> Iterator[tuple[int, str]]:
+    """Yield every account ID in ``value``, each after the rank of its key."""
     if not depth or not isinstance(value, dict | list):
         return
-    for name, each in value.items() if isinstance(value, dict) else enumerate(value):
-        if isinstance(each, str) and _is_account_id(each):
-            yield _ACCOUNT_KEYS.index(name) if name in _ACCOUNT_KEYS else len(_ACCOUNT_KEYS), each
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+        if isinstance(item, str) and _is_account_id(item):
+            yield _ACCOUNT_KEYS.index(key) if key in _ACCOUNT_KEYS else len(_ACCOUNT_KEYS), item
         else:
-            yield from _account_ids(each, depth - 1)
+            yield from _account_ids(item, depth - 1)
 
 
 def _is_account_id(value: object) -> bool:

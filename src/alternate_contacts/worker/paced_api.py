@@ -1,4 +1,4 @@
-"""Get and Put of one contact, each under its pacer, counted, and tried again when they come too fast."""
+"""Get and set contacts at the pace of the API's quotas, and retry throttled calls in place."""
 
 import threading
 from collections.abc import Callable
@@ -13,9 +13,9 @@ Result = TypeVar("Result")
 
 
 class AccountApi(Protocol):
-    """The two calls of AWS Account Management that the worker makes; ``None`` is the caller's own account.
+    """The two operations of AWS Account Management that the worker calls; ``None`` is the caller's own account.
 
-    Both raise :class:`alternate_contacts.worker.errors.WorkerError`.
+    Both raise WorkerError.
     """
 
     def get(self, account_id: str | None, contact_type: ContactType) -> Contact | None: ...
@@ -25,7 +25,7 @@ class AccountApi(Protocol):
 
 @dataclass
 class CallCounter:
-    """Calls made for one account, counted by several threads."""
+    """The calls made for one account, counted by several threads."""
 
     calls: int = 0
     throttled: int = 0
@@ -38,7 +38,7 @@ class CallCounter:
 
 
 class PacedAccountApi:
-    """The account API at the speed of its quotas: Gets and Puts draw on separate ones."""
+    """The account API at the pace of its quotas. Gets and Puts have separate quotas."""
 
     def __init__(self, api: AccountApi, gets: Pacer, puts: Pacer) -> None:
         self._api = api
@@ -46,11 +46,15 @@ class PacedAccountApi:
         self._puts = puts
 
     def get(
-        self, account_id: str | None, contact_type: ContactType, *, deadline: float, tally: CallCounter
+        self, account_id: str | None, contact_type: ContactType, *, deadline: float, counter: CallCounter
     ) -> Contact | None:
-        """The contact that the account has, or None. Raises a WorkerError; OutOfTime at ``deadline``."""
+        """Return the account's contact, or None if it has none.
+
+        Raises:
+            WorkerError: the call failed; OutOfTime if its turn did not come before ``deadline``.
+        """
         return _paced(
-            self._gets, "GetAlternateContact", deadline, tally, lambda: self._api.get(account_id, contact_type)
+            self._gets, "GetAlternateContact", deadline, counter, lambda: self._api.get(account_id, contact_type)
         )
 
     def put(
@@ -60,32 +64,40 @@ class PacedAccountApi:
         contact: Contact,
         *,
         deadline: float,
-        tally: CallCounter,
+        counter: CallCounter,
     ) -> None:
-        """Set the contact. Raises a WorkerError; OutOfTime at ``deadline``."""
+        """Set the account's contact.
+
+        Raises:
+            WorkerError: as `get`.
+        """
         _paced(
-            self._puts, "PutAlternateContact", deadline, tally, lambda: self._api.put(account_id, contact_type, contact)
+            self._puts,
+            "PutAlternateContact",
+            deadline,
+            counter,
+            lambda: self._api.put(account_id, contact_type, contact),
         )
 
 
-def _paced(pacer: Pacer, operation: str, deadline: float, tally: CallCounter, call: Callable[[], Result]) -> Result:
-    refused: Throttled | None = None
+def _paced(pacer: Pacer, operation: str, deadline: float, counter: CallCounter, call: Callable[[], Result]) -> Result:
+    last_throttle: Throttled | None = None
     while True:
         try:
             pacer.wait(deadline, operation)
         except OutOfTime:
-            # What AWS said tells more than that the time is over.
-            raise refused or OutOfTime("not_tried", operation) from None
+            # An error of AWS is more precise than the end of the time.
+            raise last_throttle or OutOfTime("not_tried", operation) from None
         throttled = False
         try:
             result = call()
         except Throttled as error:
-            # The deadline bounds this: a throttled call waits for its next turn here rather than in the queue,
-            # where it would cost a receive.
-            refused, throttled = error, True
+            # A throttled call waits here for its next turn, at most until the deadline. Waiting in the queue would
+            # cost one of the message's tries.
+            last_throttle, throttled = error, True
             pacer.on_throttle()
         else:
             pacer.on_success()
             return result
         finally:
-            tally.count(throttled=throttled)
+            counter.count(throttled=throttled)

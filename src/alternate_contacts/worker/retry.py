@@ -1,13 +1,13 @@
-"""How long a letter waits before it is read again."""
+"""How long a message waits before its next try."""
 
 _FIRST = 15
-"""Seconds. IAM and trusted access settle within a minute, so the first tries come soon."""
+"""Seconds. IAM and trusted access become consistent within a minute, so the first retries come soon."""
 _LONGEST = 900
-"""Seconds. A mended cause shows within a quarter of an hour."""
+"""Seconds. After an operator fixes a cause, the next try comes within a quarter of an hour."""
 
 
 def retry_delay(tries: int) -> int:
-    """Seconds until the next try of a letter that was read ``tries`` times: 15, 30, 60 … 900.
+    """Return the seconds until the next try of a message that was received ``tries`` times: 15, 30, 60 … 900.
 
     With ten tries the nine waits between them are 15 + 30 + 60 + 120 + 240 + 480 + 3 x 900 = 3645 s, over an hour.
     """

@@ -1,4 +1,4 @@
-"""The worker's configuration, read once from the environment that the template gives it."""
+"""The worker's configuration, read once from the environment variables of template.yaml."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from alternate_contacts.worker.protocol import Mode
 
 
 class SettingsError(Exception):
-    """A variable is missing or senseless. Names the variable, never its value."""
+    """An environment variable is missing or invalid. Names the variable, never its value."""
 
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    """What the stack's parameters say. Rates are calls a second that this one worker process may make."""
+    """The stack's parameters. Rates are the calls per second that one execution environment may make."""
 
     management_account_id: str
     account_queue_url: str
@@ -29,18 +29,18 @@ class WorkerSettings:
     put_burst: float
 
     @classmethod
-    def read(cls, environment: Mapping[str, str]) -> "WorkerSettings":
-        """The settings in ``environment``.
+    def from_environment(cls, environment: Mapping[str, str]) -> "WorkerSettings":
+        """Return the settings in ``environment``.
 
         Raises:
-            SettingsError: a variable is missing or has a value that makes no sense.
+            SettingsError: a variable is missing or invalid.
         """
         share = _number(environment, "QUOTA_SHARE") / 100 / _number(environment, "CONCURRENT_WORKERS")
         return cls(
             management_account_id=_text(environment, "MANAGEMENT_ACCOUNT_ID"),
             account_queue_url=_text(environment, "ACCOUNT_QUEUE_URL"),
             failed_account_queue_url=_text(environment, "FAILED_ACCOUNT_QUEUE_URL"),
-            assignments={kind: _assignment(environment, kind) for kind in ContactType},
+            assignments={contact_type: _assignment(environment, contact_type) for contact_type in ContactType},
             mode=_mode(environment),
             max_tries=int(_number(environment, "MAX_TRIES")),
             get_rate=_number(environment, "GET_RATE") * share,
@@ -63,12 +63,12 @@ def _number(environment: Mapping[str, str], name: str) -> float:
     except ValueError:
         raise SettingsError(f"environment variable {name} is not a number") from None
     if not value > 0:
-        raise SettingsError(f"environment variable {name} is not above zero")
+        raise SettingsError(f"environment variable {name} is not greater than zero")
     return value
 
 
 def _burst(environment: Mapping[str, str], name: str, share: float) -> float:
-    # One call less than the share: calls overtake each other on their way, and AWS counts them as they arrive.
+    # One call less than the share: calls overtake each other on their way, and AWS counts them when they arrive.
     return max(_number(environment, name) * share - 1, 1.0)
 
 
@@ -79,17 +79,12 @@ def _mode(environment: Mapping[str, str]) -> Mode:
         raise SettingsError("environment variable MODE is not a mode") from None
 
 
-def _assignment(environment: Mapping[str, str], kind: ContactType) -> Assignment:
+def _assignment(environment: Mapping[str, str], contact_type: ContactType) -> Assignment:
     try:
-        policy = Policy(_text(environment, f"{kind}_POLICY"))
+        policy = Policy(_text(environment, f"{contact_type}_POLICY"))
     except ValueError:
-        raise SettingsError(f"environment variable {kind}_POLICY is not a policy") from None
-    return Assignment(
-        policy,
-        Contact(
-            name=_text(environment, f"{kind}_NAME"),
-            title=_text(environment, f"{kind}_TITLE"),
-            email_address=_text(environment, f"{kind}_EMAIL_ADDRESS"),
-            phone_number=_text(environment, f"{kind}_PHONE_NUMBER"),
-        ),
-    )
+        raise SettingsError(f"environment variable {contact_type}_POLICY is not a policy") from None
+    try:
+        return Assignment(policy, Contact.from_environment(environment, contact_type))
+    except KeyError as error:
+        raise SettingsError(f"environment variable {error.args[0]} is missing") from None

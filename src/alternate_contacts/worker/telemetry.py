@@ -1,4 +1,4 @@
-"""What the worker tells: one log line for each account, and metrics. Never contact data, never AWS's own messages."""
+"""Record what the worker does: log lines and metrics, without contact data and without AWS's error messages."""
 
 import threading
 import traceback
@@ -12,13 +12,11 @@ from alternate_contacts.worker.batch import QueueRecord
 from alternate_contacts.worker.decision import Outcome
 from alternate_contacts.worker.errors import WorkerError
 from alternate_contacts.worker.message import AccountMessage
+from alternate_contacts.worker.protocol import METRIC_NAMESPACE
 
 SERVICE = "worker"
-NAMESPACE = "AlternateContacts"
 
-logger = Logger(service=SERVICE)
-
-_CONTACTS = {
+_CONTACT_METRICS = {
     Outcome.UPDATED: "ContactsUpdated",
     Outcome.UNCHANGED: "ContactsUnchanged",
     Outcome.KEPT: "ContactsKept",
@@ -28,62 +26,65 @@ _CONTACTS = {
 }
 
 _Metric = tuple[str, str, str]
-"""Metric name, and the name and value of its one dimension beside ``service``; both empty where it has none."""
+"""A metric's name, and name and value of its one dimension beside ``service``; both are empty if there is none."""
 
 
 class WorkerTelemetry:
-    """The worker's report: logs at once, counts until :meth:`flush`."""
+    """Logs at once, and counts until `flush`. Implements `alternate_contacts.worker.batch.OutcomeRecorder`."""
 
     def __init__(self) -> None:
+        self.logger = Logger(service=SERVICE)
         self._counts: Counter[_Metric] = Counter()
         self._lock = threading.Lock()
 
-    def account(
-        self, letter: AccountMessage | None, record: QueueRecord, result: AccountResult, error: WorkerError | None
-    ) -> None:
-        """One line for an account that is right, skipped or failed."""
-        counts = _contacts(result)
-        if result.skipped is not None:
-            counts["AccountsSkipped", "reason", result.skipped] += 1
-        if error is not None:
-            counts["AccountsFailed", "reason", error.reason] += 1
-        self._count(counts, result)
-        fields = _fields(letter, record, result)
-        if error is not None:
-            logger.error("account failed, kept on FailedAccountQueue", extra=fields | _why(error))
-        elif result.skipped is not None:
-            logger.info("account skipped", extra=fields | {"state": result.skipped})
+    def account_processed(self, message: AccountMessage, record: QueueRecord, result: AccountResult) -> None:
+        """Log and count an account that was processed or skipped."""
+        counts = _count_contacts(result)
+        fields = _fields(message, record, result)
+        if result.skipped is None:
+            self.logger.info("account processed", extra=fields)
         else:
-            logger.info("account done", extra=fields)
+            counts["AccountsSkipped", "reason", result.skipped] += 1
+            self.logger.info("account skipped", extra=fields | {"state": result.skipped})
+        self._count(counts, result)
+
+    def account_failed(
+        self, message: AccountMessage | None, record: QueueRecord, result: AccountResult, error: WorkerError
+    ) -> None:
+        """Log and count an account whose message is on FailedAccountQueue; ``message`` is None if it is invalid."""
+        counts = _count_contacts(result)
+        counts["AccountsFailed", "reason", error.reason] += 1
+        self._count(counts, result)
+        self.logger.error("account failed", extra=_fields(message, record, result) | _error_fields(error))
 
     def message_ignored(self, record: QueueRecord) -> None:
-        """One line for an event that asks for no work."""
-        logger.info("nothing to do", extra={"message_id": record.message_id, "tries": record.tries})
+        """Log a message for which there is nothing to do."""
+        self.logger.info("message ignored", extra=_record_fields(record))
 
     def retry_scheduled(
-        self, letter: AccountMessage, record: QueueRecord, result: AccountResult, error: WorkerError, seconds: int
+        self, message: AccountMessage, record: QueueRecord, result: AccountResult, error: WorkerError, seconds: int
     ) -> None:
-        """One line for a letter that goes back to AccountQueue."""
-        counts = _contacts(result)
-        for kind in result.errors:
-            # Not failed yet: the next try decides.
-            del counts[_CONTACTS[Outcome.FAILED], "contact_type", kind.value]
+        """Log a message that becomes visible on AccountQueue again in ``seconds``, and count what is done already."""
+        counts = _count_contacts(result)
+        for contact_type in result.errors:
+            # The next try decides whether the contact failed.
+            del counts[_CONTACT_METRICS[Outcome.FAILED], "contact_type", contact_type.value]
         self._count(counts, result)
-        logger.warning(
-            "account not right yet, letter goes back",
-            extra=_fields(letter, record, result) | _why(error) | {"next_try_in_seconds": seconds},
+        self.logger.warning(
+            "retry scheduled",
+            extra=_fields(message, record, result) | _error_fields(error) | {"retry_in_seconds": seconds},
         )
 
     def left_for_redelivery(self, record: QueueRecord, error: BaseException) -> None:
-        """One line for a message that SQS will bring back by itself."""
-        why = _why(error) if isinstance(error, WorkerError) else {"error": type(error).__name__, "at": _place(error)}
-        logger.error(
-            "message not settled, SQS brings it back",
-            extra={"message_id": record.message_id, "tries": record.tries} | why,
+        """Log a message that SQS delivers again after the queue's visibility timeout."""
+        self.logger.error(
+            "message left for redelivery",
+            extra=_record_fields(record)
+            | (_error_fields(error) if isinstance(error, WorkerError) else _crash_fields(error)),
         )
 
     def flush(self) -> None:
-        """Write the metrics counted since the last time, as CloudWatch embedded metric format on stdout."""
+        """Print the metrics counted since the last time in CloudWatch's embedded metric format."""
         with self._lock:
             counts, self._counts = self._counts, Counter()
         for (name, dimension, value), count in sorted(counts.items()):
@@ -91,7 +92,7 @@ class WorkerTelemetry:
                 name=name,
                 unit=MetricUnit.Count,
                 value=count,
-                namespace=NAMESPACE,
+                namespace=METRIC_NAMESPACE,
                 default_dimensions={"service": SERVICE},
             ) as metric:
                 if dimension:
@@ -104,16 +105,19 @@ class WorkerTelemetry:
             self._counts.update(counts)
 
 
-def _contacts(result: AccountResult) -> Counter[_Metric]:
-    return Counter((_CONTACTS[outcome], "contact_type", kind.value) for kind, outcome in result.outcomes.items())
+def _count_contacts(result: AccountResult) -> Counter[_Metric]:
+    return Counter(
+        (_CONTACT_METRICS[outcome], "contact_type", contact_type.value)
+        for contact_type, outcome in result.outcomes.items()
+    )
 
 
-def _fields(letter: AccountMessage | None, record: QueueRecord, result: AccountResult) -> dict[str, object]:
+def _fields(message: AccountMessage | None, record: QueueRecord, result: AccountResult) -> dict[str, object]:
     return {
-        "account_id": letter.account_id if letter else "unknown",
-        "trigger": letter.trigger if letter else "unknown",
-        "mode": letter.mode.value if letter else "unknown",
-        "outcomes": {kind.value: outcome.value for kind, outcome in result.outcomes.items()},
+        "account_id": message.account_id if message else "unknown",
+        "trigger": message.trigger if message else "unknown",
+        "mode": message.mode.value if message else "unknown",
+        "outcomes": {contact_type.value: outcome.value for contact_type, outcome in result.outcomes.items()},
         "calls": result.calls,
         "throttled": result.throttled,
         "tries": record.tries,
@@ -122,11 +126,18 @@ def _fields(letter: AccountMessage | None, record: QueueRecord, result: AccountR
     }
 
 
-def _why(error: WorkerError) -> dict[str, object]:
+def _record_fields(record: QueueRecord) -> dict[str, object]:
+    return {"message_id": record.message_id, "tries": record.tries}
+
+
+def _error_fields(error: WorkerError) -> dict[str, object]:
     return {"reason": error.reason, "error_code": error.code, "operation": error.operation}
 
 
-def _place(error: BaseException) -> list[str]:
-    """Where an unforeseen error happened. Its message stays out: it may repeat contact data."""
+def _crash_fields(error: BaseException) -> dict[str, object]:
+    """Return where a crash happened. The error's message is left out, because it can contain contact data."""
     frames = traceback.extract_tb(error.__traceback__)
-    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+    return {
+        "error_type": type(error).__name__,
+        "frames": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
+    }

@@ -1,1 +1,1 @@
-"""What CfCT's pipeline (v2.8.4) makes of a manifest and a template, in our own words, and samples for it."""
+"""A model of what CfCT's pipeline (v2.8.4) does with a manifest and a template, and sample manifests."""

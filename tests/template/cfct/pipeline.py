@@ -1,4 +1,4 @@
-"""The pipeline's checks of a manifest, and what becomes of parameters on their way to CloudFormation.
+"""CfCT's checks of a manifest, and its conversion of parameters for CloudFormation.
 
 Sources: CfCT v2.8.4, source/src/cfct/validation/manifest-v2.schema.yaml, source/codebuild_scripts/run-validation.sh,
 source/src/cfct/manifest/{manifest,manifest_parser,cfn_params_handler}.py, read 2026-11-23.
@@ -21,34 +21,34 @@ Check = Callable[[object], Iterator[str]]
 
 @dataclass(frozen=True)
 class Fields:
-    """A mapping with these keys and no other."""
+    """A mapping with these keys and no others."""
 
     required: Mapping[str, Check]
     optional: Mapping[str, Check]
 
     def __call__(self, value: object) -> Iterator[str]:
         if not isinstance(value, dict):
-            yield "is no mapping"
+            yield "is not a mapping"
             return
         yield from (f"{key}: is missing" for key in self.required.keys() - value.keys())
         known = {**self.required, **self.optional}
-        for key, each in value.items():
+        for key, field in value.items():
             if key not in known:
                 yield f"{key}: is unknown"
-            elif each is None:
+            elif field is None:
                 yield from [f"{key}: is empty"] if key in self.required else []
             else:
-                yield from (f"{key}: {complaint}" for complaint in known[key](each))
+                yield from (f"{key}: {violation}" for violation in known[key](field))
 
 
-def text(value: object) -> Iterator[str]:
+def string(value: object) -> Iterator[str]:
     if not isinstance(value, str):
-        yield "is no text"
+        yield "is not a string"
 
 
-def truth(value: object) -> Iterator[str]:
+def boolean(value: object) -> Iterator[str]:
     if not isinstance(value, bool):
-        yield "is neither true nor false"
+        yield "is not a Boolean"
 
 
 def anything(_: object) -> Iterator[str]:
@@ -58,46 +58,46 @@ def anything(_: object) -> Iterator[str]:
 def one_of(*allowed: object) -> Check:
     def check(value: object) -> Iterator[str]:
         if value not in allowed:
-            yield "is none of what it may be"
+            yield "is not an allowed value"
 
     return check
 
 
 def list_of(check: Check, *, unique: bool = False) -> Check:
-    def each(value: object) -> Iterator[str]:
+    def check_items(value: object) -> Iterator[str]:
         if not isinstance(value, list):
-            yield "is no list"
+            yield "is not a list"
             return
         for number, item in enumerate(value):
-            yield from (f"[{number}] {complaint}" for complaint in check(item))
+            yield from (f"[{number}] {violation}" for violation in check(item))
         if unique and len(set(map(str, value))) != len(value):
-            yield "has something twice"
+            yield "has an item twice"
 
-    return each
+    return check_items
 
 
 MANIFEST = Fields(
-    required={"region": text, "version": one_of(dt.date(2021, 3, 15))},
+    required={"region": string, "version": one_of(dt.date(2021, 3, 15))},
     optional={
-        "enable_stack_set_deletion": truth,
+        "enable_stack_set_deletion": boolean,
         "resources": list_of(
             Fields(
                 required={
-                    "name": text,
-                    "resource_file": text,
+                    "name": string,
+                    "resource_file": string,
                     "deploy_method": one_of("scp", "rcp", "stack_set"),
                     "deployment_targets": Fields(
-                        required={}, optional={"accounts": list_of(anything), "organizational_units": list_of(text)}
+                        required={}, optional={"accounts": list_of(anything), "organizational_units": list_of(string)}
                     ),
                 },
                 optional={
-                    "description": text,
-                    "parameter_file": text,
+                    "description": string,
+                    "parameter_file": string,
                     "parameters": list_of(
-                        Fields(required={"parameter_key": text, "parameter_value": anything}, optional={})
+                        Fields(required={"parameter_key": string, "parameter_value": anything}, optional={})
                     ),
-                    "regions": list_of(text, unique=True),
-                    "export_outputs": list_of(Fields(required={"name": text, "value": text}, optional={})),
+                    "regions": list_of(string, unique=True),
+                    "export_outputs": list_of(Fields(required={"name": string, "value": string}, optional={})),
                 },
             )
         ),
@@ -105,21 +105,21 @@ MANIFEST = Fields(
 )
 
 
-def schema_complaints(manifest: str) -> list[str]:
-    """What the pipeline's schema has against a manifest."""
+def schema_violations(manifest: str) -> list[str]:
+    """Return the violations of CfCT's schema in a manifest."""
     return list(MANIFEST(yaml.safe_load(manifest)))
 
 
-# ---- the check of files ---------------------------------------------------------------------------------------------
+# ---- the file check ----------------------------------------------------------------------------------------------
 
 
 def files_missing(configuration: Path) -> list[str]:
-    """What the pipeline's script takes for files of a manifest, and does not find.
+    """Return what CfCT's script takes for the path of a file, and does not find, which fails the Build stage.
 
-    It reads lines, not YAML, with the tools themselves; a path that it does not find ends the build.
+    The script reads lines, not YAML. The same shell tools run here.
     """
     script = "grep '_file:' < manifest.yaml | grep -v '^ *#' | tr -s ' ' | tr -d '\\r' | cut -d ' ' -f 3"
-    done = subprocess.run(  # noqa: S603
+    process = subprocess.run(  # noqa: S603
         ["/bin/sh", "-c", script],
         cwd=configuration,
         env={"PATH": os.environ["PATH"], "LC_ALL": "C"},
@@ -127,46 +127,46 @@ def files_missing(configuration: Path) -> list[str]:
         text=True,
         check=True,
     )
-    # The shell takes the answer apart at blanks, so that a path with a blank is two.
-    return [name for name in done.stdout.split() if not (configuration / name).is_file()]
+    # The shell splits the output at spaces, so that a path with a space becomes two.
+    return [name for name in process.stdout.split() if not (configuration / name).is_file()]
 
 
 # ---- parameters -----------------------------------------------------------------------------------------------------
 
 
 def accounts(manifest: str, resource: str) -> list[str]:
-    """The accounts of a resource as CfCT understands them."""
-    return [_as_text(each) for each in _resource(manifest, resource)["deployment_targets"]["accounts"]]
+    """Return the accounts of a resource as CfCT reads them."""
+    return [_as_text(account) for account in _resource(manifest, resource)["deployment_targets"]["accounts"]]
 
 
 def parameters(manifest: str, resource: str, ssm: Mapping[str, str] | None = None) -> dict[str, str]:
-    """A resource's parameters as they arrive at CloudFormation.
+    """Return a resource's parameters as they arrive at CloudFormation.
 
     Args:
         manifest: its text.
         resource: its name.
-        ssm: what is in the parameter store.
+        ssm: the SSM parameters by name.
 
     Raises:
-        LookupError: a look-up that finds nothing.
-        NotImplementedError: CfCT would make something up here (a password, a key pair, an availability zone).
+        LookupError: an SSM parameter does not exist.
+        NotImplementedError: CfCT would generate the value (a password, a key pair, an Availability Zone).
     """
     fields = _resource(manifest, resource)
     if fields.get("parameter_file") and fields.get("parameters"):
         return {}
-    written = {each["parameter_key"]: _as_text(each["parameter_value"]) for each in fields.get("parameters", [])}
+    written = {pair["parameter_key"]: _as_text(pair["parameter_value"]) for pair in fields.get("parameters", [])}
     looked_up = {name: _processed(value, ssm or {}) for name, value in written.items()}
     return {name: ",".join(value) if isinstance(value, list) else value for name, value in looked_up.items()}
 
 
 def _resource(manifest: str, name: str) -> dict[str, Any]:
-    [found] = [each for each in yaml.safe_load(manifest)["resources"] if each["name"] == name]
-    fields: dict[str, Any] = found
+    fields: dict[str, Any]
+    [fields] = [resource for resource in yaml.safe_load(manifest)["resources"] if resource["name"] == name]
     return fields
 
 
 def _as_text(value: object) -> str:
-    """What yorm 1.6.2 makes of a value that is to be a string."""
+    """Convert a value to a string as yorm 1.6.2 does."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list):

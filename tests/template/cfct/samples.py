@@ -1,4 +1,4 @@
-"""Manifests to try things on."""
+"""Sample manifests."""
 
 import re
 from collections.abc import Mapping
@@ -7,16 +7,16 @@ from pathlib import Path
 ROOT = Path(__file__).parents[3]
 
 CONTACTS = {
-    f"{kind}{field}": value
-    for number, kind in enumerate(("Billing", "Operations", "Security"), start=1)
+    f"{contact_type}{field}": value
+    for number, contact_type in enumerate(("Billing", "Operations", "Security"), start=1)
     for field, value in {
-        "Name": f"Bea {kind}",
-        "Title": f"Head of {kind}",
-        "EmailAddress": f"{kind.lower()}+aws@acme.test",
-        "PhoneNumber": f"+1206555010{number}",  # without blanks: YAML would make a number of it, and drop the plus
+        "Name": f"Bea {contact_type}",
+        "Title": f"Head of {contact_type}",
+        "EmailAddress": f"{contact_type.lower()}+aws@acme.test",
+        "PhoneNumber": f"+1206555010{number}",  # unquoted, YAML reads a number and drops the plus
     }.items()
 }
-"""Contacts as they are to arrive at CloudFormation."""
+"""Contacts as they have to arrive at CloudFormation."""
 
 EXISTING = """\
 ---
@@ -52,23 +52,23 @@ resources:
 
 # Ask before you add something here.
 """
-"""A configuration that a team has had for years, with whatever style they like."""
+"""An existing configuration in a style of its own."""
 
 
 def shipped() -> str:
-    """The repository's own manifest.yaml."""
+    """Return the repository's manifest.yaml."""
     return (ROOT / "manifest.yaml").read_text(encoding="utf-8")
 
 
 def with_values(text: str, values: Mapping[str, str]) -> str:
-    """A manifest with other values, given as they are to be written, quotes included."""
+    """Return a manifest with other values, each written as given, quotes included."""
     for name, value in values.items():
         line = rf"(parameter_key: {name}\n +parameter_value: ).*"
         assert re.search(line, text), name
-        text = re.sub(line, lambda found, value=value: found[1] + value, text)  # type: ignore[misc]
+        text = re.sub(line, lambda match, value=value: match[1] + value, text)  # type: ignore[misc]
     return text
 
 
 def filled() -> str:
-    """The repository's manifest.yaml as a user leaves it."""
+    """Return the repository's manifest.yaml with the contacts filled in."""
     return with_values(shipped(), {name: f'"{value}"' for name, value in CONTACTS.items()})

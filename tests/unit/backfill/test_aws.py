@@ -1,15 +1,17 @@
-"""The adapters: what they ask of Organizations and SQS, and what they make of the answers."""
+"""The adapters: what they send to AWS, and how they read the responses."""
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.stub import Stubber
 
 from alternate_contacts.backfill import aws
+from alternate_contacts.backfill.aws import AwsAccountDirectory, AwsBackfillQueue
 from alternate_contacts.backfill.enqueue import ListedAccount
+from alternate_contacts.backfill.error_codes import ACCESS_DENIED
 from alternate_contacts.backfill.preflight import OrganizationDescription
 from tests.fakes.wire import FakeWire, HttpAnswer, refusal
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 QUEUE = "https://sqs.invalid/AccountQueue"
+MANAGEMENT_ACCOUNT = "0" * 12
 
 
 @pytest.fixture
@@ -36,40 +39,38 @@ def account(session: boto3.Session) -> "AccountClient":
     return session.client("account")
 
 
-def organization_of(
-    organizations: "OrganizationsClient", account: "AccountClient | None" = None
-) -> aws.AwsAccountDirectory:
-    return aws.AwsAccountDirectory(
-        organizations,
-        account or boto3.client("account", region_name="us-east-1"),
-        region="us-east-1",
-        account_id="000000000000",
-    )
+@pytest.fixture
+def directory(organizations: "OrganizationsClient", account: "AccountClient") -> AwsAccountDirectory:
+    return AwsAccountDirectory(organizations, account, region="us-east-1", account_id=MANAGEMENT_ACCOUNT)
 
 
 def add_pages(stub: Stubber, method: str, key: str, pages: list[list[dict[str, Any]]]) -> None:
     for number, page in enumerate(pages):
-        answer: dict[str, Any] = {key: page}
+        response: dict[str, Any] = {key: page}
         if number < len(pages) - 1:
-            answer["NextToken"] = f"page {number + 1}"
-        stub.add_response(method, answer, {"NextToken": f"page {number}"} if number else {})
+            response["NextToken"] = f"page {number + 1}"
+        stub.add_response(method, response, {"NextToken": f"page {number}"} if number else {})
 
 
-def test_lists_every_page_and_stops_at_none_that_is_empty(organizations: "OrganizationsClient") -> None:
-    def account(number: int) -> dict[str, Any]:
-        return {"Id": f"{number:012}", "State": "ACTIVE"}
+# ---- AWS Organizations ----------------------------------------------------------------------------------------------
 
+
+def test_lists_every_page_including_empty_ones(
+    organizations: "OrganizationsClient", directory: AwsAccountDirectory
+) -> None:
+    one, two, three = ({"Id": f"{number:012}", "State": "ACTIVE"} for number in (1, 2, 3))
     with Stubber(organizations) as stub:
-        add_pages(stub, "list_accounts", "Accounts", [[], [account(1), account(2)], [], [account(3)], []])
-        listed = list(organization_of(organizations).accounts())
+        add_pages(stub, "list_accounts", "Accounts", [[], [one, two], [], [three], []])
+        assert list(directory.list_accounts()) == [ListedAccount(f"{number:012}", "ACTIVE") for number in (1, 2, 3)]
         stub.assert_no_pending_responses()
-    assert listed == [ListedAccount(f"{number:012}", "ACTIVE") for number in (1, 2, 3)]
 
 
-def test_asks_for_a_page_only_when_the_one_before_is_used_up(organizations: "OrganizationsClient") -> None:
+def test_requests_a_page_only_when_it_is_needed(
+    organizations: "OrganizationsClient", directory: AwsAccountDirectory
+) -> None:
     with Stubber(organizations) as stub:
         add_pages(stub, "list_accounts", "Accounts", [[{"Id": "1" * 12}], [{"Id": "2" * 12}]])
-        accounts = organization_of(organizations).accounts()
+        accounts = directory.list_accounts()
         next(accounts)
         with pytest.raises(AssertionError):
             stub.assert_no_pending_responses()
@@ -78,7 +79,7 @@ def test_asks_for_a_page_only_when_the_one_before_is_used_up(organizations: "Org
 
 
 @pytest.mark.parametrize(
-    ("told", "state"),
+    ("fields", "state"),
     [
         ({"State": "ACTIVE", "Status": "ACTIVE"}, "ACTIVE"),
         ({"State": "PENDING_ACTIVATION", "Status": "ACTIVE"}, "PENDING_ACTIVATION"),
@@ -89,15 +90,24 @@ def test_asks_for_a_page_only_when_the_one_before_is_used_up(organizations: "Org
     ],
 )
 def test_the_state_is_the_newer_field_then_the_older_then_active(
-    organizations: "OrganizationsClient", told: dict[str, str], state: str
+    organizations: "OrganizationsClient", directory: AwsAccountDirectory, fields: dict[str, str], state: str
 ) -> None:
     with Stubber(organizations) as stub:
-        add_pages(stub, "list_accounts", "Accounts", [[{"Id": "1" * 12, **told}]])
-        assert list(organization_of(organizations).accounts()) == [ListedAccount("1" * 12, state)]
+        add_pages(stub, "list_accounts", "Accounts", [[{"Id": "1" * 12, **fields}]])
+        assert list(directory.list_accounts()) == [ListedAccount("1" * 12, state)]
+
+
+def test_active_members_exclude_the_own_account_and_accounts_that_are_not_active(
+    organizations: "OrganizationsClient", directory: AwsAccountDirectory
+) -> None:
+    accounts = [{"Id": MANAGEMENT_ACCOUNT}, {"Id": "1" * 12, "State": "CLOSED"}, {"Id": "2" * 12, "State": "ACTIVE"}]
+    with Stubber(organizations) as stub:
+        add_pages(stub, "list_accounts", "Accounts", [accounts])
+        assert list(directory.list_active_members()) == ["2" * 12]
 
 
 @pytest.mark.parametrize(
-    ("pages", "on"),
+    ("pages", "is_on"),
     [
         ([["account.amazonaws.com"]], True),
         ([["sso.amazonaws.com"], [], ["account.amazonaws.com"]], True),
@@ -105,8 +115,8 @@ def test_the_state_is_the_newer_field_then_the_older_then_active(
         ([["sso.amazonaws.com", "account.amazonaws.com.evil.invalid"]], False),
     ],
 )
-def test_trusted_access_is_looked_for_on_every_page(
-    organizations: "OrganizationsClient", pages: list[list[str]], on: bool
+def test_trusted_access_is_searched_on_every_page(
+    organizations: "OrganizationsClient", directory: AwsAccountDirectory, pages: list[list[str]], is_on: bool
 ) -> None:
     with Stubber(organizations) as stub:
         add_pages(
@@ -115,24 +125,67 @@ def test_trusted_access_is_looked_for_on_every_page(
             "EnabledServicePrincipals",
             [[{"ServicePrincipal": name} for name in page] for page in pages],
         )
-        assert organization_of(organizations).trusted_access() is on
+        assert directory.has_trusted_access() is is_on
 
 
-def test_enables_trusted_access_of_the_account_api_only(organizations: "OrganizationsClient") -> None:
+def test_enables_trusted_access_of_the_account_api_only(
+    organizations: "OrganizationsClient", directory: AwsAccountDirectory
+) -> None:
     with Stubber(organizations) as stub:
         stub.add_response("enable_aws_service_access", {}, {"ServicePrincipal": "account.amazonaws.com"})
-        organization_of(organizations).enable_trusted_access()
+        directory.enable_trusted_access()
         stub.assert_no_pending_responses()
 
 
-def test_a_refusal_is_left_to_the_door(organizations: "OrganizationsClient") -> None:
+def test_describes_the_organization(organizations: "OrganizationsClient", directory: AwsAccountDirectory) -> None:
     with Stubber(organizations) as stub:
-        stub.add_client_error("list_accounts", "AccessDeniedException", "no", 400)
-        with pytest.raises(ClientError):
-            next(organization_of(organizations).accounts())
+        organization = {"MasterAccountId": MANAGEMENT_ACCOUNT, "FeatureSet": "ALL"}
+        stub.add_response("describe_organization", {"Organization": organization}, {})
+        stub.add_client_error("describe_organization", "AWSOrganizationsNotInUseException", "no", 400)
+        assert directory.describe_organization() == OrganizationDescription(MANAGEMENT_ACCOUNT, "ALL")
+        assert directory.describe_organization() is None
 
 
-def test_sends_letters_as_one_group(sqs: "SQSClient") -> None:
+# ---- The account API ------------------------------------------------------------------------------------------------
+
+CONTACT = {
+    "AlternateContactType": "SECURITY",
+    "Name": "Ada Geheim",
+    "Title": "x",
+    "EmailAddress": "a@b.c",
+    "PhoneNumber": "1",
+}
+
+
+@pytest.mark.parametrize(
+    ("response", "code"),
+    [
+        (HttpAnswer(body={"AlternateContact": CONTACT}), None),
+        (refusal("ResourceNotFoundException", 404), None),
+        (refusal("AccessDeniedException", 403, "Ada Geheim"), "AccessDeniedException"),
+    ],
+)
+@pytest.mark.parametrize("account_id", [None, "1" * 12])
+def test_a_contact_error_is_its_code(
+    account: "AccountClient",
+    directory: AwsAccountDirectory,
+    response: HttpAnswer,
+    code: str | None,
+    account_id: str | None,
+) -> None:
+    """A request without an ID is for the own account."""
+    wire = FakeWire()
+    wire.attach(account)
+    wire.answer("GetAlternateContact", response)
+    assert directory.get_contact_error(account_id) == code
+    (request,) = wire.asked("GetAlternateContact")
+    assert request.get("AccountId") == account_id
+
+
+# ---- AccountQueue ---------------------------------------------------------------------------------------------------
+
+
+def test_sends_messages_as_one_group(sqs: "SQSClient") -> None:
     with Stubber(sqs) as stub:
         stub.add_response(
             "send_message_batch",
@@ -145,134 +198,96 @@ def test_sends_letters_as_one_group(sqs: "SQSClient") -> None:
                 ],
             },
         )
-        assert aws.AwsBackfillQueue(sqs, QUEUE).send(["one", "two"], delay=180) == []
+        assert AwsBackfillQueue(sqs, QUEUE).send(["one", "two"], delay=180) == {}
         stub.assert_no_pending_responses()
 
 
-@pytest.mark.parametrize("failed", [[0], [1], [9, 3], list(range(10))])
-def test_tells_which_letters_sqs_did_not_take(sqs: "SQSClient", failed: list[int]) -> None:
-    """SQS answers 200 even then."""
-    entries = [{"Id": str(index), "SenderFault": False, "Code": "InternalError"} for index in failed]
+@pytest.mark.parametrize("indexes", [[0], [1], [9, 3], list(range(10))])
+def test_returns_the_codes_of_rejected_messages(sqs: "SQSClient", indexes: list[int]) -> None:
+    """The response has the HTTP status 200 even then."""
+    entries = [{"Id": str(index), "SenderFault": False, "Code": "InternalError"} for index in indexes]
     with Stubber(sqs) as stub:
         stub.add_response("send_message_batch", {"Successful": [], "Failed": entries})
-        assert aws.AwsBackfillQueue(sqs, QUEUE).send([str(index) for index in range(10)], delay=0) == failed
+        rejected = AwsBackfillQueue(sqs, QUEUE).send([str(index) for index in range(10)], delay=0)
+    assert rejected == dict.fromkeys(indexes, "InternalError")
 
 
-def test_an_answer_without_failures_is_a_success(sqs: "SQSClient") -> None:
-    """SQS leaves the list out where it is empty."""
+def test_a_response_without_failures_is_a_success(sqs: "SQSClient") -> None:
+    """SQS omits an empty list."""
     wire = FakeWire()
     wire.attach(sqs)
     wire.answer("SendMessageBatch", HttpAnswer(body={"Successful": []}))
-    assert aws.AwsBackfillQueue(sqs, QUEUE).send(["one"], delay=0) == []
+    assert AwsBackfillQueue(sqs, QUEUE).send(["one"], delay=0) == {}
 
 
-def test_the_organization_is_what_it_says(organizations: "OrganizationsClient") -> None:
-    with Stubber(organizations) as stub:
-        stub.add_response(
-            "describe_organization", {"Organization": {"MasterAccountId": "0" * 12, "FeatureSet": "ALL"}}, {}
-        )
-        assert organization_of(organizations).organization() == OrganizationDescription("0" * 12, "ALL")
-
-
-def test_no_organization_is_none(organizations: "OrganizationsClient") -> None:
-    with Stubber(organizations) as stub:
-        stub.add_client_error("describe_organization", "AWSOrganizationsNotInUseException", "no", 400)
-        assert organization_of(organizations).organization() is None
-
-
-def test_active_members_leave_out_ourselves_and_whoever_is_not_active(organizations: "OrganizationsClient") -> None:
-    listed = [{"Id": "0" * 12}, {"Id": "1" * 12, "State": "CLOSED"}, {"Id": "2" * 12, "State": "ACTIVE"}]
-    with Stubber(organizations) as stub:
-        add_pages(stub, "list_accounts", "Accounts", [listed])
-        assert list(organization_of(organizations).active_members()) == ["2" * 12]
-
-
-CONTACT = {
-    "AlternateContactType": "SECURITY",
-    "Name": "Ada Geheim",
-    "Title": "x",
-    "EmailAddress": "a@b.c",
-    "PhoneNumber": "1",
-}
-
-
-@pytest.mark.parametrize(
-    ("answer", "code"),
-    [
-        (HttpAnswer(body={"AlternateContact": CONTACT}), None),
-        (refusal("ResourceNotFoundException", 404), None),
-        (refusal("AccessDeniedException", 403, "Ada Geheim"), "AccessDeniedException"),
-    ],
-)
-@pytest.mark.parametrize("account_id", [None, "1" * 12])
-def test_a_read_tells_the_code_of_what_did_not_go_through(
-    organizations: "OrganizationsClient",
-    account: "AccountClient",
-    answer: HttpAnswer,
-    code: str | None,
-    account_id: str | None,
-) -> None:
-    """Our own account is addressed by leaving its id out."""
-    wire = FakeWire()
-    wire.attach(account)
-    wire.answer("GetAlternateContact", answer)
-    assert organization_of(organizations, account).read(account_id) == code
-    (asked,) = wire.asked("GetAlternateContact")
-    assert asked.get("AccountId") == account_id
-
-
-def test_letters_wait_whether_visible_in_flight_or_delayed(sqs: "SQSClient") -> None:
+def test_counts_messages_that_are_visible_in_flight_or_delayed(sqs: "SQSClient") -> None:
     counts = {"": "1", "NotVisible": "20", "Delayed": "300"}
     with Stubber(sqs) as stub:
         stub.add_response(
             "get_queue_attributes",
-            {"Attributes": {f"ApproximateNumberOfMessages{kind}": count for kind, count in counts.items()}},
+            {"Attributes": {f"ApproximateNumberOfMessages{suffix}": count for suffix, count in counts.items()}},
         )
-        assert aws.AwsBackfillQueue(sqs, QUEUE).waiting() == 321
+        assert AwsBackfillQueue(sqs, QUEUE).count_messages() == 321
+
+
+# ---- CloudFormation, CloudWatch -------------------------------------------------------------------------------------
+
+
+def test_the_status_is_that_of_the_stack(session: boto3.Session) -> None:
+    client = session.client("cloudformation")
+    status = "UPDATE_ROLLBACK_IN_PROGRESS"
+    stack = {"StackName": "s", "StackStatus": status, "CreationTime": datetime(2026, 1, 1, tzinfo=UTC)}
+    with Stubber(client) as stub:
+        stub.add_response("describe_stacks", {"Stacks": [stack]}, {"StackName": "the ID"})
+        assert aws.get_stack_status(client, "the ID") == status
 
 
 @pytest.mark.parametrize(
-    ("status", "back"),
-    [
-        ("UPDATE_IN_PROGRESS", False),
-        ("UPDATE_ROLLBACK_IN_PROGRESS", True),
-        ("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", True),
-        ("ROLLBACK_IN_PROGRESS", False),  # of a Create, where Delete is what comes
-    ],
+    ("points", "day"), [([(3, 1.0), (9, 1.0), (12, 0.0), (5, 2.0)], 9), ([(12, 0.0)], None), ([], None)]
 )
-def test_a_stack_that_rolls_back_says_so(session: boto3.Session, status: str, back: bool) -> None:
-    client = session.client("cloudformation")
-    stack = {"StackName": "s", "StackStatus": status, "CreationTime": datetime(2026, 1, 1, tzinfo=UTC)}
-    with Stubber(client) as stub:
-        stub.add_response("describe_stacks", {"Stacks": [stack]}, {"StackName": "the id"})
-        assert aws.rolls_back(client, "the id") is back
-
-
-def test_the_last_backfill_is_the_newest_point_that_counts(session: boto3.Session) -> None:
+def test_the_last_backfill_is_the_newest_point_above_zero(
+    session: boto3.Session, points: list[tuple[int, float]], day: int | None
+) -> None:
     client = session.client("cloudwatch")
-    points = [(3, 1.0), (9, 1.0), (12, 0.0), (5, 2.0)]
     datapoints = [{"Timestamp": datetime(2026, 11, day, tzinfo=UTC), "Sum": total} for day, total in points]
     with Stubber(client) as stub:
         stub.add_response("get_metric_statistics", {"Datapoints": datapoints})
-        assert aws.last_backfill(client)(datetime(2026, 10, 1, tzinfo=UTC)) == datetime(2026, 11, 9, tzinfo=UTC)
+        last = aws.find_last_backfill(client, datetime(2026, 10, 1, tzinfo=UTC))
+    assert last == (datetime(2026, 11, day, tzinfo=UTC) if day else None)
 
 
-def test_no_point_is_no_backfill(session: boto3.Session) -> None:
-    client = session.client("cloudwatch")
-    with Stubber(client) as stub:
-        stub.add_response("get_metric_statistics", {"Datapoints": []})
-        assert aws.last_backfill(client)(datetime(2026, 10, 1, tzinfo=UTC)) is None
+# ---- Errors, clients ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.usefixtures("default_session")
-def test_the_clients_have_time_outs() -> None:
-    for client in (
-        aws.account_client(),
-        aws.organizations_client(),
-        aws.sqs_client(),
-        aws.cloudwatch_client(),
-        aws.cloudformation_client(),
-    ):
+@pytest.mark.parametrize(
+    ("error", "message", "eventually_consistent"),
+    [
+        *(
+            (ClientError({"Error": {"Code": code}}, "Any"), f"Any failed: {code}. Check", True)
+            for code in sorted(ACCESS_DENIED)
+        ),
+        (ClientError({"Error": {"Code": "Throttling", "Message": "secret"}}, "Any"), "Any failed: Throttling.", False),
+        (ClientError({}, "Any"), "Any failed: none.", False),
+        (EndpointConnectionError(endpoint_url="secret"), "A call to AWS failed: EndpointConnectionError.", False),
+    ],
+)
+def test_an_error_is_described_by_operation_and_code(
+    error: Exception, message: str, eventually_consistent: bool
+) -> None:
+    failure = aws.describe_aws_error(error)
+    assert failure
+    assert failure.message.startswith(message)
+    assert failure.eventually_consistent is eventually_consistent
+    assert "secret" not in failure.message
+
+
+def test_an_error_that_aws_did_not_cause_has_no_description() -> None:
+    assert aws.describe_aws_error(RuntimeError()) is None
+
+
+def test_every_client_has_timeouts(session: boto3.Session) -> None:
+    clients = aws.AwsClients(session)
+    for client in (clients.account, clients.organizations, clients.sqs, clients.cloudwatch, clients.cloudformation):
         config: Any = client.meta.config
         assert config.connect_timeout <= 5
         assert config.read_timeout <= 20

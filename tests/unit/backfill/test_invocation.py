@@ -1,39 +1,67 @@
-"""What the schedule and the operator may ask for."""
+"""The input that the schedule and the operator may send, in this release and in the previous one."""
 
 import pytest
 
-from alternate_contacts.backfill import invocation
 from alternate_contacts.backfill.errors import BackfillError
-from alternate_contacts.backfill.invocation import BackfillInvocation
+from alternate_contacts.backfill.invocation import BackfillInvocation, parse_invocation
 from alternate_contacts.backfill.protocol import Mode, Trigger
+
+RECONCILE = BackfillInvocation(Trigger.RECONCILE, Mode.ENFORCE)
+MANUAL = BackfillInvocation(Trigger.MANUAL, Mode.ENFORCE)
+MANUAL_REPORT = BackfillInvocation(Trigger.MANUAL, Mode.REPORT)
 
 
 @pytest.mark.parametrize(
-    ("event", "asked"),
+    ("event", "invocation"),
     [
-        ({"reason": "reconcile"}, BackfillInvocation(Trigger.RECONCILE, Mode.ENFORCE)),
-        ({"reason": "manual"}, BackfillInvocation(Trigger.MANUAL, Mode.ENFORCE)),
-        ({"reason": "manual", "mode": "report"}, BackfillInvocation(Trigger.MANUAL, Mode.REPORT)),
-        ({"reason": "watch"}, None),
+        ({"trigger": "reconcile"}, RECONCILE),
+        ({"trigger": "manual"}, MANUAL),
+        ({"trigger": "manual", "mode": "report"}, MANUAL_REPORT),
+        ({"trigger": "report_backfill_age"}, None),
+        # Both keys, as schedules and command send them.
+        ({"trigger": "reconcile", "reason": "reconcile"}, RECONCILE),
+        ({"trigger": "manual", "reason": "manual", "mode": "report"}, MANUAL_REPORT),
+        ({"trigger": "report_backfill_age", "reason": "watch"}, None),
     ],
 )
-def test_reads_a_call(event: dict[str, object], asked: BackfillInvocation | None) -> None:
-    assert invocation.parse_invocation(event) == asked
+def test_parses_an_input(event: dict[str, object], invocation: BackfillInvocation | None) -> None:
+    assert parse_invocation(event) == invocation
+
+
+@pytest.mark.parametrize(
+    ("event", "invocation"),
+    [
+        ({"reason": "reconcile"}, RECONCILE),  # template.yaml, ReconcileSchedule
+        ({"reason": "watch"}, None),  # template.yaml, the daily schedule
+        ({"reason": "manual", "mode": "enforce"}, MANUAL),  # cli/alternate_contacts/backfill/call.py
+        ({"reason": "manual", "mode": "report"}, MANUAL_REPORT),
+        ({"reason": "manual"}, MANUAL),  # docs/operations.md
+    ],
+)
+def test_parses_an_input_recorded_from_the_previous_release(
+    event: dict[str, object], invocation: BackfillInvocation | None
+) -> None:
+    """Of commit 432e778; Scheduler retries it after an update, and an older command sends it."""
+    assert parse_invocation(event) == invocation
 
 
 @pytest.mark.parametrize(
     "event",
     [
         {},
-        {"reason": "backfill"},  # CloudFormation's own
+        {"trigger": "backfill"},  # CloudFormation only
+        {"trigger": "watch"},
+        {"trigger": None, "reason": "manual"},
+        {"trigger": ["manual"]},
+        {"reason": "backfill"},
         {"reason": None},
         {"reason": ["manual"]},
-        {"reason": "manual", "mode": "Report"},
-        {"reason": "manual", "mode": None},
-        {"reason": "manual", "mode": ["report"]},
+        {"trigger": "manual", "mode": "Report"},
+        {"trigger": "manual", "mode": None},
+        {"trigger": "manual", "mode": ["report"]},
         {"detail": {"eventName": "CreateAccountResult"}},
     ],
 )
-def test_anything_else_is_refused_with_what_would_be_right(event: dict[str, object]) -> None:
-    with pytest.raises(BackfillError, match="The call was not understood"):
-        invocation.parse_invocation(event)
+def test_any_other_input_is_invalid(event: dict[str, object]) -> None:
+    with pytest.raises(BackfillError, match="Invalid input"):
+        parse_invocation(event)

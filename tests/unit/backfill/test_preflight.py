@@ -1,159 +1,158 @@
-"""Each obstacle is told in one sentence before anything is sent, and what settles in a minute is waited out."""
+"""A failed check stops the backfill before a message is sent, and eventual consistency is waited out."""
 
 import pytest
 
 from alternate_contacts.backfill.enqueue import ListedAccount
-from alternate_contacts.backfill.errors import BackfillError
-from alternate_contacts.backfill.preflight import CHECKS, MEMBERS_TRIED, OrganizationDescription, preflight
-from tests.fakes.backfill import MANAGEMENT, FakeOrganization
+from alternate_contacts.backfill.errors import BackfillError, Failure
+from alternate_contacts.backfill.preflight import CHECKS, MEMBERS_TRIED, OrganizationDescription, ensure_ready
+from tests.fakes.backfill import MANAGEMENT_ACCOUNT, FakeAccountDirectory
 from tests.fakes.clock import FakeStop
 
 MEMBERS = [ListedAccount(f"{number:012}") for number in range(1, 9)]
 
 
-def refused(*codes: str) -> dict[str | None, list[str]]:
-    """Every member's next reads are refused so."""
-    return {each.account_id: list(codes) for each in MEMBERS}
+class NewRoleError(Exception):
+    """AWS denies access to a role that is too new."""
 
 
-def check(organization: FakeOrganization, *, may_change: bool = True, stop: FakeStop | None = None) -> str:
-    """The sentence of the obstacle, or none."""
+def describe(error: Exception) -> Failure | None:
+    return Failure("denied", eventually_consistent=True) if isinstance(error, NewRoleError) else None
+
+
+def check(directory: FakeAccountDirectory, *, report: bool = False, stop: FakeStop | None = None) -> str:
+    """Run the checks; return the message of the failure, or none."""
     try:
-        preflight(organization, may_change=may_change, stop=stop or FakeStop())
+        ensure_ready(
+            directory, may_enable_trusted_access=not report, stop=stop or FakeStop(), describe_aws_error=describe
+        )
     except BackfillError as error:
         return str(error)
     return "none"
 
 
-def test_an_organization_that_is_ready_passes_and_is_read_once() -> None:
-    organization = FakeOrganization(MEMBERS)
-    assert check(organization) == "none"
-    assert (organization.reads, organization.enabled) == ([MEMBERS[0].account_id], 0)
+def contact_errors(code: str, times: int = 99) -> dict[str | None, list[str]]:
+    """The next calls for every member fail."""
+    return {account.account_id: [code] * times for account in MEMBERS}
+
+
+def test_an_organization_that_is_ready_passes_with_one_read() -> None:
+    directory = FakeAccountDirectory(MEMBERS)
+    assert check(directory) == "none"
+    assert (directory.contact_calls, directory.times_enabled) == ([MEMBERS[0].account_id], 0)
 
 
 @pytest.mark.parametrize(
-    ("organization", "words"),
+    ("directory", "words"),
     [
-        (FakeOrganization(MEMBERS, region="eu-west-1"), ["only in us-east-1", "this is eu-west-1"]),
-        (FakeOrganization(MEMBERS, region="cn-north-1"), ["only in cn-northwest-1"]),
-        (FakeOrganization(MEMBERS, described=None), [MANAGEMENT, "create-organization"]),
+        (FakeAccountDirectory(MEMBERS, region="eu-west-1"), ["eu-west-1", "Deploy in us-east-1"]),
+        (FakeAccountDirectory(MEMBERS, region="cn-north-1"), ["Deploy in cn-northwest-1"]),
+        (FakeAccountDirectory(MEMBERS, organization=None), [MANAGEMENT_ACCOUNT, "create-organization"]),
         (
-            FakeOrganization(MEMBERS, described=OrganizationDescription("999999999999", "ALL")),
-            [f"This is account {MANAGEMENT}", "999999999999", "deploy there"],
+            FakeAccountDirectory(MEMBERS, organization=OrganizationDescription("999999999999", "ALL")),
+            [MANAGEMENT_ACCOUNT, "Deploy in", "999999999999"],
         ),
         (
-            FakeOrganization(MEMBERS, described=OrganizationDescription(MANAGEMENT, "CONSOLIDATED_BILLING")),
-            ["enable-all-features"],
+            FakeAccountDirectory(
+                MEMBERS, organization=OrganizationDescription(MANAGEMENT_ACCOUNT, "CONSOLIDATED_BILLING")
+            ),
+            ["CONSOLIDATED_BILLING", "enable-all-features"],
         ),
     ],
 )
-def test_a_place_where_it_cannot_work_is_told_and_nothing_is_changed(
-    organization: FakeOrganization, words: list[str]
+def test_a_failure_names_the_next_step_and_nothing_is_changed(
+    directory: FakeAccountDirectory, words: list[str]
 ) -> None:
-    organization.trusted = False
-    sentence = check(organization)
-    assert [word for word in words if word not in sentence] == []
-    assert (organization.enabled, organization.reads) == (0, [])
+    directory.trusted_access = False
+    message = check(directory)
+    assert [word for word in words if word not in message] == []
+    assert (directory.times_enabled, directory.contact_calls) == (0, [])
 
 
 def test_china_has_its_own_region() -> None:
-    assert check(FakeOrganization(MEMBERS, region="cn-northwest-1")) == "none"
+    assert check(FakeAccountDirectory(MEMBERS, region="cn-northwest-1")) == "none"
 
 
-def test_trusted_access_is_enabled_where_it_is_off() -> None:
-    organization = FakeOrganization(MEMBERS, trusted=False)
-    assert check(organization) == "none"
-    assert organization.enabled == 1
+def test_trusted_access_is_enabled_if_it_is_off() -> None:
+    directory = FakeAccountDirectory(MEMBERS, trusted_access=False)
+    assert check(directory) == "none"
+    assert directory.times_enabled == 1
 
 
-def test_a_report_refuses_instead_and_gives_the_command() -> None:
-    organization = FakeOrganization(MEMBERS, trusted=False)
-    assert "aws organizations enable-aws-service-access --service-principal account.amazonaws.com" in check(
-        organization, may_change=False
-    )
-    assert (organization.enabled, organization.reads) == (0, [])
+def test_a_report_does_not_enable_it_and_names_the_command() -> None:
+    directory = FakeAccountDirectory(MEMBERS, trusted_access=False)
+    command = "aws organizations enable-aws-service-access --service-principal account.amazonaws.com"
+    assert command in check(directory, report=True)
+    assert (directory.times_enabled, directory.contact_calls) == (0, [])
 
 
-def test_the_first_minutes_refusals_are_waited_out() -> None:
-    organization, stop = FakeOrganization(MEMBERS, refusals=refused(*["AccessDeniedException"] * 8)), FakeStop()
-    assert check(organization, stop=stop) == "none"
+# ---- Eventual consistency -------------------------------------------------------------------------------------------
+
+
+def test_a_contact_that_is_denied_for_a_minute_passes() -> None:
+    directory, stop = FakeAccountDirectory(MEMBERS, contact_errors=contact_errors("AccessDenied", 8)), FakeStop()
+    assert check(directory, stop=stop) == "none"
     assert 60 <= sum(stop.waits) < 61
 
 
-def test_what_is_refused_all_the_same_is_told_with_code_and_account() -> None:
-    organization, stop = FakeOrganization(MEMBERS, refusals=refused(*["AccessDeniedException"] * 99)), FakeStop()
-    sentence = check(organization, stop=stop)
-    assert f"AccessDeniedException for {MEMBERS[MEMBERS_TRIED - 1].account_id}" in sentence
-    assert "account:GetAlternateContact" in sentence
+@pytest.mark.parametrize(
+    ("code", "next_step"),
+    [("AccessDeniedException", "account:GetAlternateContact"), ("EndpointConnectionError", "Retry")],
+)
+def test_a_contact_that_stays_unreadable_fails_with_account_and_code(code: str, next_step: str) -> None:
+    directory, stop = FakeAccountDirectory(MEMBERS, contact_errors=contact_errors(code)), FakeStop()
+    message = check(directory, stop=stop)
+    assert message.startswith(f"GetAlternateContact failed for {MEMBERS[MEMBERS_TRIED - 1].account_id}: {code}. ")
+    assert next_step in message
     assert 90 <= sum(stop.waits) < 91
 
 
-class NotYetError(Exception):
-    """AWS refuses a call of a role that is too new."""
-
-
-@pytest.mark.parametrize("call", ["organization", "trusted_access", "enable_trusted_access", "active_members"])
-def test_the_first_minutes_refusals_of_any_call_are_waited_out(call: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    organization, stop, left = FakeOrganization(MEMBERS, trusted=False), FakeStop(), [0, 1, 2]
-    really = getattr(organization, call)
-
-    def refused() -> object:
-        if left:
-            left.pop()
-            raise NotYetError
-        return really()
-
-    monkeypatch.setattr(organization, call, refused)
-    preflight(
-        organization, may_change=True, stop=stop, refusal=lambda error: "no" if isinstance(error, NotYetError) else None
-    )
-    assert organization.enabled == 1
+@pytest.mark.parametrize(
+    "call", ["describe_organization", "has_trusted_access", "enable_trusted_access", "list_active_members"]
+)
+def test_any_call_that_is_denied_at_first_passes(call: str) -> None:
+    directory = FakeAccountDirectory(MEMBERS, trusted_access=False, errors={call: [NewRoleError()] * 3})
+    stop = FakeStop()
+    assert check(directory, stop=stop) == "none"
+    assert directory.times_enabled == 1
     assert stop.waits == [0.5, 1, 2]
 
 
-def test_a_call_that_stays_refused_is_told_after_the_pauses_and_no_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    organization, stop = FakeOrganization(MEMBERS), FakeStop()
-
-    def refused() -> object:
-        raise NotYetError
-
-    monkeypatch.setattr(organization, "trusted_access", refused)
-    with pytest.raises(BackfillError, match="allow it"):
-        preflight(organization, may_change=True, stop=stop, refusal=lambda _: "allow it")
+def test_a_call_that_stays_denied_fails_after_the_pauses() -> None:
+    directory = FakeAccountDirectory(MEMBERS, errors={"has_trusted_access": [NewRoleError()] * 99})
+    stop = FakeStop()
+    assert check(directory, stop=stop) == "denied"
     assert 90 <= sum(stop.waits) < 91
 
 
-def test_whoever_was_told_to_stop_changes_nothing_any_more() -> None:
-    organization, stop = FakeOrganization(MEMBERS, trusted=False), FakeStop()
-    stop.set()
-    assert check(organization, stop=stop).startswith("Time ran out")
-    assert organization.enabled == 0
-
-
-def test_trouble_of_aws_is_not_blamed_on_permissions() -> None:
-    organization = FakeOrganization(MEMBERS, refusals=refused(*["EndpointConnectionError"] * 99))
-    assert "try again" in check(organization)
-
-
-def test_one_member_that_is_refused_for_reasons_of_its_own_stops_nothing() -> None:
-    organization = FakeOrganization(MEMBERS, refusals={MEMBERS[0].account_id: ["AccessDeniedException"] * 99})
+def test_the_failure_of_one_member_alone_is_ignored() -> None:
+    errors: dict[str | None, list[str]] = {MEMBERS[0].account_id: ["AccessDeniedException"] * 99}
     stop = FakeStop()
-    assert check(organization, stop=stop) == "none"
+    assert check(FakeAccountDirectory(MEMBERS, contact_errors=errors), stop=stop) == "none"
     assert stop.waits == []
 
 
 def test_an_organization_of_one_account_reads_its_own_contact() -> None:
-    organization = FakeOrganization([ListedAccount(MANAGEMENT), ListedAccount("1" * 12, "SUSPENDED")])
-    assert check(organization) == "none"
-    assert organization.reads == [None]
+    directory = FakeAccountDirectory([ListedAccount(MANAGEMENT_ACCOUNT), ListedAccount("1" * 12, "SUSPENDED")])
+    assert check(directory) == "none"
+    assert directory.contact_calls == [None]
 
 
-def test_whoever_is_told_to_stop_waits_no_longer() -> None:
-    organization = FakeOrganization(MEMBERS, refusals=refused(*["AccessDeniedException"] * 99))
+# ---- Out of time ----------------------------------------------------------------------------------------------------
+
+
+def test_nothing_is_changed_after_the_stop() -> None:
+    directory, stop = FakeAccountDirectory(MEMBERS, trusted_access=False), FakeStop()
+    stop.set()
+    assert "out of time" in check(directory, stop=stop)
+    assert directory.times_enabled == 0
+
+
+def test_the_stop_ends_a_pause() -> None:
+    directory = FakeAccountDirectory(MEMBERS, contact_errors=contact_errors("AccessDeniedException"))
     stop = FakeStop(when_waiting=lambda event: event.set())
-    assert check(organization, stop=stop) != "none"
+    assert check(directory, stop=stop) != "none"
     assert len(stop.waits) == 1
 
 
 def test_every_check_has_a_name_of_its_own() -> None:
-    assert len({each.name for each in CHECKS}) == len(CHECKS) == 5
+    assert len({check.name for check in CHECKS}) == len(CHECKS) == 5

@@ -1,4 +1,4 @@
-"""What CloudFormation is told: within its 4096 bytes, with a few tries, and never with the URL in an error."""
+"""The response fits into CloudFormation's limit, is retried, and no error of its delivery contains the URL."""
 
 import http.client
 import io
@@ -6,180 +6,172 @@ import json
 import traceback
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from email.message import Message
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alternate_contacts.backfill import handler
+from alternate_contacts.backfill.counts import BackfillCounts
+from alternate_contacts.backfill.deadline import RESERVED_SECONDS
 from alternate_contacts.backfill.response import (
     MAX_BYTES,
     CustomResourceRequest,
     CustomResourceResponse,
-    ResponseNotDelivered,
+    ResponseDeliveryError,
     response_body,
     send_response,
 )
 from tests.fakes.clock import FakeClock
-from tests.fakes.cloudformation import LOGICAL_ID, RESPONSE_URL, SIGNATURE, STACK_ID, FakeResponseUrl
+from tests.fakes.cloudformation import (
+    LOGICAL_ID,
+    PHYSICAL_ID,
+    RESPONSE_URL,
+    SIGNATURE,
+    STACK_ID,
+    FakeResponseUrl,
+    custom_resource_event,
+)
 
-TRIES = 4
-REQUEST = CustomResourceRequest(STACK_ID, "request 1", LOGICAL_ID, f"{STACK_ID}/{LOGICAL_ID}", RESPONSE_URL)
-DATA = {"Summary": "s", "Listed": "1", "Enqueued": "1", "Skipped": "0"}
+ATTEMPTS = 4
+REQUEST = CustomResourceRequest.from_event(custom_resource_event("Create"))
+SUCCESS = CustomResourceResponse.succeeded("summary", BackfillCounts(listed=2, enqueued=1))
+failed = CustomResourceResponse.failed
 
 
 def http_error(status: int) -> urllib.error.HTTPError:
     return urllib.error.HTTPError(RESPONSE_URL, status, RESPONSE_URL, Message(), io.BytesIO(RESPONSE_URL.encode()))
 
 
-@pytest.fixture
-def response_url(monkeypatch: pytest.MonkeyPatch) -> FakeResponseUrl:
-    fake = FakeResponseUrl()
-    monkeypatch.setattr(urllib.request, "urlopen", fake.urlopen)
-    return fake
+def send(
+    url: FakeResponseUrl | Callable[..., Any], clock: FakeClock | None = None, request: CustomResourceRequest = REQUEST
+) -> None:
+    open_url = url.open if isinstance(url, FakeResponseUrl) else url
+    send_response(request, SUCCESS, open_url=open_url, sleep=(clock or FakeClock()).sleep)
 
 
 # ---- The body -------------------------------------------------------------------------------------------------------
 
 
-def test_a_success_says_what_cloudformation_asks_for() -> None:
-    assert json.loads(response_body(REQUEST, CustomResourceResponse(success=True, reason="done", data=DATA))) == {
+def test_a_success_has_the_fields_that_cloudformation_requires() -> None:
+    assert json.loads(response_body(REQUEST, SUCCESS)) == {
         "Status": "SUCCESS",
-        "Reason": "done",
-        "PhysicalResourceId": f"{STACK_ID}/{LOGICAL_ID}",
+        "Reason": "summary",
+        "PhysicalResourceId": PHYSICAL_ID,
         "StackId": STACK_ID,
-        "RequestId": "request 1",
+        "RequestId": "Create 1",
         "LogicalResourceId": LOGICAL_ID,
-        "Data": DATA,
+        "Data": {"Summary": "summary", "Listed": "2", "Enqueued": "1", "Skipped": "none"},
     }
 
 
-def test_a_failure_says_why() -> None:
-    answer = json.loads(response_body(REQUEST, CustomResourceResponse(success=False, reason="no")))
-    assert (answer["Status"], answer["Reason"], answer["Data"]) == ("FAILED", "no", {})
+def test_a_failure_has_a_reason_and_no_attributes() -> None:
+    body = json.loads(response_body(REQUEST, failed("reason")))
+    assert (body["Status"], body["Reason"], body["Data"]) == ("FAILED", "reason", {})
 
 
 _ANY_TEXT = st.text(st.characters(), max_size=50).map(lambda text: text * 200) | st.text()
 
 
-@given(_ANY_TEXT, st.booleans())
-def test_the_body_is_within_what_cloudformation_reads(reason: str, success: bool) -> None:
-    content = response_body(REQUEST, CustomResourceResponse(success=success, reason=reason, data=DATA))
-    assert len(content) <= MAX_BYTES == 4096
-    told = json.loads(content)["Reason"]
-    assert reason.startswith(told)
-    assert told or not reason
+@given(_ANY_TEXT)
+def test_the_body_fits_into_what_cloudformation_reads(reason: str) -> None:
+    for response in (failed(reason), CustomResourceResponse.succeeded("summary", BackfillCounts(), reason=reason)):
+        body = response_body(REQUEST, response)
+        assert len(body) <= MAX_BYTES == 4096
+        sent = json.loads(body)["Reason"]
+        assert response.reason.startswith(sent)
+        assert sent or not reason
 
 
 @pytest.mark.parametrize("reason", ["x" * 100_000, "é" * 5000, "🦉" * 5000, "\x00" * 5000, '"' * 5000, "\ud800" * 3000])
 def test_a_long_reason_is_cut_and_not_dropped(reason: str) -> None:
-    content = response_body(REQUEST, CustomResourceResponse(success=False, reason=reason))
-    assert MAX_BYTES * 0.6 < len(content) <= MAX_BYTES
+    assert MAX_BYTES * 0.6 < len(response_body(REQUEST, failed(reason))) <= MAX_BYTES
 
 
 @given(st.integers(0, 4000))
-def test_a_reason_that_fits_is_told_in_full(length: int) -> None:
-    reason = "x" * length
-    room = MAX_BYTES - len(response_body(REQUEST, CustomResourceResponse(success=False)))
-    told = json.loads(response_body(REQUEST, CustomResourceResponse(success=False, reason=reason)))["Reason"]
-    assert (told == reason) is (length <= room)
+def test_a_reason_that_fits_is_sent_in_full(length: int) -> None:
+    room = MAX_BYTES - len(response_body(REQUEST, failed("")))
+    sent = json.loads(response_body(REQUEST, failed("x" * length)))["Reason"]
+    assert (sent == "x" * length) is (length <= room)
 
 
 # ---- Delivery -------------------------------------------------------------------------------------------------------
 
 
-def test_one_put_to_the_url_with_an_empty_content_type(response_url: FakeResponseUrl) -> None:
-    clock = FakeClock()
-    send_response(REQUEST, CustomResourceResponse(success=True), sleep=clock.sleep)
-    (sent,) = response_url.requests
-    assert (sent.full_url, sent.get_method(), sent.data) == (
+def test_one_put_to_the_url_with_an_empty_content_type() -> None:
+    url, clock = FakeResponseUrl(), FakeClock()
+    send(url, clock)
+    (request,) = url.requests
+    assert (request.full_url, request.get_method(), request.data) == (
         RESPONSE_URL,
         "PUT",
-        response_body(REQUEST, CustomResourceResponse(success=True)),
+        response_body(REQUEST, SUCCESS),
     )
-    # urllib would add application/x-www-form-urlencoded where there is no such header at all.
-    assert sent.get_header("Content-type") == ""
+    # Without the header, urllib would add application/x-www-form-urlencoded.
+    assert request.get_header("Content-type") == ""
     assert clock.sleeps == []
 
 
-@pytest.mark.parametrize(
-    "trouble",
-    [
-        http_error(500),
-        http_error(403),
-        urllib.error.URLError("name or service not known"),
-        TimeoutError("timed out"),
-        ConnectionResetError("reset"),
-        http.client.RemoteDisconnected("closed"),
-    ],
-    ids=lambda trouble: type(trouble).__name__,
-)
-def test_a_trouble_is_tried_again(response_url: FakeResponseUrl, trouble: Exception) -> None:
-    clock = FakeClock()
-    response_url.troubles = [trouble] * (TRIES - 1)
-    send_response(REQUEST, CustomResourceResponse(success=True), sleep=clock.sleep)
-    assert len(response_url.requests) == TRIES
+ERRORS = {
+    "HTTP 500": http_error(500),
+    "HTTP 403": http_error(403),
+    "URLError": urllib.error.URLError(RESPONSE_URL),
+    "TimeoutError": TimeoutError(RESPONSE_URL),
+    "ConnectionResetError": ConnectionResetError(RESPONSE_URL),
+    "RemoteDisconnected": http.client.RemoteDisconnected(RESPONSE_URL),
+    "BadStatusLine": http.client.BadStatusLine(RESPONSE_URL),
+    "ValueError": ValueError(RESPONSE_URL),
+}
+
+
+@pytest.mark.parametrize("error", ERRORS.values(), ids=ERRORS)
+def test_a_failed_attempt_is_retried(error: Exception) -> None:
+    url, clock = FakeResponseUrl([error] * (ATTEMPTS - 1)), FakeClock()
+    send(url, clock)
+    assert len(url.requests) == ATTEMPTS
     assert clock.sleeps == [0.5, 1, 2]
 
 
-@pytest.mark.parametrize(
-    ("trouble", "why"),
-    [
-        (http_error(403), "HTTP 403"),
-        (urllib.error.URLError(RESPONSE_URL), "URLError"),
-        (TimeoutError(RESPONSE_URL), "TimeoutError"),
-        (ValueError(RESPONSE_URL), "ValueError"),
-    ],
-    ids=["HTTPError", "URLError", "TimeoutError", "ValueError"],
-)
-def test_an_answer_that_does_not_get_through_is_told_without_the_url(
-    response_url: FakeResponseUrl, trouble: Exception, why: str
-) -> None:
-    response_url.troubles = [trouble] * TRIES
-    with pytest.raises(ResponseNotDelivered) as caught:
-        send_response(REQUEST, CustomResourceResponse(success=True), sleep=FakeClock().sleep)
-    assert str(caught.value) == f"CloudFormation was not told: {why} after {TRIES} tries."
-    assert len(response_url.requests) == TRIES
-    shown = "".join(traceback.format_exception(caught.value))
+@pytest.mark.parametrize(("failure", "error"), ERRORS.items(), ids=ERRORS)
+def test_the_last_failure_is_raised_without_the_url(failure: str, error: Exception) -> None:
+    url = FakeResponseUrl([error] * ATTEMPTS)
+    with pytest.raises(ResponseDeliveryError, match=f": {failure}. Lambda retries") as raised:
+        send(url)
+    assert len(url.requests) == ATTEMPTS
+    shown = "".join(traceback.format_exception(raised.value))
     assert SIGNATURE not in shown
     assert "https://" not in shown
 
 
 @pytest.mark.parametrize(
     "url",
-    ["", f"nonsense?{SIGNATURE}", f"nonsense://x/?{SIGNATURE}", f"https://?{SIGNATURE}", f"https://[::1/?{SIGNATURE}"],
+    [
+        "",
+        f"nonsense?{SIGNATURE}",
+        f"nonsense://x/?{SIGNATURE}",
+        f"https://?{SIGNATURE}",
+        f"https://[::1/?{SIGNATURE}",
+        f"https://x.invalid/a b?{SIGNATURE}",
+        f"https://x.invalid:{SIGNATURE}/",
+    ],
 )
-def test_a_malformed_url_is_not_repeated(url: str) -> None:
-    request = CustomResourceRequest(STACK_ID, "r", LOGICAL_ID, "p", url)
-    with pytest.raises(ResponseNotDelivered) as caught:
-        send_response(request, CustomResourceResponse(success=True), sleep=FakeClock().sleep)
-    assert SIGNATURE not in "".join(traceback.format_exception(caught.value))
+def test_an_invalid_url_is_not_repeated(url: str) -> None:
+    request = CustomResourceRequest.from_event(custom_resource_event("Create", ResponseURL=url))
+    with pytest.raises(ResponseDeliveryError) as raised:
+        send(urllib.request.urlopen, request=request)
+    assert SIGNATURE not in "".join(traceback.format_exception(raised.value))
 
 
-@pytest.mark.parametrize("url", [f"https://x.invalid/a b?{SIGNATURE}", f"https://x.invalid:{SIGNATURE}/"])
-def test_a_url_that_http_client_refuses_is_not_repeated(url: str) -> None:
-    request = CustomResourceRequest(STACK_ID, "r", LOGICAL_ID, "p", url)
-    with pytest.raises(ResponseNotDelivered) as caught:
-        send_response(request, CustomResourceResponse(success=True), sleep=FakeClock().sleep)
-    assert SIGNATURE not in "".join(traceback.format_exception(caught.value))
-
-
-def test_a_garbled_response_is_tried_again(response_url: FakeResponseUrl) -> None:
-    response_url.troubles = [http.client.BadStatusLine("?")]
-    send_response(REQUEST, CustomResourceResponse(success=True), sleep=FakeClock().sleep)
-    assert len(response_url.requests) == 2
-
-
-def test_telling_cloudformation_takes_no_longer_than_the_time_kept_for_it(response_url: FakeResponseUrl) -> None:
+def test_all_attempts_take_less_than_the_reserved_seconds() -> None:
     clock = FakeClock()
-    response_url.troubles = [TimeoutError()] * TRIES
-    response_url.when_called = clock.sleep
-    with pytest.raises(ResponseNotDelivered):
-        send_response(REQUEST, CustomResourceResponse(success=True), sleep=clock.sleep)
-    assert clock.now < handler._RESERVE
+    with pytest.raises(ResponseDeliveryError):
+        send(FakeResponseUrl([TimeoutError()] * ATTEMPTS, on_open=clock.sleep), clock)
+    describe_stacks = 2 * (3 + 5)
+    assert clock.now + describe_stacks < RESERVED_SECONDS
 
 
-def test_the_url_does_not_show() -> None:
+def test_the_url_is_not_in_the_repr() -> None:
     assert SIGNATURE not in repr(REQUEST)
     assert "https://" not in repr(REQUEST)

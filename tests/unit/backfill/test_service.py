@@ -1,4 +1,4 @@
-"""What the backfill does for CloudFormation, the schedule and the operator."""
+"""What the backfill does for a deployment, the schedule and the operator."""
 
 import json
 from dataclasses import replace
@@ -9,104 +9,112 @@ import pytest
 from alternate_contacts.backfill.counts import BackfillCounts
 from alternate_contacts.backfill.enqueue import ListedAccount
 from alternate_contacts.backfill.errors import BackfillError
+from alternate_contacts.backfill.invocation import BackfillInvocation
 from alternate_contacts.backfill.protocol import Mode, Trigger
-from alternate_contacts.backfill.service import WATCHED, BackfillService, report_backfill_age
+from alternate_contacts.backfill.service import MAX_BACKFILL_AGE, BackfillService, report_backfill_age
 from alternate_contacts.backfill.settings import BackfillSettings
 from alternate_contacts.backfill.telemetry import BackfillTelemetry
-from tests.fakes.backfill import FakeAccountQueue, FakeOrganization
+from tests.fakes.backfill import FakeAccountDirectory, FakeBackfillQueue
 from tests.fakes.clock import FakeStop
 from tests.fakes.environment import BACKFILL
 
 pytestmark = pytest.mark.usefixtures("logs_to_stdout")
 
-SETTINGS = BackfillSettings.read({**BACKFILL, "AWS_REGION": "us-east-1"})
-LISTING = [ListedAccount(f"{number:012}") for number in range(1, 13)]
+SETTINGS = BackfillSettings.from_environment({**BACKFILL, "AWS_REGION": "us-east-1"})
+ACCOUNTS = [ListedAccount(f"{number:012}") for number in range(1, 13)]
+TRIGGERS = [Trigger.MANUAL, Trigger.RECONCILE]
+
+Line = dict[str, object]
 
 
-def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
-    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+def read_log(capsys: pytest.CaptureFixture[str]) -> tuple[list[Line], dict[str, object]]:
+    """Return the log lines, and the values of the metrics by name."""
+    lines, metrics = [], {}
+    for line in map(json.loads, capsys.readouterr().out.splitlines()):
+        if "_aws" not in line:
+            lines.append(line)
+            continue
+        (directive,) = line["_aws"]["CloudWatchMetrics"]
+        assert (directive["Namespace"], directive["Dimensions"]) == ("AlternateContacts", [["service"]])
+        assert line["service"] == "backfill"
+        (metric,) = directive["Metrics"]
+        (metrics[metric["Name"]],) = line[metric["Name"]]
+    return lines, metrics
 
 
-def metrics(told: list[dict[str, object]]) -> dict[str, object]:
-    """Metric names with their values, and a look at namespace and dimensions."""
-    found: dict[str, object] = {}
-    for line in told:
-        if isinstance(embedded := line.get("_aws"), dict):
-            (directive,) = embedded["CloudWatchMetrics"]
-            assert (directive["Namespace"], directive["Dimensions"]) == ("AlternateContacts", [["service"]])
-            assert line["service"] == "backfill"
-            (metric,) = directive["Metrics"]
-            (found[metric["Name"]],) = line[metric["Name"]]  # type: ignore[misc]
-    return found
-
-
-def serve(
-    queue: FakeAccountQueue, reason: Trigger, mode: Mode = Mode.ENFORCE, settings: BackfillSettings = SETTINGS
+def run(
+    queue: FakeBackfillQueue,
+    trigger: Trigger,
+    mode: Mode = Mode.ENFORCE,
+    *,
+    settings: BackfillSettings = SETTINGS,
+    directory: FakeAccountDirectory | None = None,
 ) -> tuple[bool, BackfillCounts]:
-    figures = BackfillCounts()
-    service = BackfillService(settings, FakeOrganization(LISTING), queue, BackfillTelemetry())
-    return service.serve(reason, mode, figures=figures, stop=FakeStop()), figures
+    counts = BackfillCounts()
+    service = BackfillService(
+        settings, directory or FakeAccountDirectory(ACCOUNTS), queue, BackfillTelemetry(), lambda _: None
+    )
+    invocation = BackfillInvocation(trigger, mode)
+    return service.backfill_for_invocation(invocation, counts=counts, stop=FakeStop()), counts
 
 
-@pytest.mark.parametrize("reason", [Trigger.MANUAL, Trigger.RECONCILE])
-def test_every_letter_names_who_asked_for_it(reason: Trigger, capsys: pytest.CaptureFixture[str]) -> None:
-    queue = FakeAccountQueue()
-    served, figures = serve(queue, reason)
-    assert served
-    assert {json.loads(body)["reason"] for body in queue.bodies} == {reason.value}
-    assert figures.enqueued == 12
-    told = lines(capsys)
-    assert metrics(told) == {"BackfillCompleted": 1, "DaysSinceBackfill": 0}
-    (done,) = [line for line in told if line.get("message") == "backfill done"]
-    assert {
-        "reason": reason.value,
+@pytest.mark.parametrize("trigger", TRIGGERS)
+def test_every_message_and_the_log_have_the_trigger(trigger: Trigger, capsys: pytest.CaptureFixture[str]) -> None:
+    queue = FakeBackfillQueue()
+    was_run, counts = run(queue, trigger)
+    assert (was_run, counts.enqueued) == (True, 12)
+    assert {json.loads(body)["trigger"] for body in queue.bodies} == {trigger.value}
+    (line,), metrics = read_log(capsys)
+    expected: Line = {
+        "message": "backfill completed",
+        "trigger": trigger.value,
         "mode": "enforce",
         "listed": 12,
         "enqueued": 12,
         "skipped": {},
-    }.items() <= done.items()
+    }
+    assert expected.items() <= line.items()
+    assert metrics == {"BackfillCompleted": 1, "DaysSinceBackfill": 0}
 
 
-@pytest.mark.parametrize("stack", Mode)
-@pytest.mark.parametrize("asked", Mode)
-def test_the_stricter_mode_is_in_the_letters(stack: Mode, asked: Mode) -> None:
-    queue = FakeAccountQueue()
-    serve(queue, Trigger.MANUAL, asked, replace(SETTINGS, mode=stack))
-    assert {json.loads(body)["mode"] for body in queue.bodies} == {asked.stricter(stack).value}
+@pytest.mark.parametrize("stack_mode", Mode)
+@pytest.mark.parametrize("mode", Mode)
+def test_the_stricter_mode_is_in_the_messages(stack_mode: Mode, mode: Mode) -> None:
+    queue = FakeBackfillQueue()
+    run(queue, Trigger.MANUAL, mode, settings=replace(SETTINGS, mode=stack_mode))
+    assert {json.loads(body)["mode"] for body in queue.bodies} == {mode.stricter(stack_mode).value}
 
 
 def test_a_report_in_a_stack_that_enforces_is_no_reconcile(capsys: pytest.CaptureFixture[str]) -> None:
-    serve(FakeAccountQueue(), Trigger.MANUAL, Mode.REPORT)
-    assert metrics(lines(capsys)) == {}
+    run(FakeBackfillQueue(), Trigger.MANUAL, Mode.REPORT)
+    assert read_log(capsys)[1] == {}
 
 
-def test_a_report_changes_nothing_before_it_refuses() -> None:
-    organization, queue = FakeOrganization(LISTING, trusted=False), FakeAccountQueue()
+def test_a_report_does_not_enable_trusted_access() -> None:
+    directory, queue = FakeAccountDirectory(ACCOUNTS, trusted_access=False), FakeBackfillQueue()
     with pytest.raises(BackfillError, match="enable-aws-service-access"):
-        BackfillService(SETTINGS, organization, queue, BackfillTelemetry()).serve(
-            Trigger.MANUAL, Mode.REPORT, figures=BackfillCounts(), stop=FakeStop()
-        )
-    assert (organization.enabled, queue.sends) == (0, [])
+        run(queue, Trigger.MANUAL, Mode.REPORT, directory=directory)
+    assert (directory.times_enabled, queue.sends) == (0, [])
 
 
-def test_the_scheduled_run_stands_back_while_letters_wait_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    queue = FakeAccountQueue(waiting_letters=7)
-    served, figures = serve(queue, Trigger.RECONCILE)
-    assert (served, figures, queue.sends) == (False, BackfillCounts(), [])
-    told = lines(capsys)
-    assert metrics(told) == {"ReconcileSkipped": 1}
-    assert [line["letters_waiting"] for line in told if line.get("message") == "reconcile stood back"] == [7]
+def test_a_reconcile_is_skipped_and_logged_while_messages_are_waiting(capsys: pytest.CaptureFixture[str]) -> None:
+    queue = FakeBackfillQueue(depth=7)
+    assert run(queue, Trigger.RECONCILE) == (False, BackfillCounts())
+    assert queue.sends == []
+    (line,), metrics = read_log(capsys)
+    assert (line["message"], line["messages_waiting"]) == ("reconcile skipped", 7)
+    assert metrics == {"ReconcileSkipped": 1}
 
 
-def test_an_operators_run_does_not_stand_back() -> None:
-    assert serve(FakeAccountQueue(waiting_letters=7), Trigger.MANUAL)[0]
+def test_a_backfill_of_an_operator_is_not_skipped() -> None:
+    assert run(FakeBackfillQueue(depth=7), Trigger.MANUAL)[0]
 
 
-@pytest.mark.parametrize("reason", [Trigger.MANUAL, Trigger.RECONCILE])
-def test_a_disabled_package_sends_nothing(reason: Trigger) -> None:
-    queue = FakeAccountQueue()
+@pytest.mark.parametrize("trigger", TRIGGERS)
+def test_a_disabled_package_sends_nothing(trigger: Trigger) -> None:
+    queue = FakeBackfillQueue()
     with pytest.raises(BackfillError, match="disabled"):
-        serve(queue, reason, settings=replace(SETTINGS, enabled=False))
+        run(queue, trigger, settings=replace(SETTINGS, enabled=False))
     assert queue.sends == []
 
 
@@ -117,15 +125,15 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
     ("last", "days"),
     [(NOW - timedelta(hours=12), 0.5), (NOW - timedelta(days=14), 14.0), (None, 62.0)],
 )
-def test_the_watch_tells_the_days_since_the_last_backfill(
+def test_the_age_of_the_last_backfill_is_written_as_a_metric(
     last: datetime | None, days: float, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked = []
+    since = []
 
-    def last_backfill(since: datetime) -> datetime | None:
-        asked.append(since)
+    def find_last_backfill(time: datetime) -> datetime | None:
+        since.append(time)
         return last
 
-    assert report_backfill_age(last_backfill, BackfillTelemetry(), NOW) == days
-    assert asked == [NOW - WATCHED]
-    assert metrics(lines(capsys)) == {"DaysSinceBackfill": days}
+    assert report_backfill_age(find_last_backfill, BackfillTelemetry(), NOW) == days
+    assert since == [NOW - MAX_BACKFILL_AGE]
+    assert read_log(capsys) == ([], {"DaysSinceBackfill": days})

@@ -1,36 +1,27 @@
-"""The command, run in this process against AWS in memory."""
+"""Run the command in this process, against AWS in memory."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import boto3
 import pytest
 from typer.testing import CliRunner, Result
 
 from alternate_contacts.cli.aws import stack as stack_module
-from alternate_contacts.cli.aws.session import Session
 from alternate_contacts.cli.aws.stack import Stack
 from alternate_contacts.cli.main import app
-from tests.fakes.cli import STACK, FakeSqs
+from tests.fakes.cli import STACK, FakeSqs, worker_configuration
 from tests.fakes.wire import FakeWire
 
 Run = Callable[..., Result]
 
 
 @pytest.fixture
-def aws(session: boto3.Session, monkeypatch: pytest.MonkeyPatch) -> FakeWire:
-    """What every client of the command is connected to."""
-    wire = FakeWire()
-    client = Session.client
-
-    def connected(self: Session, *arguments: Any, **named: Any) -> Any:
-        made = client(self, *arguments, **named)
-        wire.attach(made)
-        return made
-
+def aws(session: boto3.Session, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeWire]:
+    """Respond to every client of the command."""
     monkeypatch.setattr(boto3, "Session", lambda **_: session)
-    monkeypatch.setattr(Session, "client", connected)
-    return wire
+    wire = FakeWire()
+    with wire.attached_to(session):
+        yield wire
 
 
 @pytest.fixture
@@ -39,11 +30,15 @@ def sqs(aws: FakeWire) -> FakeSqs:
 
 
 @pytest.fixture
-def run(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run the command with these arguments, for the stack of the fakes or another, with SQS in memory."""
+def run(request: pytest.FixtureRequest, aws: FakeWire, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Return a function that runs the command with these arguments, on the fake stack or another one."""
     request.getfixturevalue("sqs")
+    deployed = STACK
+    aws.answer("GetFunctionConfiguration", lambda _: worker_configuration(deployed))
 
     def run(*arguments: str, stack: Stack = STACK, answer: str | None = None) -> Result:
+        nonlocal deployed
+        deployed = stack
         monkeypatch.setattr(stack_module, "find_stack", lambda *_: stack)
         return CliRunner().invoke(app, arguments, input=answer)
 

@@ -1,4 +1,4 @@
-"""The audit word of one contact."""
+"""The compliance status of one contact."""
 
 from dataclasses import replace
 
@@ -6,64 +6,70 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alternate_contacts.cli.audit.compliance import MANAGED, MEANING, NOT_RIGHT, ComplianceStatus, compliance_status
+from alternate_contacts.cli.audit.compliance import (
+    MANAGED,
+    MEANING,
+    NOT_COMPLIANT,
+    WORST_FIRST,
+    ComplianceStatus,
+    ReadResult,
+    compliance_status,
+)
 from alternate_contacts.worker.account_processor import Assignment
 from alternate_contacts.worker.contacts import Contact
 from alternate_contacts.worker.decision import Outcome, Policy, decide
-from alternate_contacts.worker.errors import AccessDenied, Throttled, WorkerError
+from alternate_contacts.worker.errors import AccessDenied, Throttled
 from alternate_contacts.worker.protocol import Mode
+from tests.fakes.audit import COMPLIANT, DIFFERENT, MISSING, SKIPPED, UNMANAGED, UNREADABLE
 from tests.fakes.worker import DESIRED, PRESENT
 
 SAME = replace(DESIRED, name=f" {DESIRED.name} ")
 """AWS keeps white space around a value."""
 
-Answer = Contact | WorkerError | None
-
 OVERWRITE, FILL, IGNORE = Policy
-RIGHT, MISSING, DIFFERENT, UNREADABLE, NOT_MANAGED, SKIPPED = ComplianceStatus
 
 
 @pytest.mark.parametrize(
-    ("policy", "answer", "word"),
+    ("policy", "result", "status"),
     [
-        (OVERWRITE, DESIRED, RIGHT),
-        (OVERWRITE, SAME, RIGHT),
+        (OVERWRITE, DESIRED, COMPLIANT),
+        (OVERWRITE, SAME, COMPLIANT),
         (OVERWRITE, PRESENT, DIFFERENT),
         (OVERWRITE, None, MISSING),
         (OVERWRITE, AccessDenied(), UNREADABLE),
-        (FILL, DESIRED, RIGHT),
-        (FILL, SAME, RIGHT),
-        (FILL, PRESENT, NOT_MANAGED),
+        (FILL, DESIRED, COMPLIANT),
+        (FILL, SAME, COMPLIANT),
+        (FILL, PRESENT, UNMANAGED),
         (FILL, None, MISSING),
         (FILL, AccessDenied(), UNREADABLE),
-        (IGNORE, DESIRED, NOT_MANAGED),
-        (IGNORE, PRESENT, NOT_MANAGED),
-        (IGNORE, None, NOT_MANAGED),
-        (IGNORE, AccessDenied(), NOT_MANAGED),
+        (IGNORE, DESIRED, UNMANAGED),
+        (IGNORE, PRESENT, UNMANAGED),
+        (IGNORE, None, UNMANAGED),
+        (IGNORE, AccessDenied(), UNMANAGED),
     ],
 )
-def test_the_word_of_a_contact_in_an_active_account(policy: Policy, answer: Answer, word: ComplianceStatus) -> None:
-    assert compliance_status("ACTIVE", Assignment(policy, DESIRED), answer) == word
-
-
-ANSWERS = st.sampled_from([None, DESIRED, SAME, PRESENT, AccessDenied(), Throttled()])
+def test_the_status_of_a_contact_in_an_active_account(
+    policy: Policy, result: ReadResult, status: ComplianceStatus
+) -> None:
+    assert compliance_status("ACTIVE", Assignment(policy, DESIRED), result) == status
 
 
 @given(
     state=st.sampled_from(["SUSPENDED", "PENDING_ACTIVATION", "PENDING_CLOSURE", "CLOSED", "SOMETHING_NEW"]),
     policy=st.sampled_from(Policy),
-    answer=ANSWERS,
+    result=st.sampled_from([None, DESIRED, SAME, PRESENT, AccessDenied(), Throttled()]),
 )
-def test_an_account_that_is_not_active_is_skipped_whatever_it_has(state: str, policy: Policy, answer: Answer) -> None:
-    assert compliance_status(state, Assignment(policy, DESIRED), answer) == SKIPPED
+def test_an_account_that_is_not_active_is_skipped(state: str, policy: Policy, result: ReadResult) -> None:
+    assert compliance_status(state, Assignment(policy, DESIRED), result) == SKIPPED
 
 
-@given(policy=st.sampled_from(Policy), answer=st.sampled_from([None, DESIRED, SAME, PRESENT]))
-def test_an_account_is_not_right_exactly_where_the_worker_would_put(policy: Policy, answer: Contact | None) -> None:
-    would_put = decide(policy, Mode.ENFORCE, DESIRED, answer) is Outcome.UPDATED
-    assert (compliance_status("ACTIVE", Assignment(policy, DESIRED), answer) in NOT_RIGHT) == would_put
+@given(policy=st.sampled_from(Policy), result=st.sampled_from([None, DESIRED, SAME, PRESENT]))
+def test_a_contact_is_not_compliant_exactly_where_the_worker_would_put(policy: Policy, result: Contact | None) -> None:
+    would_put = decide(policy, Mode.ENFORCE, DESIRED, result) is Outcome.UPDATED
+    assert (compliance_status("ACTIVE", Assignment(policy, DESIRED), result) in NOT_COMPLIANT) == would_put
 
 
-def test_every_word_is_explained_and_counted_once() -> None:
+def test_every_status_has_a_meaning_and_a_rank() -> None:
     assert list(MEANING) == list(ComplianceStatus)
-    assert set(MANAGED) == set(ComplianceStatus) - {NOT_MANAGED, SKIPPED}
+    assert sorted(WORST_FIRST) == sorted(ComplianceStatus)
+    assert set(MANAGED) == set(ComplianceStatus) - {UNMANAGED, SKIPPED}

@@ -1,4 +1,4 @@
-"""Reading many accounts: pace, refusals, and the ways in which it ends early."""
+"""Reading many accounts: the rate of calls, failed calls, and the causes that end a run early."""
 
 import threading
 from collections.abc import Callable
@@ -7,18 +7,20 @@ from dataclasses import astuple
 import pytest
 
 from alternate_contacts.cli.audit.compliance import ComplianceStatus
-from alternate_contacts.cli.audit.contact_reader import ContactReader, ReadingStopped, threads
+from alternate_contacts.cli.audit.contact_reader import ContactReader, thread_count
 from alternate_contacts.cli.audit.findings import AccountReading
+from alternate_contacts.cli.terminal.errors import CliError
 from alternate_contacts.worker.contacts import ContactType
 from alternate_contacts.worker.errors import (
     AccessDenied,
     NotInOrganization,
     Throttled,
+    TrustedAccessOff,
     Unavailable,
     Unexpected,
     WorkerError,
 )
-from tests.fakes.audit import ASSIGNMENTS, CONTACTS
+from tests.fakes.audit import ASSIGNMENTS, COMPLIANT, CONTACTS, DIFFERENT, MISSING, UNREADABLE
 from tests.fakes.clock import FakeClock
 from tests.fakes.worker import DESIRED, MANAGEMENT, MEMBER, OTHER, SECRETS, FakeAccountApi
 
@@ -26,19 +28,16 @@ FAST = 1e6
 BILLING, OPERATIONS, SECURITY = ContactType
 
 
-class FakeStop:
-    """An event that is set when told so, and otherwise lets the clock pass."""
+class ClockStop(threading.Event):
+    """An event whose waits return at once and move the clock."""
 
     def __init__(self, clock: FakeClock) -> None:
+        super().__init__()
         self._clock = clock
-        self.is_set = False
 
-    def set(self) -> None:
-        self.is_set = True
-
-    def wait(self, timeout: float) -> bool:
-        self._clock.sleep(timeout)
-        return self.is_set
+    def wait(self, timeout: float | None = None) -> bool:
+        self._clock.sleep(timeout or 0)
+        return self.is_set()
 
 
 def trusted() -> bool:
@@ -53,7 +52,7 @@ def reader(
     trusted_access: Callable[[], bool] = trusted,
     keep_contacts: bool = False,
 ) -> ContactReader:
-    time = clock or FakeClock()
+    clock = clock or FakeClock()
     return ContactReader(
         api,
         ASSIGNMENTS,
@@ -61,117 +60,123 @@ def reader(
         rate=rate,
         trusted_access=trusted_access,
         keep_contacts=keep_contacts,
-        stop=FakeStop(time),
-        clock=time,
+        stop=ClockStop(clock),
+        clock=clock,
     )
 
 
 def read(reader: ContactReader, *account_ids: str) -> dict[str, AccountReading]:
-    found: dict[str, AccountReading] = {}
-    reader.read(account_ids, lambda reading: found.update({reading.account_id: reading}))
-    return found
+    readings: dict[str, AccountReading] = {}
+    reader.read(account_ids, lambda reading: readings.update({reading.account_id: reading}))
+    return readings
 
 
-def words(reading: AccountReading) -> list[str]:
-    return [reading.findings[kind].word for kind in ContactType]
+def statuses(reading: AccountReading) -> list[ComplianceStatus]:
+    return [reading.findings[contact_type].status for contact_type in ContactType]
 
 
-def test_every_account_is_read_and_the_own_one_without_its_id() -> None:
-    api = FakeAccountApi({(None, kind): DESIRED for kind in ContactType})
-    api.contacts |= {(MEMBER, kind): contact for kind, contact in CONTACTS.items()}
-    found = read(reader(api), MANAGEMENT, MEMBER, OTHER)
-    assert words(found[MANAGEMENT]) == ["right"] * 3
-    assert words(found[MEMBER]) == ["right", "different", "right"]
-    assert words(found[OTHER]) == ["missing"] * 3
-    assert [finding.provided for finding in found[OTHER].findings.values()] == [False] * 3
-    assert found[MEMBER].shared == ("name", "e-mail address", "phone number")
+def member_with_contacts() -> FakeAccountApi:
+    return FakeAccountApi({(MEMBER, contact_type): contact for contact_type, contact in CONTACTS.items()})
+
+
+def test_every_account_is_read_and_the_management_account_without_its_id() -> None:
+    api = member_with_contacts()
+    api.contacts |= {(None, contact_type): DESIRED for contact_type in ContactType}
+    readings = read(reader(api), MANAGEMENT, MEMBER, OTHER)
+    assert statuses(readings[MANAGEMENT]) == [COMPLIANT] * 3
+    assert statuses(readings[MEMBER]) == [COMPLIANT, DIFFERENT, COMPLIANT]
+    assert statuses(readings[OTHER]) == [MISSING] * 3
+    assert [finding.provided for finding in readings[OTHER].findings.values()] == [False] * 3
+    assert readings[MEMBER].shared == ("name", "email address", "phone number")
     assert {account_id for _, account_id, _ in api.calls} == {None, MEMBER, OTHER}
     assert api.puts() == []
 
 
 def test_contact_data_does_not_leave_the_reader() -> None:
-    api = FakeAccountApi({(MEMBER, kind): contact for kind, contact in CONTACTS.items()})
-    reading = read(reader(api), MEMBER)[MEMBER]
-    assert [secret for secret in SECRETS if secret in str([astuple(each) for each in reading.findings.values()])] == []
+    reading = read(reader(member_with_contacts()), MEMBER)[MEMBER]
+    text = str([astuple(finding) for finding in reading.findings.values()])
+    assert [secret for secret in SECRETS if secret in text] == []
 
 
-def test_contact_data_is_kept_when_it_is_asked_for() -> None:
-    api = FakeAccountApi({(MEMBER, kind): contact for kind, contact in CONTACTS.items()})
-    reading = read(reader(api, keep_contacts=True), MEMBER)[MEMBER]
-    assert {kind: finding.contact for kind, finding in reading.findings.items()} == CONTACTS
+def test_contact_data_is_kept_on_request() -> None:
+    reading = read(reader(member_with_contacts(), keep_contacts=True), MEMBER)[MEMBER]
+    assert {contact_type: finding.contact for contact_type, finding in reading.findings.items()} == CONTACTS
     assert [secret for secret in SECRETS if secret in repr(reading)] == []
 
 
 def test_calls_keep_to_the_rate() -> None:
     clock = FakeClock()
     read(reader(FakeAccountApi(), rate=2.5, clock=clock), *(f"{number:012}" for number in range(1, 11)))
-    # 30 calls, one of which may go at once: 29 / 2.5 = 11.6 s.
+    # 30 calls, the first without delay: 29 / 2.5 = 11.6 s.
     assert 11.6 <= clock.now < 11.7
 
 
-def test_a_refused_account_is_unreadable_and_the_others_are_read() -> None:
+def test_a_contact_with_access_denied_is_unreadable_and_the_others_are_read() -> None:
     api = FakeAccountApi()
     api.refuse(AccessDenied("AccessDeniedException", "GetAlternateContact"), account_id=MEMBER, contact_type=SECURITY)
-    found = read(reader(api), MEMBER, OTHER)
-    assert words(found[MEMBER]) == ["missing", "missing", "unreadable"]
-    refused = found[MEMBER].findings[SECURITY]
-    assert (refused.provided, refused.reason, refused.code) == (None, "not_authorized", "AccessDeniedException")
-    assert words(found[OTHER]) == ["missing"] * 3
+    readings = read(reader(api), MEMBER, OTHER)
+    assert statuses(readings[MEMBER]) == [MISSING, MISSING, UNREADABLE]
+    finding = readings[MEMBER].findings[SECURITY]
+    assert (finding.provided, finding.reason) == (None, AccessDenied.reason)
+    assert finding.error_code == "AccessDeniedException"
+    assert statuses(readings[OTHER]) == [MISSING] * 3
 
 
-def test_trusted_access_is_asked_for_once_and_named_where_it_is_off() -> None:
-    asked: list[str] = []
+def test_trusted_access_is_checked_once_and_reported_if_it_is_off() -> None:
+    calls: list[str] = []
 
     def trusted_access() -> bool:
-        asked.append("once")
+        calls.append("ListAWSServiceAccessForOrganization")
         return False
 
     api = FakeAccountApi()
     api.refuse(AccessDenied("AccessDeniedException", "GetAlternateContact"))
-    found = read(reader(api, trusted_access=trusted_access), MANAGEMENT, MEMBER, OTHER)
-    assert {found[each].findings[BILLING].reason for each in (MEMBER, OTHER)} == {"trusted_access_off"}
-    # The own account needs no trusted access.
-    assert found[MANAGEMENT].findings[BILLING].reason == "not_authorized"
-    assert asked == ["once"]
+    readings = read(reader(api, trusted_access=trusted_access), MANAGEMENT, MEMBER, OTHER)
+    assert {readings[account].findings[BILLING].reason for account in (MEMBER, OTHER)} == {TrustedAccessOff.reason}
+    # The management account does not depend on trusted access.
+    assert readings[MANAGEMENT].findings[BILLING].reason == AccessDenied.reason
+    assert len(calls) == 1
 
 
-def test_a_refusal_stands_where_trusted_access_may_not_be_asked_for() -> None:
+def test_access_denied_stands_if_trusted_access_cannot_be_checked() -> None:
     def trusted_access() -> bool:
         raise AccessDenied("AccessDeniedException", "ListAWSServiceAccessForOrganization")
 
     api = FakeAccountApi()
     api.refuse(AccessDenied("AccessDeniedException", "GetAlternateContact"))
     reading = read(reader(api, trusted_access=trusted_access), MEMBER)[MEMBER]
-    assert reading.findings[BILLING].reason == "not_authorized"
+    assert reading.findings[BILLING].reason == AccessDenied.reason
 
 
-@pytest.mark.parametrize(("times", "word"), [(29, ComplianceStatus.MISSING), (30, ComplianceStatus.UNREADABLE)])
-def test_throttled_calls_are_repeated_more_slowly(times: int, word: ComplianceStatus) -> None:
+@pytest.mark.parametrize(("times", "status"), [(29, MISSING), (30, UNREADABLE)])
+def test_throttled_calls_are_retried_at_a_lower_rate(times: int, status: ComplianceStatus) -> None:
     clock = FakeClock()
     api = FakeAccountApi()
     api.refuse(Throttled("TooManyRequestsException", "GetAlternateContact"), contact_type=BILLING, times=times)
     reading = read(reader(api, rate=2.5, clock=clock), MEMBER)[MEMBER]
-    assert reading.findings[BILLING].word == word
-    # At full speed these calls would be through in 31 / 2.5 = 12.4 s.
+    assert reading.findings[BILLING].status == status
+    # At the full rate these calls would take 31 / 2.5 = 12.4 s.
     assert clock.now > 60
 
 
 @pytest.mark.parametrize("error", [Unavailable("InternalServerException"), Unexpected("Odd")])
-@pytest.mark.parametrize(("times", "word"), [(3, ComplianceStatus.MISSING), (4, ComplianceStatus.UNREADABLE)])
-def test_passing_trouble_is_waited_out(error: WorkerError, times: int, word: ComplianceStatus) -> None:
+@pytest.mark.parametrize(("times", "status"), [(3, MISSING), (4, UNREADABLE)])
+def test_other_failed_calls_are_retried_with_growing_pauses(
+    error: WorkerError, times: int, status: ComplianceStatus
+) -> None:
     clock = FakeClock()
     api = FakeAccountApi()
     api.refuse(error, contact_type=OPERATIONS, times=times)
     reading = read(reader(api, clock=clock), MEMBER)[MEMBER]
-    assert reading.findings[OPERATIONS].word == word
+    assert reading.findings[OPERATIONS].status == status
     assert 1 + 2 + 4 <= clock.now < 7.1
 
 
-def test_an_account_that_left_meanwhile_is_unreadable_at_once() -> None:
+def test_an_account_that_left_the_organization_is_unreadable_without_retries() -> None:
     api = FakeAccountApi()
     api.refuse(NotInOrganization("AccountNotFoundException", "GetAlternateContact"))
     reading = read(reader(api), MEMBER)[MEMBER]
-    assert {finding.reason for finding in reading.findings.values()} == {"not_in_organization"}
+    assert {finding.reason for finding in reading.findings.values()} == {NotInOrganization.reason}
     assert len(api.calls) == 3
 
 
@@ -179,43 +184,43 @@ def test_an_account_that_left_meanwhile_is_unreadable_at_once() -> None:
     "error",
     [AccessDenied("ExpiredTokenException"), Unavailable("UnauthorizedSSOTokenError"), AccessDenied("ExpiredToken")],
 )
-def test_credentials_that_run_out_end_the_run_with_a_sentence(error: WorkerError) -> None:
+def test_expired_credentials_end_the_run(error: WorkerError) -> None:
     api = FakeAccountApi()
     api.refuse(error, account_id=OTHER)
-    with pytest.raises(ReadingStopped, match="log in again"):
+    with pytest.raises(CliError, match="Sign in again"):
         read(reader(api), OTHER)
     assert len(api.calls) == 1
 
 
-def test_a_dead_network_ends_the_run_instead_of_calling_every_account_unreadable() -> None:
+def test_a_lost_network_ends_the_run_instead_of_making_every_account_unreadable() -> None:
     api = FakeAccountApi()
     api.refuse(Unavailable("EndpointConnectionError"))
-    found: list[AccountReading] = []
-    with pytest.raises(ReadingStopped, match="does not answer"):
-        reader(api).read([f"{number:012}" for number in range(1, 101)], found.append)
-    assert len(found) == 7
+    readings: list[AccountReading] = []
+    with pytest.raises(CliError, match="does not respond"):
+        reader(api).read([f"{number:012}" for number in range(1, 101)], readings.append)
+    assert len(readings) == 7
 
 
-def test_an_interrupted_run_keeps_whole_accounts_and_leaves_no_thread() -> None:
+def test_an_interrupted_run_reports_whole_accounts_and_leaves_no_thread() -> None:
     api = FakeAccountApi()
-    found: list[AccountReading] = []
+    readings: list[AccountReading] = []
 
     def keep(reading: AccountReading) -> None:
-        if len(found) == 5:
+        if len(readings) == 5:
             raise KeyboardInterrupt
-        found.append(reading)
+        readings.append(reading)
 
     before = threading.active_count()
-    # By a real clock: at 100 calls a second these accounts take half a minute.
+    # With a real clock: at 100 calls a second these accounts take half a minute.
     real = ContactReader(api, ASSIGNMENTS, own_account_id=MANAGEMENT, rate=100, trusted_access=trusted)
     with pytest.raises(KeyboardInterrupt):
         real.read([f"{number:012}" for number in range(1, 1001)], keep)
-    assert len(found) == 5
-    assert all(len(reading.findings) == 3 for reading in found)
+    assert len(readings) == 5
+    assert all(len(reading.findings) == 3 for reading in readings)
     assert threading.active_count() == before
     assert len(api.calls) < 100
 
 
 @pytest.mark.parametrize(("rate", "expected"), [(0.75, 2), (2.5, 4), (10, 11), (1000, 16)])
-def test_few_threads(rate: float, expected: int) -> None:
-    assert threads(rate) == expected
+def test_the_rate_determines_the_number_of_threads(rate: float, expected: int) -> None:
+    assert thread_count(rate) == expected

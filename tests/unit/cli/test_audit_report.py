@@ -1,59 +1,70 @@
-"""What rows add up to, and the documents made of them."""
+"""The totals of a report, and the report as JSON, as CSV and in the terminal."""
 
 import csv
 import io
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from alternate_contacts.cli.audit import csv_file, table
-from alternate_contacts.cli.audit.checks import ACCOUNT_1, CONTACTS_DIFFER
-from alternate_contacts.cli.audit.compliance import NOT_RIGHT, ComplianceStatus
-from alternate_contacts.cli.audit.report import AuditReport, AuditRow, coverage, document, path_of
+from alternate_contacts.cli.audit import csv_file, json_document, table
+from alternate_contacts.cli.audit.checks import CHECKS
+from alternate_contacts.cli.audit.columns import COLUMNS
+from alternate_contacts.cli.audit.compliance import NOT_COMPLIANT, ComplianceStatus
+from alternate_contacts.cli.audit.report import AuditReport, Coverage
 from alternate_contacts.worker.contacts import ContactType
-from tests.fakes.audit import finding, reading, report, row
+from alternate_contacts.worker.errors import AccessDenied
+from tests.fakes.audit import (
+    COMPLIANT,
+    DIFFERENT,
+    MISSING,
+    REPORT,
+    SKIPPED,
+    UNMANAGED,
+    report,
+    row,
+    row_with_contacts,
+)
 from tests.fakes.worker import PRESENT, SECRETS
 
 BILLING, OPERATIONS, SECURITY = ContactType
-RIGHT, MISSING, DIFFERENT, UNREADABLE, NOT_MANAGED, SKIPPED = ComplianceStatus
 
-PRODUCTION = ("Root", "Workloads", "Production")
-REPORT = report(
-    row("111111111111", name="payments", unit=PRODUCTION),
-    row("222222222222", DIFFERENT, RIGHT, MISSING, name="Ledger", unit=PRODUCTION),
-    row("333333333333", NOT_MANAGED, UNREADABLE, RIGHT, name="sandbox"),
-    row("444444444444", name="closed", state="SUSPENDED"),
+STATUSES = st.lists(
+    st.sampled_from([status for status in ComplianceStatus if status is not SKIPPED]), min_size=3, max_size=3
 )
 
-WORDS = st.lists(st.sampled_from([word for word in ComplianceStatus if word is not SKIPPED]), min_size=3, max_size=3)
+
+def test_the_worst_account_comes_first() -> None:
+    assert [row.account.name for row in REPORT.rows] == ["Ledger", "sandbox", "payments", "closed"]
+    assert [row.account.name for row in REPORT.not_compliant] == ["Ledger", "sandbox"]
 
 
-def test_the_worst_comes_first() -> None:
-    assert [each.account.name for each in REPORT.rows] == ["Ledger", "sandbox", "payments", "closed"]
-    assert [each.account.name for each in REPORT.not_right] == ["Ledger", "sandbox"]
+@pytest.mark.parametrize("statuses", [(COMPLIANT, COMPLIANT, COMPLIANT), (UNMANAGED, COMPLIANT, UNMANAGED)])
+def test_unmanaged_contacts_leave_an_account_compliant(statuses: tuple[ComplianceStatus, ...]) -> None:
+    assert row("111111111111", *statuses).is_compliant
 
 
-def test_what_is_left_alone_does_not_count_for_coverage() -> None:
-    billing = REPORT.coverage(BILLING)
-    assert (billing.right, billing.managed, billing.percent) == (1, 2, 50)
-    assert billing.words == {RIGHT: 1, DIFFERENT: 1, NOT_MANAGED: 1, SKIPPED: 1}
-    assert coverage([row("444444444444", state="CLOSED")]).percent is None
+def test_unmanaged_and_skipped_contacts_do_not_count_for_coverage() -> None:
+    billing = REPORT.coverage[BILLING]
+    assert (billing.compliant, billing.managed, billing.percent) == (1, 2, 50)
+    assert billing.statuses == {COMPLIANT: 1, DIFFERENT: 1, UNMANAGED: 1, SKIPPED: 1}
+    assert Coverage.of([row("444444444444", state="CLOSED")]).percent is None
 
 
-@given(rows=st.lists(WORDS, max_size=8))
-def test_100_percent_means_all(rows: list[list[ComplianceStatus]]) -> None:
-    found = coverage([row(f"{number:012}", *words) for number, words in enumerate(rows)])
-    wrong = any(word in NOT_RIGHT for words in rows for word in words)
-    assert (found.percent == 100) == (not wrong and found.managed > 0)
+@given(rows=st.lists(STATUSES, max_size=8))
+def test_100_percent_means_that_every_managed_contact_is_compliant(rows: list[list[ComplianceStatus]]) -> None:
+    coverage = Coverage.of([row(f"{number:012}", *statuses) for number, statuses in enumerate(rows)])
+    any_problem = any(status in NOT_COMPLIANT for statuses in rows for status in statuses)
+    assert (coverage.percent == 100) == (not any_problem and coverage.managed > 0)
 
 
-def test_units_are_in_the_order_of_the_tree_and_hold_those_below() -> None:
+def test_units_are_in_the_order_of_the_tree_and_include_the_units_below() -> None:
     units = [("Root", "b"), ("Root", "a", "z"), ("Root",), ("Root", "B2", "c")]
-    found = report(*(row(f"{number:012}", unit=unit) for number, unit in enumerate(units)))
-    assert [(path_of(unit), len(rows)) for unit, rows in found.units] == [
+    tree = report(*(row(f"{number:012}", unit=unit) for number, unit in enumerate(units)))
+    assert [(unit.path, len(unit.rows)) for unit in tree.units] == [
         ("Root", 4),
         ("Root / a", 1),
         ("Root / a / z", 1),
@@ -69,29 +80,37 @@ def test_a_report_is_complete_when_every_active_account_was_read() -> None:
     assert not report(row("111111111111"), active=2).complete
 
 
-def test_the_document_says_all_of_it() -> None:
-    told = json.loads(json.dumps(document(REPORT)))
-    assert (told["complete"], told["accountsRead"], told["accountsActive"]) == (True, 3, 3)
-    assert told["accountsSkipped"] == {"SUSPENDED": 1}
-    assert told["contactTypes"]["BILLING"] == {
+# ---- JSON -----------------------------------------------------------------------------------------------------------
+
+
+def document_of(report: AuditReport) -> Any:
+    return json.loads(json.dumps(json_document.build(report)))
+
+
+def test_the_json_document_holds_the_whole_report() -> None:
+    document = document_of(REPORT)
+    assert document["version"] == 2
+    assert (document["complete"], document["accountsRead"], document["accountsActive"]) == (True, 3, 3)
+    assert document["accountsSkipped"] == {"SUSPENDED": 1}
+    assert document["contactTypes"]["BILLING"] == {
         "policy": "overwrite",
-        "percentRight": 50,
-        "words": {"different": 1, "not managed": 1, "right": 1, "skipped": 1},
+        "percentCompliant": 50,
+        "statuses": {"different": 1, "unmanaged": 1, "compliant": 1, "skipped": 1},
     }
-    assert [(unit["path"], unit["accounts"]) for unit in told["organizationalUnits"]] == [
+    assert [(unit["path"], unit["accounts"]) for unit in document["organizationalUnits"]] == [
         ("Root", 4),
         ("Root / Workloads", 2),
         ("Root / Workloads / Production", 2),
     ]
-    assert {check["name"]: check["accounts"] for check in told["checks"]} == {
+    assert {check["name"]: check["accounts"] for check in document["checks"]} == {
         "Account.1": {"failed": 1, "passed": 2, "skipped": 1},
         "Contacts differ": {"failed": 1, "passed": 1, "skipped": 1, "unknown": 1},
     }
-    accounts = {each["accountId"]: each for each in told["accounts"]}
+    accounts = {account["accountId"]: account for account in document["accounts"]}
     assert accounts["333333333333"]["contacts"]["OPERATIONS"] == {
-        "word": "unreadable",
+        "status": "unreadable",
         "provided": None,
-        "reason": "not_authorized",
+        "reason": AccessDenied.reason,
         "errorCode": "AccessDeniedException",
     }
     assert accounts["444444444444"] == {
@@ -99,9 +118,20 @@ def test_the_document_says_all_of_it() -> None:
         "name": "closed",
         "state": "SUSPENDED",
         "organizationalUnit": "Root",
-        "contacts": {kind: {"word": "skipped", "provided": None} for kind in ContactType},
-        "checks": {check.name: "skipped" for check in (ACCOUNT_1, CONTACTS_DIFFER)},
+        "contacts": {contact_type: {"status": "skipped", "provided": None} for contact_type in ContactType},
+        "checks": {check.name: "skipped" for check in CHECKS},
     }
+
+
+def test_the_json_document_holds_contacts_only_if_the_rows_do() -> None:
+    [account] = document_of(report(row_with_contacts()))["accounts"]
+    assert account["contacts"]["SECURITY"]["contact"] == {
+        "name": PRESENT.name,
+        "title": PRESENT.title,
+        "emailAddress": PRESENT.email_address,
+        "phoneNumber": PRESENT.phone_number,
+    }
+    assert [secret for secret in SECRETS if secret in json.dumps(document_of(REPORT))] == []
 
 
 # ---- CSV ------------------------------------------------------------------------------------------------------------
@@ -111,15 +141,15 @@ def lines(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
 
 
-def test_csv_has_a_line_for_each_account() -> None:
-    ledger, sandbox, _, closed = lines(csv_file.write(REPORT, show_contacts=False))
+def test_csv_has_one_line_per_account() -> None:
+    ledger, sandbox, _, closed = lines(csv_file.render(REPORT, show_contacts=False))
     assert ledger == {
         "account_id": "222222222222",
         "account_name": "Ledger",
         "organizational_unit": "Root / Workloads / Production",
         "state": "ACTIVE",
         "billing": "different",
-        "operations": "right",
+        "operations": "compliant",
         "security": "missing",
         "billing_reason": "",
         "operations_reason": "",
@@ -129,16 +159,16 @@ def test_csv_has_a_line_for_each_account() -> None:
         "shared": "",
         "read_at": "2026-11-24T12:00:00+00:00",
     }
-    assert (sandbox["operations"], sandbox["operations_reason"]) == ("unreadable", "not_authorized")
+    assert (sandbox["operations"], sandbox["operations_reason"]) == ("unreadable", AccessDenied.reason)
     assert (closed["state"], closed["billing"], closed["read_at"]) == ("SUSPENDED", "skipped", "")
 
 
-def test_csv_has_contacts_only_when_they_are_asked_for() -> None:
-    shown = lines(csv_file.write(with_contacts(), show_contacts=True))[0]
-    assert (shown["billing_name"], shown["security_email_address"]) == (PRESENT.name, PRESENT.email_address)
+def test_csv_has_contacts_only_on_request() -> None:
+    [account] = lines(csv_file.render(report(row_with_contacts()), show_contacts=True))
+    assert (account["billing_name"], account["security_email_address"]) == (PRESENT.name, PRESENT.email_address)
     # A phone number begins like a formula.
-    assert shown["operations_phone_number"] == f"'{PRESENT.phone_number}"
-    assert "billing_name" not in lines(csv_file.write(REPORT, show_contacts=False))[0]
+    assert account["operations_phone_number"] == f"'{PRESENT.phone_number}"
+    assert "billing_name" not in csv_file.render(REPORT, show_contacts=False)
 
 
 @given(
@@ -146,65 +176,61 @@ def test_csv_has_contacts_only_when_they_are_asked_for() -> None:
     unit=st.sampled_from(["=1+1", "@SUM(A1)", "-2", "plain"]),
 )
 def test_no_cell_is_a_formula_and_no_name_breaks_a_line(name: str, unit: str) -> None:
-    text = csv_file.write(report(row("111111111111", name=name or "=", unit=(unit,))), show_contacts=False)
+    text = csv_file.render(report(row("111111111111", name=name or "=", unit=(unit,))), show_contacts=False)
     [_, cells] = csv.reader(io.StringIO(text, newline=""))
     assert not any(cell[:1] in ("=", "+", "-", "@", "\t", "\r", "\n") for cell in cells if cell)
     assert cells[1].removeprefix("'") == (name or "=").removeprefix("'")
     assert len(cells) == 14
 
 
-# ---- the table ------------------------------------------------------------------------------------------------------
+# ---- the terminal ---------------------------------------------------------------------------------------------------
 
 
-def printed(found: AuditReport) -> str:
-    console = Console(file=io.StringIO(), width=160, highlight=False, markup=False, force_terminal=False)
-    table.show(found, console)
-    assert isinstance(console.file, io.StringIO)
-    return console.file.getvalue()
+def printed(report: AuditReport) -> str:
+    text = io.StringIO()
+    table.print_report(report, Console(file=text, width=160, highlight=False, markup=False, force_terminal=False))
+    return text.getvalue()
 
 
-def test_the_table_begins_with_what_it_adds_up_to_and_lists_what_is_not_right() -> None:
-    text = printed(REPORT)
-    summary, _, accounts = text.partition("Accounts that are not right")
-    assert "3 of 3 accounts read, 2 not right" in summary
+def test_the_terminal_shows_the_totals_and_then_the_accounts_that_are_not_compliant() -> None:
+    summary, _, accounts = printed(REPORT).partition("Accounts that are not compliant")
+    assert "3 of 3 accounts read, 2 not compliant" in summary
     assert (
         "Account.1: Security contact information should be provided for an AWS account: 1 failed, 2 passed" in summary
     )
     assert "Skipped: 1 SUSPENDED" in summary
     assert "222222222222" in accounts
-    assert "not_authorized" in accounts
+    assert AccessDenied.reason in accounts
     assert "111111111111" not in accounts
     assert "444444444444" not in accounts
 
 
-def test_the_table_stops_before_it_fills_the_terminal() -> None:
+def test_the_terminal_shows_at_most_100_accounts() -> None:
     text = printed(report(*(row(f"{number:012}", MISSING) for number in range(1, 1235))))
     assert text.count("missing") == 100 + 1
     assert "and 1,134 more" in text
 
 
-def test_an_account_name_is_no_markup() -> None:
+def test_an_account_name_is_not_markup() -> None:
     assert "[red]x[/nothing]" in printed(report(row("111111111111", MISSING, name="[red]x[/nothing]")))
 
 
-def test_the_table_of_a_perfect_organization_lists_nobody() -> None:
-    assert "Accounts that are not right" not in printed(report(row("111111111111")))
+def test_there_is_no_list_if_every_account_is_compliant() -> None:
+    assert "Accounts that are not compliant" not in printed(report(row("111111111111")))
 
 
-def test_contacts_stand_in_the_table_only_when_they_were_kept() -> None:
-    assert PRESENT.email_address in printed(with_contacts())
+def test_the_terminal_shows_contacts_only_if_the_rows_have_them() -> None:
+    assert PRESENT.email_address in printed(report(row_with_contacts()))
     assert [secret for secret in SECRETS if secret in printed(REPORT)] == []
 
 
-def with_contacts() -> AuditReport:
-    """A report of one account whose contacts the operator wants to see."""
-    account = row("111111111111", DIFFERENT)
-    assert account.reading is not None
-    findings = {kind: finding(DIFFERENT, contact=PRESENT) for kind in ContactType}
-    kept = reading("111111111111")
-    return report(AuditRow(account.account, type(kept)(kept.account_id, kept.read_at, findings)))
+# ---- columns --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("words", [(RIGHT, RIGHT, RIGHT), (NOT_MANAGED, RIGHT, NOT_MANAGED)])
-def test_what_is_left_alone_is_nothing_to_mend(words: tuple[ComplianceStatus, ...]) -> None:
-    assert row("111111111111", *words).is_right
+def test_columns_are_unique_in_every_output() -> None:
+    for names in (
+        [column.path for column in COLUMNS],
+        [column.csv for column in COLUMNS if column.csv],
+        [column.title for column in COLUMNS if column.title],
+    ):
+        assert len(names) == len(set(names))

@@ -1,4 +1,4 @@
-"""`backfill`: by the function for all, by letters for some; planned and agreed to."""
+"""`backfill`: invoke the function for the organization, or send messages for some accounts."""
 
 import json
 from dataclasses import replace
@@ -15,95 +15,91 @@ from tests.fakes.wire import FakeWire, HttpAnswer, refusal
 from tests.unit.cli.conftest import Run
 
 ACCOUNT, OTHER = "111111111111", "222222222222"
-FIGURES = {"summary": "12 accounts listed, 11 put on AccountQueue", "listed": 12, "enqueued": 11}
+RESULT = {"summary": "12 accounts listed, 11 enqueued", "listed": 12, "enqueued": 11}
 
 
 @pytest.fixture
 def function(aws: FakeWire) -> FakeWire:
-    """BackfillFunction, which puts eleven of twelve accounts on AccountQueue."""
-    aws.answer("Invoke", HttpAnswer(body={**FIGURES, "skipped": {"SUSPENDED": 1}, "stoodBack": False}))
+    """BackfillFunction, which enqueues eleven of twelve accounts."""
+    aws.answer("Invoke", HttpAnswer(body={**RESULT, "skipped": {"SUSPENDED": 1}, "reconcileSkipped": False}))
     return aws
 
 
-def test_all_by_the_function(run: Run, function: FakeWire) -> None:
+def test_the_function_is_invoked_for_the_organization(run: Run, function: FakeWire) -> None:
     result = run("backfill", "--yes")
     assert result.exit_code == 0
     assert result.stdout.splitlines() == [
-        "A letter for every active account of the organization is put on AccountQueue; the worker sets what differs.",
-        "12 accounts listed, 11 put on AccountQueue.",
-        "On AccountQueue, not done yet: `alternate-contacts status --watch` shows how it goes on.",
+        "Send one message per account to AccountQueue, for every active account. The worker sets every contact that "
+        "differs.",
+        "12 accounts listed, 11 enqueued.",
+        "The messages are not processed yet. Run `alternate-contacts status --watch` to follow the worker.",
     ]
-    assert function.asked("Invoke") == [{"reason": "manual", "mode": "enforce"}]
+    assert function.asked("Invoke") == [{"trigger": "manual", "reason": "manual", "mode": "enforce"}]
 
 
-def test_the_call_is_patient_and_made_once(run: Run, function: FakeWire) -> None:
-    called = 0
+def test_an_invocation_is_not_retried_and_waits_longer_than_the_function_may_run(run: Run, function: FakeWire) -> None:
+    calls = 0
 
     def times_out(_: dict[str, Any]) -> HttpAnswer:
-        nonlocal called
-        called += 1
+        nonlocal calls
+        calls += 1
         raise ReadTimeoutError(endpoint_url="https://lambda")
 
     function.answer("Invoke", times_out)
     result = run("backfill", "--yes")
-    assert (result.exit_code, called) == (2, 1)
-    assert "did not answer within its time" in result.stderr
-    assert backfill_function._PATIENT.read_timeout > 900  # type: ignore[attr-defined]
+    assert (result.exit_code, calls) == (2, 1)
+    assert "did not respond before its timeout" in result.stderr
+    assert backfill_function._ONE_LONG_ATTEMPT.read_timeout > 900  # type: ignore[attr-defined]
 
 
-def test_report_changes_nothing(run: Run, function: FakeWire) -> None:
+def test_report_sends_messages_that_set_no_contacts(run: Run, function: FakeWire) -> None:
     result = run("backfill", "--report", "--yes", "--json")
     assert json.loads(result.stdout) == {
         "plan": {"accounts": "all", "mode": "report"},
-        "done": {"listed": 12, "enqueued": 11, "skipped": {"SUSPENDED": 1}},
+        "result": {"listed": 12, "enqueued": 11, "skipped": {"SUSPENDED": 1}},
     }
-    assert function.asked("Invoke") == [{"reason": "manual", "mode": "report"}]
-    assert "changes nothing" in result.stderr
+    assert function.asked("Invoke") == [{"trigger": "manual", "reason": "manual", "mode": "report"}]
+    assert "logs what it would set" in result.stderr
 
 
-def test_a_stack_that_reports_is_told_as_such(run: Run) -> None:
+def test_the_mode_of_the_stack_is_the_mode_of_the_plan(run: Run) -> None:
     result = run("backfill", "--dry-run", stack=replace(STACK, parameters={**PARAMETERS, "Mode": "report"}))
-    assert "the worker changes nothing" in result.stdout
+    assert "logs what it would set" in result.stdout
 
 
-def test_dry_run_calls_nobody(run: Run, function: FakeWire, sqs: FakeSqs) -> None:
+def test_dry_run_changes_nothing(run: Run, function: FakeWire, sqs: FakeSqs) -> None:
     assert run("backfill", "--dry-run").exit_code == 0
     assert run("backfill", "--account", ACCOUNT, "--dry-run").exit_code == 0
     assert (function.asked("Invoke"), sqs.bodies("AccountQueue")) == ([], [])
 
 
-def test_nobody_to_ask_is_a_refusal(run: Run, function: FakeWire) -> None:
+def test_without_a_terminal_and_yes_nothing_changes(run: Run, function: FakeWire) -> None:
     assert run("backfill").exit_code == 2
     assert function.asked("Invoke") == []
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "message"),
     [
-        (
-            {"errorMessage": "The package is disabled.", "errorType": "BackfillError"},
-            "refused: The package is disabled.",
-        ),
-        ({}, "refused: it did not say why"),
+        ({"errorMessage": "The package is disabled.", "errorType": "BackfillError"}, "The package is disabled."),
+        ({}, "no error message. Check the log of the function."),
     ],
 )
-def test_what_the_function_refuses_is_told_in_its_words(
-    run: Run, aws: FakeWire, error: dict[str, str], said: str
-) -> None:
+def test_an_error_of_the_function_is_printed(run: Run, aws: FakeWire, error: dict[str, str], message: str) -> None:
     aws.answer("Invoke", HttpAnswer(200, error, {"X-Amz-Function-Error": "Unhandled"}))
     result = run("backfill", "--yes")
-    assert (result.exit_code, result.stderr) == (2, f"BackfillFunction {said}\n")
+    assert (result.exit_code, result.stderr) == (2, f"BackfillFunction failed: {message}\n")
 
 
-def test_no_permission_is_named(run: Run, aws: FakeWire) -> None:
+def test_a_missing_permission_is_named(run: Run, aws: FakeWire) -> None:
     aws.answer("Invoke", refusal("AccessDeniedException", 403, SECRETS[0]))
     result = run("backfill", "--yes")
     assert result.exit_code == 2
-    assert "may not lambda:InvokeFunction" in result.stderr
+    assert "permission lambda:InvokeFunction" in result.stderr
     assert SECRETS[0] not in result.stderr
 
 
-def test_some_by_letters_that_the_worker_reads(run: Run, sqs: FakeSqs) -> None:
+def test_accounts_get_messages_that_the_worker_reads(run: Run, sqs: FakeSqs) -> None:
     result = run("backfill", "--account", ACCOUNT, "--account", OTHER, "--account", ACCOUNT, "--report", "--yes")
     assert result.exit_code == 0
     assert [parse_message(body) for body in sqs.bodies("AccountQueue")] == [
@@ -113,16 +109,16 @@ def test_some_by_letters_that_the_worker_reads(run: Run, sqs: FakeSqs) -> None:
     assert [message.group for message in sqs.queues["AccountQueue"]] == [None, None]
 
 
-def test_letters_that_are_not_taken_are_told(run: Run, sqs: FakeSqs) -> None:
+def test_rejected_messages_are_reported(run: Run, sqs: FakeSqs) -> None:
     accounts = [f"{number:012}" for number in range(12)]
-    sqs.refused["SendMessageBatch"] = lambda entry: "InternalError" if accounts[11] in entry["MessageBody"] else None
+    sqs.rejections["SendMessageBatch"] = lambda entry: "InternalError" if accounts[11] in entry["MessageBody"] else None
     arguments = [part for account in accounts for part in ("--account", account)]
     result = run("backfill", *arguments, "--yes", "--json")
     assert result.exit_code == 1
-    assert json.loads(result.stdout)["done"] == {"enqueued": 11, "notTaken": [accounts[11]]}
+    assert json.loads(result.stdout)["result"] == {"enqueued": 11, "notSent": [accounts[11]]}
 
 
-def test_a_disabled_package_is_told_before_letters_are_sent(run: Run) -> None:
+def test_the_plan_shows_that_the_package_is_disabled(run: Run) -> None:
     disabled = replace(STACK, parameters={**PARAMETERS, "Enabled": "false"})
     assert "The package is disabled" in run("backfill", "--account", ACCOUNT, "--dry-run", stack=disabled).stdout
 

@@ -1,4 +1,4 @@
-"""AWS's errors in plain words, and never in AWS's own."""
+"""Error messages: the operation, AWS's error code and the next step, but never the message that AWS sent."""
 
 import botocore.exceptions
 import pytest
@@ -10,106 +10,115 @@ from typer.testing import CliRunner
 from alternate_contacts.cli.aws.session import Session
 from alternate_contacts.cli.main import app
 from alternate_contacts.cli.terminal.errors import describe_aws_error, iam_action
-from tests.fakes.cli import SECRETS, denied
+from alternate_contacts.worker.error_codes import ACCESS_DENIED, EXPIRED_CREDENTIALS, THROTTLED, UNAVAILABLE
+from tests.fakes.cli import SECRETS, deny
 from tests.fakes.wire import FakeWire, refusal
 from tests.unit.cli.conftest import Run
 
-CODES = ["ExpiredToken", "AccessDenied", "Throttling", "InternalFailure", "ValidationException", "NobodyKnows"]
+CODES = ["ExpiredToken", "AccessDenied", "Throttling", "InternalFailure", "ValidationException", "UnknownCode"]
 
 
-def refused(code: str, status: int = 400, operation: str = "SendMessage") -> ClientError:
+def client_error(code: str, status: int = 400, operation: str = "SendMessage") -> ClientError:
     error = {"Code": code, "Message": f"about {SECRETS[0]}"}
     return ClientError({"Error": error, "ResponseMetadata": {"HTTPStatusCode": status}}, operation)  # type: ignore[typeddict-item]
 
 
 @pytest.mark.parametrize(
-    ("error", "sentence"),
+    ("error", "next_step"),
     [
-        (refused("ExpiredToken"), "expired"),
-        (refused("ExpiredTokenException"), "expired"),
-        (refused("InvalidClientTokenId"), "does not know these credentials"),
-        (refused("UnrecognizedClientException"), "does not know these credentials"),
-        (refused("OptInRequired"), "not enabled"),
-        (refused("AccessDenied", 403), "may not SendMessage"),
-        (refused("TooManyRequestsException", 400), "asked too much"),
-        (refused("Whatever", 429), "asked too much"),
-        (refused("InternalFailure", 500), "trouble of its own"),
-        (refused("NobodyKnows"), "AWS answered NobodyKnows to SendMessage"),
-        (botocore.exceptions.NoCredentialsError(), "No AWS credentials were found"),
-        (botocore.exceptions.ProfileNotFound(profile="payer"), "no AWS profile named payer"),
-        (botocore.exceptions.UnauthorizedSSOTokenError(), "log in again"),
-        (botocore.exceptions.TokenRetrievalError(provider="sso", error_msg="x"), "log in again"),
-        (botocore.exceptions.EndpointConnectionError(endpoint_url="https://x"), "could not be reached"),
-        (botocore.exceptions.ReadTimeoutError(endpoint_url="https://x"), "could not be reached"),
-        (botocore.exceptions.ProxyConnectionError(proxy_url="https://x"), "could not be reached"),
-        (botocore.exceptions.InvalidRegionError(region_name="here"), "no such region"),
-        (botocore.exceptions.ParamValidationError(report=SECRETS[0]), "cannot take a request"),
-        (botocore.exceptions.DataNotFoundError(data_path="x"), "gave up with DataNotFoundError"),
+        (client_error("ExpiredToken"), "have expired"),
+        (client_error("RequestExpired"), "correct the clock"),
+        (client_error("InvalidClientTokenId"), "does not know these credentials"),
+        (client_error("OptInRequired"), "not enabled"),
+        (client_error("AccessDenied", 403), "permission SendMessage"),
+        (client_error("TooManyRequestsException", 400), "throttled"),
+        (client_error("UnknownCode", 429), "throttled"),
+        (client_error("InternalFailure", 400), "unavailable"),
+        (client_error("UnknownCode", 500), "unavailable"),
+        (client_error("UnknownCode"), "Look up this error code"),
+        (botocore.exceptions.NoCredentialsError(), "No AWS credentials found"),
+        (botocore.exceptions.ProfileNotFound(profile="payer"), "AWS profile payer does not exist"),
+        (botocore.exceptions.UnauthorizedSSOTokenError(), "Sign in again"),
+        (botocore.exceptions.TokenRetrievalError(provider="sso", error_msg="x"), "Sign in again"),
+        (botocore.exceptions.EndpointConnectionError(endpoint_url="https://x"), "No connection to AWS"),
+        (botocore.exceptions.ReadTimeoutError(endpoint_url="https://x"), "No connection to AWS"),
+        (botocore.exceptions.ProxyConnectionError(proxy_url="https://x"), "No connection to AWS"),
+        (botocore.exceptions.InvalidRegionError(region_name="here"), "Omit --region"),
+        (botocore.exceptions.ParamValidationError(report=SECRETS[0]), "Check the arguments"),
+        (botocore.exceptions.DataNotFoundError(data_path="x"), "botocore failed: DataNotFoundError"),
     ],
-    ids=lambda value: getattr(value, "operation_name", type(value).__name__) if isinstance(value, Exception) else "",
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else value,
 )
-def test_each_usual_trouble_has_a_sentence(error: BotoCoreError | ClientError, sentence: str) -> None:
-    trouble = describe_aws_error(error)
-    assert sentence in str(trouble)
-    assert str(trouble).endswith(".")
-    assert trouble.exit_code == 2
-    assert SECRETS[0] not in str(trouble)
+def test_every_usual_error_has_a_next_step(error: BotoCoreError | ClientError, next_step: str) -> None:
+    described = describe_aws_error(error)
+    assert next_step in str(described)
+    assert described.exit_code == 2
+    assert SECRETS[0] not in str(described)
+
+
+@pytest.mark.parametrize("code", sorted(ACCESS_DENIED | EXPIRED_CREDENTIALS | THROTTLED | UNAVAILABLE))
+def test_every_code_of_the_shared_table_has_a_next_step(code: str) -> None:
+    message = str(describe_aws_error(client_error(code)))
+    assert message.startswith(f"SendMessage failed: {code}. ")
+    assert "Look up" not in message
 
 
 @given(st.sampled_from(CODES), st.integers(400, 599), st.text(min_size=12))
-def test_the_message_of_aws_is_never_repeated(code: str, status: int, message: str) -> None:
+def test_the_message_that_aws_sent_is_never_repeated(code: str, status: int, message: str) -> None:
     error = ClientError(
         {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}},  # type: ignore[typeddict-item]
         "SendMessage",
     )
-    told = str(describe_aws_error(error))
-    assert told == str(describe_aws_error(refused(code, status)))
+    described = str(describe_aws_error(error))
+    assert described == str(describe_aws_error(client_error(code, status)))
 
 
-class TestAction:
-    """What a refused call is named: as IAM names the permission."""
+class TestIamAction:
+    """The name of the missing permission in IAM."""
 
-    def test_a_batch_call_needs_the_action_of_the_single_one(self, aws: FakeWire) -> None:
-        denied(aws, "SendMessageBatch")
+    def test_a_batch_call_needs_the_action_of_the_single_call(self, aws: FakeWire) -> None:
+        deny(aws, "SendMessageBatch")
         client = Session().client("sqs")
         with pytest.raises(ClientError) as caught:
             client.send_message_batch(QueueUrl="https://q", Entries=[{"Id": "1", "MessageBody": "x"}])
         assert iam_action(caught.value) == "sqs:SendMessage"
 
-    def test_a_call_whose_action_has_another_name(self, aws: FakeWire) -> None:
+    def test_an_action_may_have_another_name_than_the_call(self, aws: FakeWire) -> None:
         aws.answer("Invoke", refusal("AccessDeniedException", 403))
         with pytest.raises(ClientError) as caught:
             Session().client("lambda").invoke(FunctionName="f")
         assert iam_action(caught.value) == "lambda:InvokeFunction"
 
-    def test_a_service_that_signs_with_another_name(self) -> None:
+    def test_a_prefix_may_be_another_name_than_that_of_the_signature(self) -> None:
         client = Session().client("cloudwatch")
         assert client.meta.service_model.signing_name == "monitoring"
-        error = refused("AccessDenied", operation="GetMetricData")
+        error = client_error("AccessDenied", operation="GetMetricData")
         error.response["ResponseMetadata"]["AlternateContactsService"] = "monitoring"  # type: ignore[typeddict-unknown-key]
         assert iam_action(error) == "cloudwatch:GetMetricData"
 
-    def test_an_operation_alone_where_nobody_knows_the_service(self) -> None:
-        assert iam_action(refused("AccessDenied")) == "SendMessage"
+    def test_without_the_service_it_is_the_operation_alone(self) -> None:
+        assert iam_action(client_error("AccessDenied")) == "SendMessage"
 
 
-def test_without_credentials_a_verb_says_so_and_ends_with_2(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_credentials_a_verb_ends_with_2(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     result = CliRunner().invoke(app, ["failures"])
     assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr.startswith("No AWS credentials were found")
+    assert result.stderr.startswith("No AWS credentials found")
 
 
-def test_an_unknown_profile_is_told() -> None:
+def test_an_unknown_profile_is_named() -> None:
     result = CliRunner().invoke(app, ["--profile", "nowhere", "status"])
     assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr.startswith("There is no AWS profile named nowhere")
+    assert result.stderr.startswith("AWS profile nowhere does not exist")
 
 
-def test_a_refused_verb_names_the_action(run: Run, aws: FakeWire) -> None:
-    denied(aws, "GetQueueAttributes")
+def test_a_verb_without_a_permission_names_the_action(run: Run, aws: FakeWire) -> None:
+    deny(aws, "GetQueueAttributes")
     result = run("failures")
     assert (result.exit_code, result.stdout) == (2, "")
-    assert "may not sqs:GetQueueAttributes" in result.stderr
-    assert SECRETS[0] not in result.stderr
+    assert result.stderr == (
+        "GetQueueAttributes failed: AccessDenied. These credentials need the permission sqs:GetQueueAttributes: "
+        "docs/command.md lists the permissions of each verb.\n"
+    )

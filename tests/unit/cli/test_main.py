@@ -1,9 +1,10 @@
-"""The command as a whole: its verbs, its permissions, and how it ends."""
+"""The command as a whole: verbs, options before the verb, permissions and exit codes."""
 
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import boto3
 import pytest
@@ -25,52 +26,54 @@ command = get_command(app)
 VERBS: list[str] = sorted(command.commands)  # type: ignore[attr-defined]
 
 
-def test_its_verbs() -> None:
+def test_these_are_the_verbs() -> None:
     assert VERBS == ["audit", "backfill", "discard", "failures", "preflight", "replay", "status"]
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_every_verb_explains_itself_and_knows_json(verb: str) -> None:
+def test_every_verb_has_help_and_json(verb: str) -> None:
     result = CliRunner().invoke(app, [verb, "--help"])
     assert result.exit_code == 0
     assert "--json" in result.stdout
 
 
-@pytest.mark.parametrize("verb", sorted({verb.split()[0] for verb in PERMISSIONS}))
-def test_every_verb_tells_its_exit_codes(verb: str) -> None:
-    assert "Exit code 0:" in " ".join(CliRunner().invoke(app, [verb, "--help"]).stdout.split())
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_documents_its_exit_codes(verb: str) -> None:
+    assert "Exit codes: 0 " in " ".join(CliRunner().invoke(app, [verb, "--help"]).stdout.split())
 
 
 @pytest.mark.parametrize("verb", ["backfill", "discard", "replay"])
-def test_every_verb_that_changes_something_can_be_tried_dry(verb: str) -> None:
+def test_every_verb_that_changes_something_has_a_dry_run(verb: str) -> None:
     help_text = CliRunner().invoke(app, [verb, "--help"]).stdout
     assert "--dry-run" in help_text
     assert "--yes" in help_text
 
 
-def test_an_unknown_verb_is_2() -> None:
+def test_an_unknown_verb_ends_with_2() -> None:
     assert CliRunner().invoke(app, ["repair"]).exit_code == 2
 
 
-def test_options_before_the_verb_say_who_and_which_stack(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[CommandContext] = []
+def test_options_before_the_verb_choose_credentials_and_stack(
+    monkeypatch: pytest.MonkeyPatch, session: boto3.Session
+) -> None:
+    contexts: list[CommandContext] = []
 
     def find(session: Session, stack_name: str | None) -> Stack:
-        seen.append(CommandContext(None, stack_name, session.region))
+        contexts.append(CommandContext(None, stack_name, session.region))
         return STACK
 
     def fail(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(stack_module, "find_stack", find)
-    monkeypatch.setattr(Session, "client", fail)
+    monkeypatch.setattr(boto3, "Session", lambda **_: SimpleNamespace(client=fail, events=session.events))
     arguments = ["--stack-name", "mine", "--region", "cn-northwest-1", "failures"]
     assert CliRunner().invoke(app, arguments).exit_code == 130
     assert CliRunner().invoke(app, ["failures"], env={"ALTERNATE_CONTACTS_STACK_NAME": "theirs"}).exit_code == 130
-    assert seen == [CommandContext(None, "mine", "cn-northwest-1"), CommandContext(None, "theirs", "us-east-1")]
+    assert contexts == [CommandContext(None, "mine", "cn-northwest-1"), CommandContext(None, "theirs", "us-east-1")]
 
 
-def test_the_stack_is_looked_for_once(monkeypatch: pytest.MonkeyPatch, session: boto3.Session) -> None:
+def test_session_and_stack_are_created_once(monkeypatch: pytest.MonkeyPatch, session: boto3.Session) -> None:
     searches: list[str | None] = []
 
     def find(_: Session, stack_name: str | None) -> Stack:
@@ -85,24 +88,24 @@ def test_the_stack_is_looked_for_once(monkeypatch: pytest.MonkeyPatch, session: 
     assert searches == ["mine"]
 
 
-def test_a_closed_terminal_and_a_kill_end_it_like_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
-    set_to: dict[int, object] = {}
-    monkeypatch.setattr(signal, "signal", lambda number, handler: set_to.update({int(number): handler}))
+def test_a_closed_terminal_and_a_kill_end_it_as_ctrl_c_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    handlers: dict[int, object] = {}
+    monkeypatch.setattr(signal, "signal", lambda number, handler: handlers.update({int(number): handler}))
     monkeypatch.setattr(main_module, "app", lambda: None)
     main()
-    assert set_to == {
+    assert handlers == {
         int(signal.SIGTERM): signal.default_int_handler,
         int(signal.SIGHUP): signal.default_int_handler,
     }
 
 
-def test_a_programming_error_shows_no_local_variables() -> None:
+def test_a_traceback_has_no_local_variables() -> None:
     assert isinstance(app, typer.Typer)
     assert app.pretty_exceptions_enable is False
 
 
-def test_it_starts_without_what_only_lambda_has() -> None:
-    # `pipx install` brings no Powertools.
+def test_it_starts_without_powertools() -> None:
+    # Only the functions have Powertools; `pipx install` does not install it.
     code = (
         "import sys; sys.modules['aws_lambda_powertools'] = None; "
         "sys.path[:0] = ['cli', 'src', 'custom-resources']; import alternate_contacts.cli.main"
@@ -111,36 +114,38 @@ def test_it_starts_without_what_only_lambda_has() -> None:
 
 
 class TestPermissions:
-    def test_every_verb_that_needs_the_stack_has_its_list(self) -> None:
+    def test_every_verb_that_needs_the_stack_has_permissions(self) -> None:
         assert {verb.split()[0] for verb in PERMISSIONS} == set(VERBS) - {"audit", "preflight"}
 
-    def test_no_action_is_a_wildcard_and_each_has_a_reason(self) -> None:
+    def test_no_action_is_a_wildcard_and_every_permission_has_a_purpose(self) -> None:
         for permissions in PERMISSIONS.values():
             for permission in permissions:
-                assert permission.because
+                assert permission.purpose
                 assert not any("*" in action for action in permission.actions)
 
-    def test_looking_needs_no_permission_to_change_anything_but_visibility(self) -> None:
-        looking = {
+    def test_status_and_failures_change_nothing_but_visibility(self) -> None:
+        actions = {
             action
             for verb in ("status", "failures")
             for permission in PERMISSIONS[verb]
             for action in permission.actions
         }
-        assert looking == {
+        assert actions == {
             "cloudformation:DescribeStacks",
+            "lambda:GetFunctionConfiguration",
             "logs:FilterLogEvents",
             "sqs:ChangeMessageVisibility",
             "sqs:GetQueueAttributes",
             "sqs:ReceiveMessage",
         }
 
-    def test_a_policy_merges_what_verbs_need_of_a_resource(self) -> None:
+    def test_a_policy_merges_the_actions_of_verbs_by_resource(self) -> None:
         arns = {
-            permission.resource: f"arn:{permission.resource}" for each in PERMISSIONS.values() for permission in each
+            permission.resource: f"arn:{permission.resource}"
+            for permissions in PERMISSIONS.values()
+            for permission in permissions
         }
-        made = statements(["backfill", "backfill --account"], arns)
-        assert made == [
+        assert statements(["backfill", "backfill --account"], arns) == [
             {"Effect": "Allow", "Action": ["sqs:SendMessage"], "Resource": "arn:AccountQueue"},
             {"Effect": "Allow", "Action": ["lambda:InvokeFunction"], "Resource": "arn:BackfillFunction"},
             {"Effect": "Allow", "Action": ["cloudformation:DescribeStacks"], "Resource": "arn:stack"},

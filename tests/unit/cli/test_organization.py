@@ -1,4 +1,4 @@
-"""The accounts as AWS Organizations lists them, with names for their places."""
+"""The accounts of the organization, with the names of their organizational units."""
 
 from typing import Any
 
@@ -17,8 +17,8 @@ PARENTS = {"111111111111": PRODUCTION, "222222222222": ROOT, PRODUCTION: WORKLOA
 def wire() -> FakeWire:
     wire = FakeWire()
     wire.answer("DescribeOrganization", HttpAnswer(body={"Organization": {"Id": "o-exampleorg1"}}))
-    wire.answer("DescribeOrganizationalUnit", lambda asked: unit(asked["OrganizationalUnitId"]))
-    wire.answer("ListParents", lambda asked: parents(asked["ChildId"]))
+    wire.answer("DescribeOrganizationalUnit", lambda request: unit(request["OrganizationalUnitId"]))
+    wire.answer("ListParents", lambda request: parents(request["ChildId"]))
     return wire
 
 
@@ -28,8 +28,8 @@ def unit(identifier: str) -> HttpAnswer:
 
 def parents(child: str) -> HttpAnswer:
     parent = PARENTS[child]
-    kind = "ROOT" if parent == ROOT else "ORGANIZATIONAL_UNIT"
-    return HttpAnswer(body={"Parents": [{"Id": parent, "Type": kind}]})
+    parent_type = "ROOT" if parent == ROOT else "ORGANIZATIONAL_UNIT"
+    return HttpAnswer(body={"Parents": [{"Id": parent, "Type": parent_type}]})
 
 
 def organization(wire: FakeWire, session: boto3.Session) -> OrganizationTree:
@@ -38,13 +38,13 @@ def organization(wire: FakeWire, session: boto3.Session) -> OrganizationTree:
     return OrganizationTree(client)
 
 
-def listed(wire: FakeWire, session: boto3.Session, *accounts: dict[str, Any]) -> list[OrganizationAccount]:
-    """What is made of these accounts, listed on pages of one, of which the second is empty."""
-    pages: list[list[dict[str, Any]]] = [[each] for each in accounts]
+def list_accounts(wire: FakeWire, session: boto3.Session, *accounts: dict[str, Any]) -> list[OrganizationAccount]:
+    """Return these accounts from pages of one account, with an empty second page."""
+    pages: list[list[dict[str, Any]]] = [[account] for account in accounts]
     pages.insert(1, [])
 
-    def page(asked: dict[str, Any]) -> HttpAnswer:
-        number = int(asked.get("NextToken", 0))
+    def page(request: dict[str, Any]) -> HttpAnswer:
+        number = int(request.get("NextToken", 0))
         more = {"NextToken": str(number + 1)} if number + 1 < len(pages) else {}
         return HttpAnswer(body={"Accounts": pages[number], **more})
 
@@ -52,26 +52,28 @@ def listed(wire: FakeWire, session: boto3.Session, *accounts: dict[str, Any]) ->
     return list(organization(wire, session).accounts())
 
 
-def test_the_organization_tells_its_id(wire: FakeWire, session: boto3.Session) -> None:
+def test_the_organization_has_its_id(wire: FakeWire, session: boto3.Session) -> None:
     assert organization(wire, session).organization_id == "o-exampleorg1"
 
 
 @pytest.mark.parametrize(
-    ("told", "state"),
+    ("fields", "state"),
     [
         ({"State": "PENDING_ACTIVATION", "Status": "ACTIVE"}, "PENDING_ACTIVATION"),
         ({"Status": "SUSPENDED"}, "SUSPENDED"),
         ({}, "ACTIVE"),
     ],
 )
-def test_state_goes_before_status(wire: FakeWire, session: boto3.Session, told: dict[str, str], state: str) -> None:
-    [account] = listed(wire, session, {"Id": "222222222222", "Name": "Sandbox", **told})
+def test_state_has_precedence_over_status(
+    wire: FakeWire, session: boto3.Session, fields: dict[str, str], state: str
+) -> None:
+    [account] = list_accounts(wire, session, {"Id": "222222222222", "Name": "Sandbox", **fields})
     assert account == OrganizationAccount("222222222222", "Sandbox", state, ("Root",))
 
 
-def test_paths_give_the_place_and_each_unit_is_asked_for_its_name_once(wire: FakeWire, session: boto3.Session) -> None:
+def test_paths_hold_the_units_and_each_name_is_read_once(wire: FakeWire, session: boto3.Session) -> None:
     path = f"o-exampleorg1/{ROOT}/{WORKLOADS}/{PRODUCTION}"
-    accounts = listed(
+    accounts = list_accounts(
         wire,
         session,
         {"Id": "111111111111", "Paths": [f"{path}/111111111111/"]},
@@ -87,15 +89,17 @@ def test_paths_give_the_place_and_each_unit_is_asked_for_its_name_once(wire: Fak
     assert wire.asked("ListParents") == []
 
 
-def test_without_paths_parents_are_asked_for_and_those_of_units_once(wire: FakeWire, session: boto3.Session) -> None:
+def test_without_paths_parents_are_read_and_those_of_units_once(wire: FakeWire, session: boto3.Session) -> None:
     PARENTS["333333333333"] = PRODUCTION
-    accounts = listed(wire, session, *({"Id": each} for each in ("111111111111", "333333333333", "222222222222")))
+    accounts = list_accounts(
+        wire, session, *({"Id": account} for account in ("111111111111", "333333333333", "222222222222"))
+    )
     assert [account.unit for account in accounts] == [
         ("Root", "Workloads", "Production"),
         ("Root", "Workloads", "Production"),
         ("Root",),
     ]
-    assert [asked["ChildId"] for asked in wire.asked("ListParents")] == [
+    assert [request["ChildId"] for request in wire.asked("ListParents")] == [
         "111111111111",
         PRODUCTION,
         WORKLOADS,
@@ -104,9 +108,9 @@ def test_without_paths_parents_are_asked_for_and_those_of_units_once(wire: FakeW
     ]
 
 
-def test_who_may_not_ask_for_units_sees_their_ids(wire: FakeWire, session: boto3.Session) -> None:
+def test_units_have_their_ids_if_access_is_denied(wire: FakeWire, session: boto3.Session) -> None:
     wire.answer("DescribeOrganizationalUnit", refusal("AccessDeniedException", 400))
     wire.answer("ListParents", refusal("AccessDeniedException", 400))
     path = f"o-exampleorg1/{ROOT}/{WORKLOADS}/111111111111/"
-    accounts = listed(wire, session, {"Id": "111111111111", "Paths": [path]}, {"Id": "222222222222"})
+    accounts = list_accounts(wire, session, {"Id": "111111111111", "Paths": [path]}, {"Id": "222222222222"})
     assert [account.unit for account in accounts] == [("Root", WORKLOADS), ("unknown",)]

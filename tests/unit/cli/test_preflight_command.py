@@ -1,4 +1,4 @@
-"""The verb as it is typed: its options, its report, its exit code."""
+"""The verb `preflight`: its options, its output, its exit codes."""
 
 import json
 import subprocess
@@ -16,8 +16,8 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from alternate_contacts.cli.preflight import preflight, report
-from alternate_contacts.cli.preflight.examination import PreflightReport
-from alternate_contacts.cli.preflight.finding import missing, ok, unknown
+from alternate_contacts.cli.preflight.result import missing, ok, unknown
+from alternate_contacts.cli.preflight.run import PreflightReport
 
 ACCOUNT = "111122223333"
 MEMBER = "444455556666"
@@ -25,45 +25,45 @@ LONG = "aws iam create-role --assume-role-policy-document " + "x" * 300
 
 
 @dataclass
-class FakeOptions:
-    """What stands before the verb, with clients of the test's own."""
+class FakeContext:
+    """The options before the verb, with stubbed clients."""
 
-    connect: Callable[..., Any]
+    create_client: Callable[..., Any]
     region: str = "us-east-1"
     account_id: str = ACCOUNT
 
-    def session(self) -> "FakeOptions":
+    def session(self) -> "FakeContext":
         return self
 
     def client(self, service: str, region: str | None = None) -> Any:
-        return self.connect(service, region)
+        return self.create_client(service, region)
 
 
 @pytest.fixture
 def clients(session: boto3.Session) -> dict[str, tuple[Any, Stubber]]:
-    """Clients of an organization in good order, without Control Tower."""
-    made: dict[str, tuple[Any, Stubber]] = {}
+    """Clients of an organization that passes every check, without Control Tower."""
+    stubbed: dict[str, tuple[Any, Stubber]] = {}
     for service in ("organizations", "account", "iam", "cloudtrail"):
         client = session.client(service)
-        made[service] = client, Stubber(client)
-        made[service][1].activate()
-    organizations = made["organizations"][1]
+        stubbed[service] = client, Stubber(client)
+        stubbed[service][1].activate()
+    organizations = stubbed["organizations"][1]
     for _ in range(2):
-        described = {"MasterAccountId": ACCOUNT, "FeatureSet": "ALL"}
-        organizations.add_response("describe_organization", {"Organization": described})
+        description = {"MasterAccountId": ACCOUNT, "FeatureSet": "ALL"}
+        organizations.add_response("describe_organization", {"Organization": description})
     enabled = {"EnabledServicePrincipals": [{"ServicePrincipal": "account.amazonaws.com"}]}
     organizations.add_response("list_aws_service_access_for_organization", enabled)
     organizations.add_response("list_accounts", {"Accounts": [{"Id": MEMBER, "State": "ACTIVE"}]})
-    made["account"][1].add_response(
+    stubbed["account"][1].add_response(
         "get_alternate_contact", {}, {"AlternateContactType": "SECURITY", "AccountId": MEMBER}
     )
-    return made
+    return stubbed
 
 
 def add_trail(clients: dict[str, tuple[Any, Stubber]], *, logging: bool) -> None:
     stub = clients["cloudtrail"][1]
-    described = {"Name": "main", "HomeRegion": "us-east-1", "TrailARN": "arn:of:main"}
-    stub.add_response("describe_trails", {"trailList": [described]})
+    trail = {"Name": "main", "HomeRegion": "us-east-1", "TrailARN": "arn:of:main"}
+    stub.add_response("describe_trails", {"trailList": [trail]})
     stub.add_response("get_trail_status", {"IsLogging": logging})
     selectors = [{"ReadWriteType": "All", "IncludeManagementEvents": True}]
     stub.add_response("get_event_selectors", {"EventSelectors": selectors})
@@ -72,18 +72,18 @@ def add_trail(clients: dict[str, tuple[Any, Stubber]], *, logging: bool) -> None
 def run(clients: dict[str, tuple[Any, Stubber]], *arguments: str) -> Any:
     app = typer.Typer()
     app.command()(preflight)
-    options = FakeOptions(lambda service, _: clients[service][0])
-    return CliRunner().invoke(app, [*arguments], obj=options)
+    context = FakeContext(lambda service, _: clients[service][0])
+    return CliRunner().invoke(app, [*arguments], obj=context)
 
 
-def test_ends_with_0_where_all_is_there(clients: dict[str, tuple[Any, Stubber]]) -> None:
+def test_the_exit_code_is_0_if_every_check_is_ok(clients: dict[str, tuple[Any, Stubber]]) -> None:
     add_trail(clients, logging=True)
     result = run(clients, "--no-control-tower")
     assert result.exit_code == 0
     assert result.stdout.rstrip().endswith("6 ok.")
 
 
-def test_ends_with_1_where_something_is_missing_and_prints_what_mends_it(
+def test_the_exit_code_is_1_if_something_is_missing_and_the_command_is_printed(
     clients: dict[str, tuple[Any, Stubber]],
 ) -> None:
     add_trail(clients, logging=False)
@@ -92,7 +92,7 @@ def test_ends_with_1_where_something_is_missing_and_prints_what_mends_it(
     assert "  aws cloudtrail start-logging --region us-east-1 --name main\n" in result.stdout
 
 
-def test_ends_with_2_where_nobody_could_look(clients: dict[str, tuple[Any, Stubber]]) -> None:
+def test_the_exit_code_is_2_if_a_check_could_not_be_completed(clients: dict[str, tuple[Any, Stubber]]) -> None:
     clients["cloudtrail"][1].add_client_error("describe_trails", "AccessDeniedException", "no", 400)
     assert run(clients, "--no-control-tower").exit_code == 2
 
@@ -100,35 +100,40 @@ def test_ends_with_2_where_nobody_could_look(clients: dict[str, tuple[Any, Stubb
 def test_json_is_one_document(clients: dict[str, tuple[Any, Stubber]]) -> None:
     add_trail(clients, logging=False)
     result = run(clients, "--no-control-tower", "--json")
-    told = json.loads(result.stdout)
+    document = json.loads(result.stdout)
     assert result.exit_code == 1
-    assert (told["account"], told["region"], told["homeRegion"], told["controlTower"]) == (
-        ACCOUNT,
-        "us-east-1",
-        None,
-        False,
-    )
-    assert told["checks"][-1] == {
+    checks = document.pop("checks")
+    assert document == {
+        "account": ACCOUNT,
+        "region": "us-east-1",
+        "homeRegion": None,
+        "controlTower": False,
+        "remark": "",
+    }
+    assert checks[-1] == {
         "check": "trail of management events",
         "state": "missing",
-        "sentence": "Trail main would record management events, but its logging is off.",
+        "message": "Trail main selects management events, but its logging is off. Without a trail of write management "
+        "events, EventBridge may receive no events about new accounts.",
         "commands": ["aws cloudtrail start-logging --region us-east-1 --name main"],
     }
 
 
 def test_a_command_can_be_copied_from_a_narrow_terminal() -> None:
-    told = StringIO()
-    examination = PreflightReport([ok("a", "fine"), missing("b", "not there", LONG), unknown("c", "nobody may look")])
-    report.show(examination, Console(file=told, width=60, force_terminal=False, markup=False, highlight=False))
-    assert f"  {LONG}\n" in told.getvalue()
-    assert told.getvalue().rstrip().endswith("1 ok, 1 missing, 1 unknown.")
+    text = StringIO()
+    results = [ok("a", "fine"), missing("b", "not there", LONG), unknown("c", "access denied", LONG)]
+    console = Console(file=text, width=60, force_terminal=False, markup=False, highlight=False)
+    report.print_report(PreflightReport(results), console)
+    assert f"Commands for b:\n  {LONG}\n" in text.getvalue()
+    assert f"Commands for c:\n  {LONG}\n" in text.getvalue()
+    assert text.getvalue().rstrip().endswith("1 ok, 1 missing, 1 unknown.")
 
 
-def test_the_command_line_runs_without_the_functions_libraries() -> None:
-    """`pipx install` brings the functions' modules, not Powertools."""
+def test_the_command_needs_no_library_of_the_functions() -> None:
+    """`pipx install` installs the modules of the functions, but not Powertools."""
     code = (
         "import sys; sys.modules['aws_lambda_powertools'] = None; "
         f"sys.path[:0] = {[path for path in sys.path if path]!r}; import alternate_contacts.cli.main"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)  # noqa: S603
-    assert done.returncode == 0, done.stderr
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)  # noqa: S603
+    assert process.returncode == 0, process.stderr

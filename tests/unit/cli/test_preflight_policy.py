@@ -1,19 +1,19 @@
-"""What a policy says about one permission."""
+"""Whether a policy allows an action."""
 
 from typing import Any
 
 import pytest
 
-from alternate_contacts.cli.preflight.policy import grants, verdict
+from alternate_contacts.cli.preflight.policy import Statement, find_statements, is_allowed
 
 ROLE = "arn:aws:iam::111122223333:role/AWSControlTowerExecution"
 WITHOUT_TLS = {"Bool": {"aws:SecureTransport": "false"}}
 ELSEWHERE = {"StringNotEquals": {"aws:SourceVpce": "vpce-1"}}
 
 
-def said(*statements: dict[str, Any], resource: str = "arn:aws:s3:::code/key") -> bool | None:
+def may_read(*statements: dict[str, Any]) -> bool | None:
     policy = {"Version": "2012-10-17", "Statement": list(statements)}
-    return verdict(list(grants(policy, "s3:GetObject", (ROLE,), resource)))
+    return is_allowed(list(find_statements(policy, "s3:GetObject", (ROLE,), "arn:aws:s3:::code/key")))
 
 
 def allow(**changes: Any) -> dict[str, Any]:
@@ -38,8 +38,8 @@ def deny(**changes: Any) -> dict[str, Any]:
         allow(Resource=["arn:aws:s3:::other/*", "arn:aws:s3:::code/*"]),
     ],
 )
-def test_allows(statement: dict[str, Any]) -> None:
-    assert said(statement) is True
+def test_a_statement_allows(statement: dict[str, Any]) -> None:
+    assert may_read(statement) is True
 
 
 @pytest.mark.parametrize(
@@ -52,12 +52,12 @@ def test_allows(statement: dict[str, Any]) -> None:
         allow(NotPrincipal={"AWS": "arn:aws:iam::999999999999:root"}, Principal=None),
     ],
 )
-def test_says_nothing(statement: dict[str, Any]) -> None:
-    assert said(statement) is False
+def test_a_statement_does_not_apply(statement: dict[str, Any]) -> None:
+    assert may_read(statement) is False
 
 
 @pytest.mark.parametrize(
-    ("statements", "verdict"),
+    ("statements", "allowed"),
     [
         ([], False),
         ([allow(), deny()], False),
@@ -76,14 +76,13 @@ def test_says_nothing(statement: dict[str, Any]) -> None:
         ([allow(), deny(Resource="arn:aws:s3:::code/secret/*")], True),
     ],
 )
-def test_a_deny_beats_an_allow_and_a_condition_leaves_it_open(
-    statements: list[dict[str, Any]], verdict: bool | None
+def test_a_deny_overrides_an_allow_and_a_condition_leaves_it_open(
+    statements: list[dict[str, Any]], allowed: bool | None
 ) -> None:
-    given = [{key: value for key, value in each.items() if value is not None} for each in statements]
-    assert said(*given) is verdict
+    present = [{key: value for key, value in statement.items() if value is not None} for statement in statements]
+    assert may_read(*present) is allowed
 
 
-def test_a_trust_policy_names_no_resource_and_may_have_one_statement() -> None:
+def test_a_trust_policy_has_no_resource_and_may_have_a_single_statement() -> None:
     trust = {"Statement": {"Effect": "Allow", "Principal": {"AWS": ROLE}, "Action": "sts:AssumeRole", "Sid": "In"}}
-    [grant] = grants(trust, "sts:AssumeRole", (ROLE,))
-    assert (grant.allows, grant.conditional, grant.sid) == (True, False, "In")
+    assert list(find_statements(trust, "sts:AssumeRole", (ROLE,))) == [Statement(True, False, "In")]

@@ -1,12 +1,11 @@
-"""The trail: which selectors let through what tells of a new account, and what is said where none does."""
+"""The trail: which selectors include the event about a new account, and the results of the check."""
 
 from typing import Any
 
 import pytest
 
-from alternate_contacts.cli.preflight import trail
-from alternate_contacts.cli.preflight.finding import CheckState
-from alternate_contacts.cli.preflight.trail import Trail
+from alternate_contacts.cli.preflight.result import CheckState, ok, unknown
+from alternate_contacts.cli.preflight.trail import NAME, Trail, check_trails
 
 ALL: dict[str, Any] = {"ReadWriteType": "All", "IncludeManagementEvents": True, "ExcludeManagementEventSources": []}
 
@@ -24,7 +23,7 @@ MANAGEMENT = {"eventCategory": {"Equals": ["Management"]}}
 
 
 @pytest.mark.parametrize(
-    "found",
+    "trail",
     [
         basic(),
         basic(ReadWriteType="WriteOnly"),
@@ -37,13 +36,12 @@ MANAGEMENT = {"eventCategory": {"Equals": ["Management"]}}
         advanced(**MANAGEMENT, sessionCredentialFromConsole={"NotEquals": ["true"]}),
     ],
 )
-def test_records_a_created_account(found: Trail) -> None:
-    finding = trail.check([found], "us-east-1")
-    assert (finding.state, finding.sentence) == (CheckState.OK, "Trail main logs them.")
+def test_the_trail_logs_a_new_account(trail: Trail) -> None:
+    assert check_trails([trail], "us-east-1") == ok(NAME, "Trail main logs management events.")
 
 
 @pytest.mark.parametrize(
-    "found",
+    "trail",
     [
         basic(IncludeManagementEvents=False),
         basic(ReadWriteType="ReadOnly"),
@@ -58,37 +56,36 @@ def test_records_a_created_account(found: Trail) -> None:
         Trail("main", "us-east-1", logging=True),
     ],
 )
-def test_does_not_record_it(found: Trail) -> None:
-    finding = trail.check([found], "us-east-1")
-    assert finding.state is CheckState.MISSING
-    create, start = finding.commands
+def test_the_trail_does_not_log_a_new_account(trail: Trail) -> None:
+    result = check_trails([trail], "us-east-1")
+    assert result.state is CheckState.MISSING
+    create, start = result.commands
     assert create.startswith("aws cloudtrail create-trail --region us-east-1 ")
     assert start.startswith("aws cloudtrail start-logging --region us-east-1 ")
 
 
-def test_a_trail_of_the_region_alone_is_enough() -> None:
-    assert trail.check([Trail("here", "us-east-1", logging=True, basic=[ALL])], "us-east-1").state is CheckState.OK
+def test_a_trail_of_one_region_is_enough() -> None:
+    assert check_trails([Trail("here", "us-east-1", logging=True, basic=[ALL])], "us-east-1").state is CheckState.OK
 
 
-def test_one_of_several_is_enough_and_one_selector_of_several() -> None:
+def test_one_trail_of_several_and_one_selector_of_several_are_enough() -> None:
     data_only = basic(IncludeManagementEvents=False)
     both = Trail("both", "us-east-1", logging=True, basic=[{"IncludeManagementEvents": False}, ALL])
-    unread = Trail("theirs", "us-east-1", unread="These credentials may not look.")
-    assert trail.check([unread, data_only, both], "us-east-1").state is CheckState.OK
+    unreadable = Trail("theirs", "us-east-1", error="DescribeTrails failed.")
+    assert check_trails([unreadable, data_only, both], "us-east-1").state is CheckState.OK
 
 
-def test_logging_that_is_off_is_switched_on_where_the_trail_lives() -> None:
+def test_logging_is_started_in_the_home_region_of_the_trail() -> None:
     stopped = Trail("main", "eu-west-1", multi_region=True, basic=[ALL])
-    finding = trail.check([stopped, Trail("other", "us-east-1", logging=True)], "us-east-1")
-    assert finding.state is CheckState.MISSING
-    assert finding.commands == ("aws cloudtrail start-logging --region eu-west-1 --name main",)
+    result = check_trails([stopped, Trail("other", "us-east-1", logging=True)], "us-east-1")
+    assert result.state is CheckState.MISSING
+    assert result.commands == ("aws cloudtrail start-logging --region eu-west-1 --name main",)
 
 
-def test_a_trail_that_could_not_be_read_leaves_it_open() -> None:
-    finding = trail.check([Trail("theirs", "us-east-1", unread="These credentials may not look.")], "us-east-1")
-    assert finding.state is CheckState.UNKNOWN
-    assert finding.sentence == "Trail theirs could not be read. These credentials may not look."
+def test_a_trail_that_could_not_be_read_makes_the_result_unknown() -> None:
+    result = check_trails([Trail("theirs", "us-east-1", error="DescribeTrails failed.")], "us-east-1")
+    assert result == unknown(NAME, "Trail theirs could not be read. DescribeTrails failed.")
 
 
-def test_no_trail_at_all_is_missing() -> None:
-    assert trail.check([], "us-east-1").state is CheckState.MISSING
+def test_no_trail_is_missing() -> None:
+    assert check_trails([], "us-east-1").state is CheckState.MISSING

@@ -1,4 +1,4 @@
-"""docs/command.md is what the command says of itself."""
+"""docs/command.md is generated from the command."""
 
 from pathlib import Path
 
@@ -8,11 +8,11 @@ from tools.command_reference import reference
 PAGE = Path(__file__).parents[3] / "docs" / "command.md"
 
 
-def test_the_page_is_the_commands_own_help() -> None:
-    """Made by `make reference`."""
+def test_the_page_is_up_to_date() -> None:
+    """If this fails, run `make reference`."""
     assert PAGE.read_text() == reference()
 
 
-def test_the_page_names_every_verb() -> None:
-    verbs = [each.name or each.callback.__name__ for each in app.registered_commands if each.callback]
+def test_the_page_has_every_verb() -> None:
+    verbs = [command.name or command.callback.__name__ for command in app.registered_commands if command.callback]
     assert [verb for verb in verbs if f"## `{verb}`" not in PAGE.read_text()] == []

@@ -1,5 +1,6 @@
-"""`replay` and `discard`: planned, agreed to, and such that nothing can be lost."""
+"""`replay` and `discard`: plan, confirm and apply, and lose no message."""
 
+import itertools
 import json
 import signal
 import threading
@@ -18,10 +19,10 @@ from alternate_contacts.cli.aws.move_task import MoveTasks
 from alternate_contacts.cli.aws.queues import QueueMessage
 from alternate_contacts.cli.aws.selection import Selection
 from alternate_contacts.cli.aws.session import Session
-from alternate_contacts.cli.aws.undelivered import Kind, kind
+from alternate_contacts.cli.aws.undelivered import UndeliveredKind, undelivered_kind
 from alternate_contacts.cli.terminal import output
 from alternate_contacts.cli.terminal.errors import CliError
-from tests.fakes.cli import PARAMETERS, SECRETS, STACK, FakeSqs, denied, failed_attributes
+from tests.fakes.cli import PARAMETERS, SECRETS, STACK, FakeSqs, deny, failed_attributes
 from tests.fakes.clock import FakeClock
 from tests.fakes.wire import FakeWire, HttpAnswer
 from tests.unit.cli.conftest import Run
@@ -35,94 +36,93 @@ DISABLED = replace(STACK, parameters={**PARAMETERS, "Enabled": "false"})
 
 @pytest.fixture
 def failed(sqs: FakeSqs) -> FakeSqs:
-    """Three failed accounts."""
+    """FailedAccountQueue with three accounts."""
     sqs.fail(ACCOUNT)
     sqs.fail(OTHER)
     sqs.fail(THIRD, "throttled")
     return sqs
 
 
-class TestAll:
-    def test_the_plan_then_the_deed(self, run: Run, failed: FakeSqs) -> None:
+class TestReplayAll:
+    def test_it_prints_the_plan_and_the_result(self, run: Run, failed: FakeSqs) -> None:
         result = run("replay", "--yes")
         assert result.exit_code == 0
         assert result.stdout == (
-            "SQS moves 3 messages from FailedAccountQueue to AccountQueue.\n3 messages moved to AccountQueue.\n"
+            "Move 3 messages from FailedAccountQueue to AccountQueue.\n3 messages moved to AccountQueue.\n"
         )
         assert (len(failed.bodies("AccountQueue")), failed.bodies("FailedAccountQueue")) == (3, [])
 
     def test_dry_run_prints_the_plan_and_changes_nothing(self, run: Run, failed: FakeSqs) -> None:
         result = run("replay", "--dry-run")
         assert result.exit_code == 0
-        assert result.stdout == "SQS moves 3 messages from FailedAccountQueue to AccountQueue.\n"
+        assert result.stdout == "Move 3 messages from FailedAccountQueue to AccountQueue.\n"
         assert (failed.tasks, len(failed.bodies("FailedAccountQueue"))) == ([], 3)
 
-    @pytest.mark.usefixtures("sqs")
-    def test_nothing_to_do(self, run: Run) -> None:
+    def test_an_empty_queue_needs_no_confirmation(self, run: Run) -> None:
         result = run("replay")
-        assert (result.exit_code, result.stdout) == (0, "Nothing is on FailedAccountQueue.\n")
+        assert (result.exit_code, result.stdout) == (0, "FailedAccountQueue is empty.\n")
 
-    def test_json_is_one_document_and_the_plan_is_told_beside_it(self, run: Run, failed: FakeSqs) -> None:
+    def test_with_json_the_plan_is_printed_on_stderr(self, run: Run, failed: FakeSqs) -> None:
         result = run("replay", "--yes", "--json")
         assert json.loads(result.stdout) == {
-            "plan": {"move": 3, "heldByOthers": 0},
-            "done": {"moved": 3, "left": 0},
+            "plan": {"move": 3, "inFlight": 0},
+            "result": {"moved": 3, "remaining": 0},
         }
-        assert "SQS moves 3 messages" in result.stderr
+        assert "Move 3 messages" in result.stderr
         assert failed.bodies("FailedAccountQueue") == []
 
-    def test_what_fails_again_at_once_is_not_moved_for_ever(
+    def test_a_message_that_fails_again_at_once_is_moved_once(
         self, run: Run, failed: FakeSqs, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(move_task, "_PAUSE", 0)
+        monkeypatch.setattr(move_task, "_POLL_SECONDS", 0)
         failed.on_move = lambda: failed.fail(ACCOUNT)  # type: ignore[assignment]
         result = run("replay", "--yes", "--json")
         assert result.exit_code == 1
-        assert json.loads(result.stdout)["done"] == {"moved": 3, "left": 1}
+        assert json.loads(result.stdout)["result"] == {"moved": 3, "remaining": 1}
         assert len(failed.tasks) == 1
 
-    def test_what_somebody_reads_just_now_is_told(self, run: Run, failed: FakeSqs) -> None:
+    def test_messages_in_flight_cannot_be_moved(self, run: Run, failed: FakeSqs) -> None:
         for message in failed.queues["FailedAccountQueue"]:
             message.visible_at = 1000
         result = run("replay", "--yes")
         assert (result.exit_code, failed.tasks) == (1, [])
-        assert result.stdout == "3 messages cannot be moved: somebody is reading them just now.\n"
+        assert "3 messages cannot be moved" in result.stdout
 
-    def test_a_disabled_package_is_told(self, run: Run, failed: FakeSqs) -> None:
+    def test_the_plan_shows_that_the_package_is_disabled(self, run: Run, failed: FakeSqs) -> None:
         result = run("replay", "--dry-run", stack=DISABLED)
         assert "The package is disabled" in result.stdout
         assert failed.tasks == []
 
 
-class TestAgreement:
-    def test_nobody_to_ask_is_a_refusal(self, run: Run, failed: FakeSqs) -> None:
+class TestConfirmation:
+    def test_without_a_terminal_and_yes_nothing_changes(self, run: Run, failed: FakeSqs) -> None:
         result = run("replay")
         assert result.exit_code == 2
-        assert "say --yes to act on the plan" in result.stderr
+        assert "Use --yes to apply the plan" in result.stderr
         assert len(failed.bodies("FailedAccountQueue")) == 3
 
-    @pytest.mark.parametrize(("answer", "code", "left"), [("n\n", 1, 3), ("y\n", 0, 0)])
-    def test_at_a_terminal_it_asks(
-        self, run: Run, failed: FakeSqs, monkeypatch: pytest.MonkeyPatch, answer: str, code: int, left: int
+    @pytest.mark.parametrize(("answer", "code", "remaining"), [("n\n", 1, 3), ("y\n", 0, 0)])
+    def test_at_a_terminal_it_asks_for_confirmation(
+        self, run: Run, failed: FakeSqs, monkeypatch: pytest.MonkeyPatch, answer: str, code: int, remaining: int
     ) -> None:
-        monkeypatch.setattr(output, "_somebody_is_there", lambda: True)
+        monkeypatch.setattr(output, "_is_interactive", lambda: True)
         for arguments in (["replay"], ["replay", "--account", ACCOUNT, "--account", OTHER, "--account", THIRD]):
             result = run(*arguments, answer=answer)
-            assert "Do this? [y/N]" in result.stderr
-            assert (result.exit_code, len(failed.bodies("FailedAccountQueue"))) == (code, left)
-            assert failed.hidden("FailedAccountQueue") == []
+            assert "Apply this plan? [y/N]" in result.stderr
+            assert (result.exit_code, len(failed.bodies("FailedAccountQueue"))) == (code, remaining)
+            assert failed.in_flight("FailedAccountQueue") == []
             if code == 0:
                 break
             assert "Nothing was changed." in result.stderr
 
-    def test_ctrl_c_at_the_question_changes_nothing(
+    def test_ctrl_c_at_the_confirmation_changes_nothing(
         self, run: Run, failed: FakeSqs, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(output, "_somebody_is_there", lambda: True)
-        result = run("replay", "--account", ACCOUNT)  # nothing to read where the answer should be
+        monkeypatch.setattr(output, "_is_interactive", lambda: True)
+        result = run("replay", "--account", ACCOUNT)  # no answer: the input is at its end
         assert result.exit_code == 130
-        assert result.stderr.endswith("Stopped.\n")
-        assert (len(failed.bodies("FailedAccountQueue")), failed.hidden("FailedAccountQueue")) == (3, [])
+        assert result.stderr.endswith("Interrupted.\n")
+        assert (len(failed.bodies("FailedAccountQueue")), failed.in_flight("FailedAccountQueue")) == (3, [])
 
 
 class TestMoveTasks:
@@ -133,59 +133,56 @@ class TestMoveTasks:
     @pytest.fixture
     def tasks(self, sqs: FakeSqs, clock: FakeClock) -> MoveTasks:
         assert sqs.tasks == []
-        return MoveTasks(
-            Session().client("sqs"),
-            url=STACK.failed_account_queue_url,
-            source_arn="arn:aws:sqs:us-east-1:000000000000:FailedAccountQueue",
-            destination_arn="arn:aws:sqs:us-east-1:000000000000:AccountQueue",
-            sleep=clock.sleep,
-        )
+        return MoveTasks(Session().client("sqs"), STACK, clock.sleep)
 
-    def test_it_tells_how_far_it_is(self, tasks: MoveTasks, sqs: FakeSqs) -> None:
+    def test_it_reports_progress(self, tasks: MoveTasks, sqs: FakeSqs) -> None:
         sqs.moves_at_a_time = 4
         for number in range(10):
             sqs.fail(f"{number:012}")
-        told: list[int] = []
-        assert tasks.move(10, told.append) == 10
-        assert told == [4, 8, 10]
+        progress: list[int] = []
+        assert tasks.move(10, progress.append) == 10
+        assert progress == [4, 8, 10]
 
-    def test_it_looks_again_until_nothing_is_left(self, tasks: MoveTasks, sqs: FakeSqs) -> None:
-        # One that another reader held comes back after the first task has begun.
+    def test_it_starts_tasks_until_the_queue_is_empty(self, tasks: MoveTasks, sqs: FakeSqs) -> None:
+        # A message that is in flight becomes visible after the first task has started.
         sqs.fail(ACCOUNT)
         sqs.fail(OTHER).visible_at = 1
         sqs.on_move = lambda: setattr(sqs.clock, "now", 2)
-        told: list[int] = []
-        assert tasks.move(2, told.append) == 2
+        progress: list[int] = []
+        assert tasks.move(2, progress.append) == 2
         assert len(sqs.tasks) == 2
-        assert told == [1, 2]
+        assert progress == [1, 2]
 
-    def test_sqs_may_count_late(self, tasks: MoveTasks, sqs: FakeSqs, clock: FakeClock) -> None:
-        assert tasks.left() == 0
+    def test_the_remaining_messages_are_counted_again_for_three_seconds(
+        self, tasks: MoveTasks, sqs: FakeSqs, clock: FakeClock
+    ) -> None:
+        assert tasks.remaining() == 0
         sqs.fail(ACCOUNT)
-        assert tasks.left() == 1
+        assert tasks.remaining() == 1
         assert sum(clock.sleeps) == 3
 
-    def test_it_joins_a_task_that_runs(self, tasks: MoveTasks, sqs: FakeSqs) -> None:
+    def test_it_joins_a_running_task(self, tasks: MoveTasks, sqs: FakeSqs) -> None:
         sqs.moves_at_a_time = 2
         for number in range(6):
             sqs.fail(f"{number:012}")
         sqs._start({"SourceArn": "x:FailedAccountQueue", "DestinationArn": "x:AccountQueue"})
-        assert tasks.move(6, lambda _: None) == 4  # two of them before it came
+        assert tasks.move(6, lambda _: None) == 4  # two were moved before it joined
         assert len(sqs.tasks) == 1
 
-    def test_it_ends_where_nothing_can_be_moved(self, tasks: MoveTasks, sqs: FakeSqs) -> None:
+    def test_it_ends_if_no_message_can_be_moved(self, tasks: MoveTasks, sqs: FakeSqs) -> None:
         assert tasks.move(5, lambda _: None) == 0
         assert len(sqs.tasks) == 1
 
-    def listed(self, aws: FakeWire, *answers: list[dict[str, Any]]) -> None:
-        rest = list(answers)
+    def list_tasks(self, aws: FakeWire, *responses: list[dict[str, Any]]) -> None:
+        """Respond to ListMessageMoveTasks with each of these once, and then always with the last."""
+        rest = list(responses)
         aws.answer(
             "ListMessageMoveTasks",
             lambda _: HttpAnswer(body={"Results": rest.pop(0) if len(rest) > 1 else rest[0]}),
         )
 
-    def test_a_task_that_fails_is_told_with_its_reason(self, tasks: MoveTasks, aws: FakeWire) -> None:
-        self.listed(
+    def test_a_failed_task_is_an_error_with_its_reason(self, tasks: MoveTasks, aws: FakeWire) -> None:
+        self.list_tasks(
             aws,
             [],
             [
@@ -197,112 +194,110 @@ class TestMoveTasks:
                 }
             ],
         )
-        with pytest.raises(CliError, match="ended the move after 2 messages: FAILED, CouldNotDetermineMessageSource"):
+        with pytest.raises(CliError, match="after 2 messages with status FAILED: CouldNotDetermineMessageSource"):
             tasks.move(5, lambda _: None)
 
-    def test_the_list_may_be_late(self, tasks: MoveTasks, aws: FakeWire, clock: FakeClock) -> None:
+    def test_it_waits_until_the_new_task_is_listed(self, tasks: MoveTasks, aws: FakeWire, clock: FakeClock) -> None:
         old = [{"Status": "COMPLETED", "ApproximateNumberOfMessagesMoved": 99, "StartedTimestamp": 1}]
         new = [{"Status": "COMPLETED", "ApproximateNumberOfMessagesMoved": 3, "StartedTimestamp": 2}]
-        self.listed(aws, old, old, old, new)
+        self.list_tasks(aws, old, old, old, new)
         assert tasks.move(3, lambda _: None) == 3
         assert len(clock.sleeps) == 2
 
-    def test_a_task_that_is_never_listed_is_trouble(self, tasks: MoveTasks, aws: FakeWire) -> None:
-        self.listed(aws, [])
+    def test_a_task_that_is_never_listed_is_an_error(self, tasks: MoveTasks, aws: FakeWire) -> None:
+        self.list_tasks(aws, [])
         with pytest.raises(CliError, match="does not list it"):
             tasks.move(3, lambda _: None)
 
-    def test_missing_permissions_are_all_named(self, tasks: MoveTasks, aws: FakeWire) -> None:
-        denied(aws, "StartMessageMoveTask")
+    def test_all_permissions_of_a_move_are_named(self, tasks: MoveTasks, aws: FakeWire) -> None:
+        deny(aws, "StartMessageMoveTask")
         with pytest.raises(CliError, match="sqs:StartMessageMoveTask, sqs:ReceiveMessage, sqs:DeleteMessage"):
             tasks.move(3, lambda _: None)
 
-    def test_other_errors_are_left_to_the_caller(self, tasks: MoveTasks, aws: FakeWire) -> None:
+    def test_other_errors_are_raised(self, tasks: MoveTasks, aws: FakeWire) -> None:
         aws.answer("StartMessageMoveTask", HttpAnswer(400, {"__type": "InvalidParameterValue", "message": "no"}))
         with pytest.raises(ClientError, match="InvalidParameterValue"):
             tasks.move(3, lambda _: None)
 
-    def test_ctrl_c_says_that_sqs_goes_on(self, tasks: MoveTasks, sqs: FakeSqs) -> None:
+    def test_after_ctrl_c_sqs_continues(self, tasks: MoveTasks, sqs: FakeSqs) -> None:
         sqs.fail(ACCOUNT)
 
         def interrupted(_: int) -> None:
             raise KeyboardInterrupt
 
-        with pytest.raises(CliError, match="SQS goes on moving by itself") as caught:
+        with pytest.raises(CliError, match="SQS continues to move messages") as caught:
             tasks.move(1, interrupted)
         assert caught.value.exit_code == 130
 
 
-class TestChosen:
+class TestReplaySelected:
     def test_by_account(self, run: Run, failed: FakeSqs) -> None:
         result = run("replay", "--account", ACCOUNT, "--yes")
         assert result.exit_code == 0
         assert result.stdout == (
-            "1 message about 1 account (1 not_authorized): back to AccountQueue.\n1 message sent to AccountQueue.\n"
+            "Send 1 message for 1 account (1 access_denied) back to AccountQueue.\n1 message sent to AccountQueue.\n"
         )
         assert [json.loads(body)["accountId"] for body in failed.bodies("AccountQueue")] == [ACCOUNT]
         assert len(failed.bodies("FailedAccountQueue")) == 2
-        assert failed.hidden("FailedAccountQueue") == []
+        assert failed.in_flight("FailedAccountQueue") == []
 
-    def test_by_reason_sqs_redrove_ones_too(self, run: Run, failed: FakeSqs) -> None:
+    def test_by_the_reason_of_messages_that_sqs_moved(self, run: Run, failed: FakeSqs) -> None:
         failed.put("FailedAccountQueue", "crashed", failed_attributes(ACCOUNT, "throttled"), redriven=True)
         run("replay", "--reason", "crash_or_timeout", "--yes")
         assert failed.bodies("AccountQueue") == ["crashed"]
 
-    def test_letters_go_without_a_group_and_begin_a_new_life(self, run: Run, failed: FakeSqs) -> None:
+    def test_replayed_messages_have_no_message_group_and_no_attributes(self, run: Run, failed: FakeSqs) -> None:
         run("replay", "--reason", "throttled", "--yes")
         [message] = failed.queues["AccountQueue"]
         assert (message.group, message.attributes) == (None, {})
 
-    def test_dry_run_gives_everything_back(self, run: Run, failed: FakeSqs) -> None:
-        result = run("replay", "--reason", "not_authorized", "--dry-run", "--json")
+    def test_dry_run_returns_all_messages(self, run: Run, failed: FakeSqs) -> None:
+        result = run("replay", "--reason", "access_denied", "--dry-run", "--json")
         plan = json.loads(result.stdout)["plan"]
         assert (result.exit_code, plan["accounts"]) == (0, [ACCOUNT, OTHER])
-        assert (failed.bodies("AccountQueue"), failed.hidden("FailedAccountQueue")) == ([], [])
+        assert (failed.bodies("AccountQueue"), failed.in_flight("FailedAccountQueue")) == ([], [])
 
-    def test_an_account_that_has_not_failed_is_told(self, run: Run, failed: FakeSqs) -> None:
+    def test_an_account_that_has_not_failed_is_reported(self, run: Run, failed: FakeSqs) -> None:
         result = run("replay", "--account", "999999999999", "--account", ACCOUNT, "--yes")
         assert result.exit_code == 1
         assert "Not on FailedAccountQueue: 999999999999." in result.stdout
         assert len(failed.bodies("AccountQueue")) == 1
 
-    def test_what_account_queue_does_not_take_stays(self, run: Run, failed: FakeSqs) -> None:
-        failed.refused["SendMessageBatch"] = lambda entry: "InternalError" if ACCOUNT in entry["MessageBody"] else None
-        result = run("replay", "--reason", "not_authorized", "--yes", "--json")
+    def test_a_rejected_message_stays_on_its_queue(self, run: Run, failed: FakeSqs) -> None:
+        failed.rejections["SendMessageBatch"] = lambda entry: (
+            "InternalError" if ACCOUNT in entry["MessageBody"] else None
+        )
+        result = run("replay", "--reason", "access_denied", "--yes", "--json")
         assert result.exit_code == 1
-        assert json.loads(result.stdout)["done"] == {"sent": 1, "notTaken": 1, "notDeleted": 0}
+        assert json.loads(result.stdout)["result"] == {"sent": 1, "notSent": 1, "notDeleted": 0}
         assert [ACCOUNT in body for body in failed.bodies("FailedAccountQueue")] == [True, False]
-        assert failed.hidden("FailedAccountQueue") == []
+        assert failed.in_flight("FailedAccountQueue") == []
 
-    def test_what_cannot_be_deleted_is_on_both_queues_rather_than_on_none(
-        self, run: Run, failed: FakeSqs, aws: FakeWire
-    ) -> None:
-        denied(aws, "DeleteMessageBatch")
+    def test_a_message_that_cannot_be_deleted_is_on_both_queues(self, run: Run, failed: FakeSqs, aws: FakeWire) -> None:
+        deny(aws, "DeleteMessageBatch")
         result = run("replay", "--account", ACCOUNT, "--yes")
         assert result.exit_code == 2
-        assert "may not sqs:DeleteMessage" in result.stderr
+        assert "permission sqs:DeleteMessage" in result.stderr
         assert any(ACCOUNT in body for body in failed.bodies("AccountQueue"))
         assert len(failed.bodies("FailedAccountQueue")) == 3
-        assert failed.hidden("FailedAccountQueue") == []
+        assert failed.in_flight("FailedAccountQueue") == []
 
-    def test_ctrl_c_while_sending_loses_nothing(self, run: Run, sqs: FakeSqs, aws: FakeWire) -> None:
+    def test_ctrl_c_while_sending_loses_no_message(self, run: Run, sqs: FakeSqs, aws: FakeWire) -> None:
         for number in range(30):
             sqs.fail(f"{number:012}")
-        taken = aws._answers["SendMessageBatch"]
-        calls: list[int] = []
+        send, calls = aws._answers["SendMessageBatch"], itertools.count(1)
 
         def interrupted(parameters: dict[str, Any]) -> HttpAnswer:
-            calls.append(1)
-            if len(calls) == 2:
+            if next(calls) == 2:
                 signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
-            return taken(parameters)
+            return send(parameters)
 
         aws.answer("SendMessageBatch", interrupted)
-        result = run("replay", "--reason", "not_authorized", "--yes")
+        result = run("replay", "--reason", "access_denied", "--yes")
         assert result.exit_code == 130
-        everywhere = {*sqs.bodies("AccountQueue"), *sqs.bodies("FailedAccountQueue")}
-        assert len(everywhere) == 30
-        assert sqs.hidden("FailedAccountQueue") == []
+        bodies = {*sqs.bodies("AccountQueue"), *sqs.bodies("FailedAccountQueue")}
+        assert len(bodies) == 30
+        assert sqs.in_flight("FailedAccountQueue") == []
 
     @pytest.mark.parametrize(
         "arguments",
@@ -313,7 +308,7 @@ class TestChosen:
             ["discard"],
         ],
     )
-    def test_what_makes_no_sense_is_refused(self, run: Run, failed: FakeSqs, arguments: list[str]) -> None:
+    def test_invalid_arguments_change_nothing(self, run: Run, failed: FakeSqs, arguments: list[str]) -> None:
         assert run(*arguments, "--yes").exit_code == 2
         assert len(failed.bodies("FailedAccountQueue")) == 3
 
@@ -323,64 +318,64 @@ class TestChosen:
     st.frozensets(st.sampled_from([ACCOUNT, OTHER])),
     st.frozensets(st.sampled_from(["throttled", "unavailable"])),
 )
-def test_a_selection_takes_what_meets_all_that_is_named(
-    accounts: list[str], named: frozenset[str], reasons: frozenset[str]
+def test_a_selection_matches_every_criterion(
+    accounts: list[str], selected: frozenset[str], reasons: frozenset[str]
 ) -> None:
     messages = [
         QueueMessage(f"m{n}", "", "", failed_attributes(account, "throttled"), NOW, False)
         for n, account in enumerate(accounts)
     ]
-    chosen = Selection.of(named, reasons).choose(messages)
-    wanted = [m for m in messages if not named or m.attributes["AccountId"] in named]
-    assert chosen == (wanted if not reasons or "throttled" in reasons else [])
+    chosen = Selection.of(selected, reasons).choose(messages)
+    expected = [m for m in messages if not selected or m.attributes["AccountId"] in selected]
+    assert chosen == (expected if not reasons or "throttled" in reasons else [])
 
 
 class TestDiscard:
-    def test_it_deletes_what_was_chosen_and_nothing_else(self, run: Run, failed: FakeSqs) -> None:
-        poison = failed.put("FailedAccountQueue", "poison", failed_attributes("unknown", "unreadable_letter"))
+    def test_it_deletes_the_selected_messages_only(self, run: Run, failed: FakeSqs) -> None:
+        poison = failed.put("FailedAccountQueue", "poison", failed_attributes("unknown", "invalid_message"))
         result = run("discard", "--message", poison.message_id, "--yes")
         assert result.exit_code == 0
         assert result.stdout == (
-            "1 message about 1 account (1 unreadable_letter): deleted for good.\n1 message deleted.\n"
+            "Delete 1 message for 1 account (1 invalid_message) permanently.\n1 message deleted.\n"
         )
         assert "poison" not in failed.bodies("FailedAccountQueue")
         assert len(failed.bodies("FailedAccountQueue")) == 3
         assert failed.bodies("AccountQueue") == []
 
-    def test_what_cannot_be_deleted_is_told(self, run: Run, failed: FakeSqs) -> None:
-        failed.refused["DeleteMessageBatch"] = lambda _: "InternalError"
+    def test_a_message_that_cannot_be_deleted_is_reported(self, run: Run, failed: FakeSqs) -> None:
+        failed.rejections["DeleteMessageBatch"] = lambda _: "InternalError"
         result = run("discard", "--account", ACCOUNT, "--yes", "--json")
-        assert (result.exit_code, json.loads(result.stdout)["done"]) == (1, {"deleted": 0, "left": 1})
+        assert (result.exit_code, json.loads(result.stdout)["result"]) == (1, {"deleted": 0, "remaining": 1})
 
-    def test_nothing_of_the_kind(self, run: Run, failed: FakeSqs) -> None:
+    def test_no_match(self, run: Run, failed: FakeSqs) -> None:
         result = run("discard", "--reason", "not_in_organization")
-        assert (result.exit_code, result.stdout) == (0, "None of these has failed.\n")
+        assert (result.exit_code, result.stdout) == (0, "No message on FailedAccountQueue matches.\n")
         assert len(failed.bodies("FailedAccountQueue")) == 3
 
 
-class TestUndelivered:
+class TestReplayUndelivered:
     @pytest.fixture
     def started(self, aws: FakeWire) -> Callable[[], list[dict[str, Any]]]:
-        """The backfills that were started."""
+        """Return a function that returns the payloads of the started backfills."""
         aws.answer("Invoke", HttpAnswer(202))
         return lambda: aws.asked("Invoke")
 
     @pytest.mark.parametrize(
-        ("body", "what"),
+        ("body", "kind"),
         [
-            (EVENT, Kind.EVENT),
-            (json.dumps({"version": 1, "accountId": ACCOUNT, "reason": "manual"}), Kind.LETTER),
-            (INVOCATION, Kind.INVOCATION),
-            ('{"reason": "reconcile"}', Kind.INVOCATION),
-            ("no json", Kind.INVOCATION),
-            ("[1]", Kind.INVOCATION),
-            ("[" * 100_000, Kind.INVOCATION),
+            (EVENT, UndeliveredKind.EVENT),
+            (json.dumps({"version": 1, "accountId": ACCOUNT, "reason": "manual"}), UndeliveredKind.ACCOUNT_MESSAGE),
+            (INVOCATION, UndeliveredKind.INVOCATION),
+            ('{"reason": "reconcile"}', UndeliveredKind.INVOCATION),
+            ("no json", UndeliveredKind.INVOCATION),
+            ("[1]", UndeliveredKind.INVOCATION),
+            ("[" * 100_000, UndeliveredKind.INVOCATION),
         ],
     )
-    def test_what_lies_there_is_told_by_its_shape(self, body: str, what: Kind) -> None:
-        assert kind(QueueMessage("m", "r", body, {}, NOW, False)) is what
+    def test_the_kind_of_a_message_is_the_shape_of_its_body(self, body: str, kind: UndeliveredKind) -> None:
+        assert undelivered_kind(QueueMessage("m", "r", body, {}, NOW, False)) is kind
 
-    def test_events_go_back_and_one_backfill_makes_up_for_the_rest(
+    def test_events_are_sent_and_one_backfill_replaces_the_failed_invocations(
         self, run: Run, sqs: FakeSqs, started: Callable[[], list[dict[str, Any]]]
     ) -> None:
         for body in (EVENT, INVOCATION, INVOCATION):
@@ -388,24 +383,24 @@ class TestUndelivered:
         result = run("replay", "--undelivered", "--yes")
         assert result.exit_code == 0
         assert result.stdout == (
-            "1 event: back to AccountQueue.\n"
-            "2 failed invocations: made up for by one backfill.\n"
+            "Send 1 event back to AccountQueue.\n"
+            "Start one backfill, and delete 2 failed invocations that it replaces.\n"
             "1 message sent to AccountQueue.\n"
             "A backfill was started.\n"
         )
         assert sqs.bodies("AccountQueue") == [EVENT]
         assert sqs.bodies("UndeliveredQueue") == []
-        assert started() == [{"reason": "manual", "mode": "enforce"}]
+        assert started() == [{"trigger": "manual", "reason": "manual", "mode": "enforce"}]
         assert "secret" not in result.output
 
     def test_failed_invocations_stay_until_the_backfill_is_started(self, run: Run, sqs: FakeSqs, aws: FakeWire) -> None:
         sqs.put("UndeliveredQueue", INVOCATION)
-        denied(aws, "Invoke")
+        deny(aws, "Invoke")
         result = run("replay", "--undelivered", "--yes")
         assert result.exit_code == 2
-        assert "may not lambda:InvokeFunction" in result.stderr
+        assert "permission lambda:InvokeFunction" in result.stderr
         assert sqs.bodies("UndeliveredQueue") == [INVOCATION]
-        assert sqs.hidden("UndeliveredQueue") == []
+        assert sqs.in_flight("UndeliveredQueue") == []
 
     def test_events_alone_start_no_backfill(
         self, run: Run, sqs: FakeSqs, started: Callable[[], list[dict[str, Any]]]
@@ -413,10 +408,10 @@ class TestUndelivered:
         sqs.put("UndeliveredQueue", EVENT)
         document = json.loads(run("replay", "--undelivered", "--yes", "--json").stdout)
         assert document["plan"] == {"send": 1, "backfill": False, "failedInvocations": 0, "remarks": []}
-        assert document["done"] == {"sent": 1, "notTaken": 0, "notDeleted": 0}
+        assert document["result"] == {"sent": 1, "notSent": 0, "notDeleted": 0}
         assert started() == []
 
-    def test_a_disabled_package_backfills_when_it_is_enabled(
+    def test_failed_invocations_stay_while_the_package_is_disabled(
         self, run: Run, sqs: FakeSqs, started: Callable[[], list[dict[str, Any]]]
     ) -> None:
         sqs.put("UndeliveredQueue", EVENT)
@@ -426,22 +421,21 @@ class TestUndelivered:
         assert (sqs.bodies("AccountQueue"), sqs.bodies("UndeliveredQueue")) == ([EVENT], [INVOCATION])
         assert started() == []
 
-    def test_a_failed_invocation_that_cannot_be_deleted_is_told(
+    def test_a_failed_invocation_that_cannot_be_deleted_is_reported(
         self, run: Run, sqs: FakeSqs, started: Callable[[], list[dict[str, Any]]]
     ) -> None:
         sqs.put("UndeliveredQueue", INVOCATION)
-        sqs.refused["DeleteMessageBatch"] = lambda _: "InternalError"
+        sqs.rejections["DeleteMessageBatch"] = lambda _: "InternalError"
         result = run("replay", "--undelivered", "--yes")
         assert result.exit_code == 1
         assert "1 failed invocation could not be deleted" in result.stdout
         assert len(started()) == 1
 
-    @pytest.mark.usefixtures("sqs")
-    def test_nothing_there(self, run: Run) -> None:
+    def test_an_empty_queue_needs_no_confirmation(self, run: Run) -> None:
         result = run("replay", "--undelivered")
-        assert (result.exit_code, result.stdout) == (0, "Nothing is on UndeliveredQueue.\n")
+        assert (result.exit_code, result.stdout) == (0, "UndeliveredQueue is empty.\n")
 
-    def test_no_body_is_shown(self, run: Run, sqs: FakeSqs) -> None:
+    def test_no_body_is_printed(self, run: Run, sqs: FakeSqs) -> None:
         for secret in SECRETS:
             sqs.put("UndeliveredQueue", secret)
         output = run("replay", "--undelivered", "--dry-run", "--json").output

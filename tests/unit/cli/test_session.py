@@ -1,4 +1,4 @@
-"""Who calls, and where: the stack's home, whatever the profile says."""
+"""Clients use the credentials of the profile and the region of the stack, not the region of the profile."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from tests.fakes.wire import FakeWire, HttpAnswer
 
 @pytest.fixture
 def profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A profile in Europe, and one in China."""
+    """A profile in Europe and a profile in China."""
     path = tmp_path / "config"
     path.write_text("[profile europe]\nregion = eu-west-1\n[profile china]\nregion = cn-north-1\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(path))
@@ -21,7 +21,7 @@ def profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("profiles")
 @pytest.mark.parametrize(
-    ("profile", "region", "where"),
+    ("profile", "region", "expected"),
     [
         (None, None, "us-east-1"),
         ("europe", None, "us-east-1"),
@@ -29,14 +29,14 @@ def profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("europe", "eu-central-1", "eu-central-1"),
     ],
 )
-def test_the_region_is_that_of_the_stack(profile: str | None, region: str | None, where: str) -> None:
+def test_the_region_is_that_of_the_stack(profile: str | None, region: str | None, expected: str) -> None:
     session = Session(profile, region)
-    assert session.region == where
-    assert session.client("sqs").meta.region_name == where
+    assert session.region == expected
+    assert session.client("sqs").meta.region_name == expected
     assert session.client("sqs", "eu-north-1").meta.region_name == "eu-north-1"
 
 
-def test_clients_retry_as_aws_advises_unless_told_otherwise() -> None:
+def test_clients_use_standard_retries_unless_configured_otherwise() -> None:
     retries = Session().client("sqs").meta.config.retries  # type: ignore[attr-defined]
     assert (retries["mode"], retries["total_max_attempts"]) == ("standard", 5)
     once = Config(read_timeout=960, retries={"total_max_attempts": 1, "mode": "standard"})
@@ -45,22 +45,21 @@ def test_clients_retry_as_aws_advises_unless_told_otherwise() -> None:
     assert (config.read_timeout, config.connect_timeout) == (960, 5)  # type: ignore[attr-defined]
 
 
-def test_the_account_is_asked_for_once(aws: FakeWire, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
+def test_the_account_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
 
     class Sts:
         def get_caller_identity(self) -> dict[str, str]:
-            asked.append("sts")
+            calls.append("GetCallerIdentity")
             return {"Account": "123456789012"}
 
-    monkeypatch.setattr(Session, "client", lambda *_: Sts())
     session = Session()
+    monkeypatch.setattr(session, "client", lambda *_: Sts())
     assert (session.account_id, session.account_id) == ("123456789012", "123456789012")
-    assert asked == ["sts"]
-    assert aws.requests == []
+    assert calls == ["GetCallerIdentity"]
 
 
-def test_an_answer_remembers_its_service(aws: FakeWire) -> None:
+def test_a_response_has_the_name_of_its_service(aws: FakeWire) -> None:
     aws.answer("ListQueues", HttpAnswer())
-    answer = Session().client("sqs").list_queues()
-    assert answer["ResponseMetadata"]["AlternateContactsService"] == "sqs"  # type: ignore[typeddict-item]
+    response = Session().client("sqs").list_queues()
+    assert response["ResponseMetadata"]["AlternateContactsService"] == "sqs"  # type: ignore[typeddict-item]

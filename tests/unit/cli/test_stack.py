@@ -1,22 +1,21 @@
-"""The stack is found by what it says of itself, and read for what it says."""
+"""The command finds the stack by its Description, and reads its parameters and outputs."""
 
 from dataclasses import replace
 from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from botocore.stub import Stubber
-from hypothesis import given
-from hypothesis import strategies as st
 
-from alternate_contacts.cli.aws.stack import find_stack
+from alternate_contacts.cli.aws.stack import Stack, find_stack
 from alternate_contacts.cli.terminal.errors import CliError
 from alternate_contacts.worker.contacts import ContactType
 from alternate_contacts.worker.decision import Policy
 from alternate_contacts.worker.protocol import Mode
 from tests.fakes.cli import PARAMETERS, SECRETS, STACK
 
-OURS = "Alternate Contacts for AWS: keeps the contacts right."
+OURS = "Alternate Contacts for AWS: sets the contacts."
 ACCOUNT = "000000000000"
 
 
@@ -32,8 +31,8 @@ def described(name: str, description: str = OURS, **changes: Any) -> dict[str, A
     } | changes
 
 
-class Aws:
-    """A session whose CloudFormation, STS and Organizations say what they are told to."""
+class FakeSession:
+    """A session with stubs of CloudFormation and Organizations, which have no JSON protocol for `FakeWire`."""
 
     def __init__(self, session: boto3.Session, region: str = "us-east-1") -> None:
         self.region = region
@@ -48,145 +47,137 @@ class Aws:
     def client(self, name: str) -> Any:
         return self._clients[name]
 
-    def has(self, *stacks: dict[str, Any], name: str | None = None, token: str | None = None) -> None:
-        asked = {"StackName": name} if name else {"NextToken": token} if token else {}
-        self._stubs["cloudformation"].add_response("describe_stacks", {"Stacks": list(stacks)}, asked)
+    def add_stacks(self, *stacks: dict[str, Any], name: str | None = None, token: str | None = None) -> None:
+        """Respond to the next DescribeStacks, which must be for this ``name`` or ``token``."""
+        request = {"StackName": name} if name else {"NextToken": token} if token else {}
+        self._stubs["cloudformation"].add_response("describe_stacks", {"Stacks": list(stacks)}, request)
 
-    def has_page(self, *stacks: dict[str, Any], token: str) -> None:
-        answer = {"Stacks": list(stacks), "NextToken": token}
-        self._stubs["cloudformation"].add_response("describe_stacks", answer, {})
+    def add_first_page(self, *stacks: dict[str, Any], token: str) -> None:
+        page = {"Stacks": list(stacks), "NextToken": token}
+        self._stubs["cloudformation"].add_response("describe_stacks", page, {})
 
-    def refuses(self, code: str, message: str = "") -> None:
+    def add_error(self, code: str, message: str = "") -> None:
         self._stubs["cloudformation"].add_client_error("describe_stacks", code, message)
 
-    def is_managed_by(self, account: str | None) -> None:
+    def add_organization(self, management_account: str | None) -> None:
+        """Respond to the next DescribeOrganization; None: the account is in no organization."""
         stub = self._stubs["organizations"]
-        if account:
-            stub.add_response("describe_organization", {"Organization": {"MasterAccountId": account}})
+        if management_account:
+            stub.add_response("describe_organization", {"Organization": {"MasterAccountId": management_account}})
         else:
             stub.add_client_error("describe_organization", "AWSOrganizationsNotInUseException")
 
 
 @pytest.fixture
-def aws(session: boto3.Session) -> Aws:
-    return Aws(session)
+def aws(session: boto3.Session) -> FakeSession:
+    return FakeSession(session)
 
 
-def search(aws: Any, name: str | None = None) -> Any:
+def find(aws: Any, name: str | None = None) -> Stack:
     return find_stack(aws, name)
 
 
-def trouble(aws: Any, name: str | None = None) -> str:
+def error_message(aws: Any, name: str | None = None) -> str:
     with pytest.raises(CliError) as caught:
         find_stack(aws, name)
     assert caught.value.exit_code == 2
     return str(caught.value)
 
 
-class TestFind:
+class TestFindStack:
     @pytest.mark.parametrize("name", ["contacts", "StackSet-CustomControlTower-alternate-contacts-0f6b7a52"])
-    def test_by_its_description_whatever_its_name(self, aws: Aws, name: str) -> None:
-        aws.has(described("network", "A network"), described(name), described("forwarder", OURS, Outputs=[]))
-        found = search(aws)
-        assert (found.name, found.account_queue_url) == (name, STACK.account_queue_url)
+    def test_by_its_description_whatever_its_name(self, aws: FakeSession, name: str) -> None:
+        aws.add_stacks(described("network", "A network"), described(name), described("forwarder", OURS, Outputs=[]))
+        stack = find(aws)
+        assert (stack.name, stack.queue_url("AccountQueue")) == (name, STACK.queue_url("AccountQueue"))
 
-    def test_on_a_later_page(self, aws: Aws) -> None:
-        aws.has_page(described("network", "A network"), token="more")
-        aws.has(described("contacts"), token="more")
-        assert search(aws).name == "contacts"
+    def test_on_a_later_page(self, aws: FakeSession) -> None:
+        aws.add_first_page(described("network", "A network"), token="more")
+        aws.add_stacks(described("contacts"), token="more")
+        assert find(aws).name == "contacts"
 
-    def test_by_its_name(self, aws: Aws) -> None:
-        aws.has(described("contacts"), name="contacts")
-        assert search(aws, "contacts").name == "contacts"
+    def test_by_its_name(self, aws: FakeSession) -> None:
+        aws.add_stacks(described("contacts"), name="contacts")
+        assert find(aws, "contacts").name == "contacts"
 
-    def test_none_in_the_management_account(self, aws: Aws) -> None:
-        aws.has()
-        aws.is_managed_by(ACCOUNT)
-        assert "deploy it as the README says" in trouble(aws)
+    @pytest.mark.parametrize(
+        ("management_account", "next_step"),
+        [
+            (ACCOUNT, "Deploy it as described in the README"),
+            ("999999999999", "Use credentials of the management account of the organization, 999999999999"),
+            (None, "--profile"),
+        ],
+    )
+    def test_a_missing_stack_is_explained_by_the_account(
+        self, aws: FakeSession, management_account: str | None, next_step: str
+    ) -> None:
+        aws.add_stacks()
+        aws.add_organization(management_account)
+        message = error_message(aws)
+        assert f"not deployed in account {ACCOUNT}, region us-east-1" in message
+        assert next_step in message
 
-    def test_none_and_no_organization(self, aws: Aws) -> None:
-        aws.has()
-        aws.is_managed_by(None)
-        assert "deploy it as the README says" in trouble(aws)
+    def test_a_missing_stack_is_explained_by_the_region(self, session: boto3.Session) -> None:
+        aws = FakeSession(session, "eu-west-1")
+        aws.add_stacks()
+        assert "omit --region" in error_message(aws)
 
-    def test_none_because_it_is_the_wrong_account(self, aws: Aws) -> None:
-        aws.has()
-        aws.is_managed_by("999999999999")
-        told = trouble(aws)
-        assert f"not deployed in account {ACCOUNT}" in told
-        assert "management account, 999999999999" in told
+    def test_several_stacks_need_a_choice(self, aws: FakeSession) -> None:
+        aws.add_stacks(described("one"), described("two"))
+        assert "one, two. Choose one with --stack-name." in error_message(aws)
 
-    def test_none_because_it_is_the_wrong_region(self, session: boto3.Session) -> None:
-        aws = Aws(session, "eu-west-1")
-        aws.has()
-        assert "leave out --region" in trouble(aws)
+    def test_a_stack_without_outputs_is_not_complete(self, aws: FakeSession) -> None:
+        aws.add_stacks(described("contacts", Outputs=[], StackStatus="ROLLBACK_COMPLETE"))
+        assert "stack contacts is ROLLBACK_COMPLETE" in error_message(aws)
 
-    def test_several(self, aws: Aws) -> None:
-        aws.has(described("one"), described("two"))
-        assert "(one, two): choose one with --stack-name" in trouble(aws)
+    def test_a_name_that_does_not_exist(self, aws: FakeSession) -> None:
+        aws.add_error("ValidationError", "Stack with id wrong does not exist")
+        assert f"Stack wrong does not exist in account {ACCOUNT}, region us-east-1" in error_message(aws, "wrong")
 
-    def test_one_that_is_not_ready(self, aws: Aws) -> None:
-        aws.has(described("contacts", Outputs=[], StackStatus="ROLLBACK_COMPLETE"))
-        assert "contacts is ROLLBACK_COMPLETE" in trouble(aws)
+    def test_a_name_of_another_stack(self, aws: FakeSession) -> None:
+        aws.add_stacks(described("network", "A network"), name="network")
+        assert "Stack network is not a stack of this package" in error_message(aws, "network")
 
-    def test_a_name_that_is_not_there(self, aws: Aws) -> None:
-        aws.refuses("ValidationError", "Stack with id wrong does not exist")
-        assert f"no stack wrong in account {ACCOUNT}, region us-east-1" in trouble(aws, "wrong")
+    def test_a_search_without_permission_suggests_the_name(self, aws: FakeSession) -> None:
+        aws.add_error("AccessDenied")
+        assert "use --stack-name" in error_message(aws)
 
-    def test_a_name_of_something_else(self, aws: Aws) -> None:
-        aws.has(described("network", "A network"), name="network")
-        assert "network is not one of this package" in trouble(aws, "network")
-
-    def test_not_allowed_to_look_at_every_stack(self, aws: Aws) -> None:
-        aws.refuses("AccessDenied")
-        assert "name it with --stack-name" in trouble(aws)
-
-    def test_other_refusals_are_left_to_the_caller(self, aws: Aws) -> None:
-        for name in (None, "contacts"):
-            aws.refuses("ExpiredToken")
-            with pytest.raises(aws.client("cloudformation").exceptions.ClientError, match="ExpiredToken"):
-                find_stack(aws, name)  # type: ignore[arg-type]
+    @pytest.mark.parametrize("name", [None, "contacts"])
+    def test_other_errors_are_raised(self, aws: FakeSession, name: str | None) -> None:
+        aws.add_error("ExpiredToken")
+        with pytest.raises(ClientError, match="ExpiredToken"):
+            find(aws, name)
 
 
 class TestStack:
-    def test_it_says_where_it_is(self) -> None:
+    def test_its_arn_holds_region_partition_and_account(self) -> None:
         assert (STACK.region, STACK.partition, STACK.account_id) == ("us-east-1", "aws", ACCOUNT)
 
-    def test_what_it_was_told(self) -> None:
-        assert (STACK.mode, STACK.enabled, STACK.reconcile) == (Mode.ENFORCE, True, "weekly")
-        changed = replace(STACK, parameters={**PARAMETERS, "Mode": "report", "Enabled": "false", "Reconcile": "off"})
-        assert (changed.mode, changed.enabled, changed.reconcile) == (Mode.REPORT, False, "off")
-
-    def test_a_stack_of_an_earlier_release_has_what_was_fixed_then(self) -> None:
-        assert (old := replace(STACK, parameters={})).mode is Mode.ENFORCE
-        assert (old.enabled, old.reconcile) == (True, "off")
-
     @pytest.mark.parametrize(
-        ("arn", "parameters", "rates"),
+        ("parameters", "values"),
         [
-            (STACK.arn, {}, (10, 5, 1.0)),
-            ("arn:aws-cn:cloudformation:cn-northwest-1:1:stack/a/1", {}, (3, 1, 1.0)),
-            (STACK.arn, {"GetRate": "100", "PutRate": "50", "QuotaShare": "60"}, (100, 50, 0.6)),
+            (PARAMETERS, (Mode.ENFORCE, True, "weekly")),
+            ({"Mode": "report", "Enabled": "false", "Reconcile": "monthly"}, (Mode.REPORT, False, "monthly")),
+            ({}, (Mode.ENFORCE, True, "off")),
         ],
+        ids=["default", "changed", "release without these parameters"],
     )
-    def test_its_quota_is_that_of_its_partition_or_what_aws_has_raised_it_to(
-        self, arn: str, parameters: dict[str, str], rates: tuple[float, float, float]
+    def test_mode_enabled_and_reconcile_are_parameters(
+        self, parameters: dict[str, str], values: tuple[Mode, bool, str]
     ) -> None:
-        stack = replace(STACK, arn=arn, parameters={**PARAMETERS, **parameters})
-        assert (stack.get_rate, stack.put_rate, stack.quota_share) == rates
+        stack = replace(STACK, parameters=parameters)
+        assert (stack.mode, stack.enabled, stack.reconcile) == values
 
-    def test_what_contacts_it_wants(self) -> None:
+    def test_policies_and_contacts_are_parameters(self) -> None:
         stack = replace(STACK, parameters={**PARAMETERS, "OperationsPolicy": "fill"})
         assert stack.desired.keys() == set(ContactType)
         assert stack.desired[ContactType.OPERATIONS].policy is Policy.FILL
         security = stack.desired[ContactType.SECURITY].desired
         assert (security.name, security.phone_number) == ("Selma Geheim", "+49 99 3344 5566")
 
-    def test_an_output_that_is_missing_tells_of_another_release(self) -> None:
-        with pytest.raises(CliError, match="no output WorkerLogGroupName, so it is of another release"):
-            _ = replace(STACK, outputs={}).worker_log_group
+    def test_a_missing_output_is_an_output_of_another_release(self) -> None:
+        with pytest.raises(CliError, match="no output AccountQueueUrl: stack and command are of different releases"):
+            _ = replace(STACK, outputs={}).queue_url("AccountQueue")
 
-    @given(st.sampled_from(SECRETS))
-    def test_contact_data_is_not_in_its_repr(self, secret: str) -> None:
-        assert secret not in repr(STACK)
-        assert secret not in repr(STACK.desired)
+    def test_its_repr_has_no_contact_data(self) -> None:
+        assert not any(secret in f"{STACK!r}{STACK.desired!r}" for secret in SECRETS)

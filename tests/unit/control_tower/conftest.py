@@ -1,4 +1,4 @@
-"""The templates that a manifest deploys, read once."""
+"""The templates that a manifest deploys."""
 
 import pytest
 
@@ -9,5 +9,5 @@ from control_tower.template import Template
 
 @pytest.fixture(scope="session")
 def templates() -> dict[str, Template]:
-    """By the name of the resource that deploys them."""
+    """Our templates by the name of the resource that deploys them."""
     return {MAIN: Template.read(TEMPLATE), FORWARDER: Template.read(FORWARDER_TEMPLATE)}

@@ -1,4 +1,4 @@
-"""What AWS says of the organization and of a bucket."""
+"""Calls to AWS about the organization and a bucket."""
 
 from typing import Any
 
@@ -8,11 +8,11 @@ from botocore.exceptions import NoCredentialsError
 from botocore.stub import Stubber
 
 from control_tower import aws
-from control_tower.refusal import RefusalError
+from control_tower.errors import PackagingError
 
 
 class Clients:
-    """Makes the one client that a test has prepared answers for."""
+    """Makes the one client that a test has stubbed responses for."""
 
     def __init__(self, session: boto3.Session, service: str) -> None:
         self.client: Any = session.client(service, region_name="us-east-1")  # type: ignore[call-overload]
@@ -24,26 +24,26 @@ class Clients:
         return self.client
 
 
-def test_the_management_account_is_the_organizations(session: boto3.Session) -> None:
+def test_the_management_account_is_the_one_of_the_organization(session: boto3.Session) -> None:
     clients = Clients(session, "organizations")
     clients.stub.add_response("describe_organization", {"Organization": {"MasterAccountId": "012345670123"}})
     assert aws.management_account(clients) == "012345670123"
 
 
-def test_whoever_may_not_ask_is_told_what_to_use(session: boto3.Session) -> None:
+def test_a_denied_call_names_the_error_and_the_credentials_to_use(session: boto3.Session) -> None:
     clients = Clients(session, "organizations")
     clients.stub.add_client_error("describe_organization", "AccessDeniedException", "no", 403)
-    with pytest.raises(RefusalError, match=r"Use credentials of the management account.*AccessDeniedException"):
+    with pytest.raises(PackagingError, match=r"AccessDeniedException.*Use credentials of the management account"):
         aws.management_account(clients)
 
 
-def test_no_credentials_at_all_is_a_sentence_too() -> None:
-    def nobody(*_: object, **__: object) -> Any:
+def test_missing_credentials_are_reported() -> None:
+    def without_credentials(*_: object, **__: object) -> Any:
         raise NoCredentialsError
 
-    with pytest.raises(RefusalError, match="Unable to locate credentials"):
-        aws.management_account(nobody)
-    assert "Unable to locate credentials" in str(aws.bucket_complaint("code", nobody))
+    with pytest.raises(PackagingError, match="Unable to locate credentials"):
+        aws.management_account(without_credentials)
+    assert "Unable to locate credentials" in str(aws.bucket_violation("code", without_credentials))
 
 
 def head(region: str) -> dict[str, Any]:
@@ -51,42 +51,42 @@ def head(region: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("region", "complaint"),
+    ("region", "violation"),
     [
         ("us-east-1", None),
         (
             "eu-west-1",
-            "The bucket code is in eu-west-1, but Lambda takes code only from its own region, us-east-1.",
+            "The bucket code is in eu-west-1. Lambda needs the code in its own region, us-east-1.",
         ),
     ],
 )
 def test_a_bucket_must_be_in_the_region_of_the_functions(
-    session: boto3.Session, region: str, complaint: str | None
+    session: boto3.Session, region: str, violation: str | None
 ) -> None:
     clients = Clients(session, "s3")
     clients.stub.add_response("head_bucket", head(region), {"Bucket": "code"})
-    assert aws.bucket_complaint("code", clients) == complaint
+    assert aws.bucket_violation("code", clients) == violation
 
 
 @pytest.mark.parametrize(
-    ("status", "region", "complaint"),
+    ("status", "region", "violation"),
     [
-        (404, None, "There is no bucket code. Make one in us-east-1, or leave the bucket out for SAM's own."),
-        (403, "us-east-1", "AWS does not let you use the bucket code (status 403)."),
-        (403, "eu-west-1", "The bucket code is in eu-west-1, but"),
-        (301, "eu-west-1", "The bucket code is in eu-west-1, but"),
+        (404, None, "The bucket code does not exist. Create it in us-east-1, or leave BUCKET out."),
+        (403, "us-east-1", "HeadBucket failed for code: status 403."),
+        (403, "eu-west-1", "The bucket code is in eu-west-1."),
+        (301, "eu-west-1", "The bucket code is in eu-west-1."),
     ],
 )
-def test_a_bucket_that_will_not_do_is_refused(
-    session: boto3.Session, status: int, region: str | None, complaint: str
+def test_a_bucket_that_cannot_be_used_is_a_violation(
+    session: boto3.Session, status: int, region: str | None, violation: str
 ) -> None:
     clients = Clients(session, "s3")
     headers = {"x-amz-bucket-region": region} if region else {}
     clients.stub.add_client_error(
         "head_bucket", str(status), http_status_code=status, response_meta={"HTTPHeaders": headers}
     )
-    assert str(aws.bucket_complaint("code", clients)).startswith(complaint)
+    assert str(aws.bucket_violation("code", clients)).startswith(violation)
 
 
-def test_a_bucket_with_dots_is_refused_unasked() -> None:
-    assert str(aws.bucket_complaint("code.acme.test")).startswith("Choose a bucket without dots in its name")
+def test_a_bucket_with_dots_is_a_violation_without_a_call() -> None:
+    assert str(aws.bucket_violation("code.acme.test")).startswith("Choose a bucket without dots in its name")

@@ -1,4 +1,4 @@
-"""A template's own restrictions, applied before CloudFormation does."""
+"""The restrictions and rules of a template, applied as CloudFormation does."""
 
 import pytest
 
@@ -55,36 +55,38 @@ Resources:
 """)
 
 
-def test_short_forms_are_written_out() -> None:
+def test_short_forms_are_read_as_their_long_forms() -> None:
     assert TEMPLATE.content["Resources"]["Role"]["Properties"]["Arn"] == {"Fn::GetAtt": ["Function", "Arn.Of"]}
     assert Template("a: !Sub [x, {y: !Ref z}]").content == {"a": {"Fn::Sub": ["x", {"y": {"Ref": "z"}}]}}
     assert Template("a: !Transform {b: 1}").content == {"a": {"Fn::Transform": {"b": 1}}}
 
 
-def test_defaults_are_what_cloudformation_takes_them_for() -> None:
+def test_defaults_are_strings_as_cloudformation_converts_them() -> None:
     assert TEMPLATE.defaults() == {"Policy": "true", "Name": "none", "Share": "100"}
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "complaint"),
+    ("name", "value", "violation"),
     [
         ("Policy", "ignore", None),
         ("Policy", "true", None),
         ("Policy", "overwrite", "Policy must be one of true, ignore."),
         ("Name", "Bea", None),
-        ("Name", "B", "Name is not what the stack takes: 2 to 5 characters."),
-        ("Name", "Beatrix", "Name is not what the stack takes: 2 to 5 characters."),
-        ("Name", "Bea ", "Name is not what the stack takes: 2 to 5 characters."),
-        ("Name", "Bea\n", "Name is not what the stack takes: 2 to 5 characters."),
+        ("Name", "B", "Name must be 2 to 5 characters."),
+        ("Name", "Beatrix", "Name must be 2 to 5 characters."),
+        ("Name", "Bea ", "Name must be 2 to 5 characters."),
+        ("Name", "Bea\n", "Name must be 2 to 5 characters."),
         ("Share", "50", None),
-        ("Share", "49", "Share is not what the stack takes: a percentage from 50 to 100."),
-        ("Share", "all", "Share is not what the stack takes: a percentage from 50 to 100."),
+        ("Share", "49", "Share must be a percentage from 50 to 100."),
+        ("Share", "all", "Share must be a percentage from 50 to 100."),
         ("Free", "", None),
         ("Free", "two\nlines", None),
     ],
 )
-def test_a_value_is_restricted_as_the_template_says(name: str, value: str, complaint: str | None) -> None:
-    assert TEMPLATE.complaint(name, value) == complaint
+def test_a_value_is_checked_against_the_restrictions_of_the_template(
+    name: str, value: str, violation: str | None
+) -> None:
+    assert TEMPLATE.violation(name, value) == violation
 
 
 @pytest.mark.parametrize(
@@ -95,25 +97,25 @@ def test_a_value_is_restricted_as_the_template_says(name: str, value: str, compl
         ({"AWS::Region": "us-east-1", "Policy": "true", "Name": "John", "Free": ""}, ["no name"]),
         ({"AWS::Region": "us-east-1", "Policy": "ignore", "Name": "none", "Free": ""}, []),
         ({"AWS::Region": "us-east-1", "Policy": "ignore", "Name": "none", "Free": "ignore"}, ["nothing to do"]),
-        # What is looked up later is CloudFormation's to judge, unless the rest decides.
+        # An unknown value leaves a rule to CloudFormation, unless the other values decide it.
         ({}, []),
         ({"Name": "none"}, []),
         ({"Policy": "true"}, []),
         ({"Policy": "ignore"}, []),
     ],
 )
-def test_rules_speak_for_themselves(values: dict[str, str], broken: list[str]) -> None:
+def test_a_broken_rule_returns_its_description(values: dict[str, str], broken: list[str]) -> None:
     assert list(TEMPLATE.broken_rules(values)) == broken
 
 
-def test_a_function_of_rules_that_is_not_known_is_not_passed_over() -> None:
+def test_an_unknown_function_in_a_rule_raises() -> None:
     unknown = Template("Rules: {R: {Assertions: [{Assert: {'Fn::EachMemberIn': []}, AssertDescription: x}]}}")
     with pytest.raises(ValueError, match="Fn::EachMemberIn"):
         list(unknown.broken_rules({}))
 
 
 @pytest.mark.parametrize(
-    ("kind", "code", "left"),
+    ("resource_type", "code", "is_local"),
     [
         ("AWS::Serverless::Function", "{CodeUri: src/}", True),
         ("AWS::Serverless::Function", "{CodeUri: s3://bucket/key}", False),
@@ -125,6 +127,6 @@ def test_a_function_of_rules_that_is_not_known_is_not_passed_over() -> None:
         ("AWS::SQS::Queue", "{}", False),
     ],
 )
-def test_code_that_is_not_in_a_bucket_is_found(kind: str, code: str, left: bool) -> None:
-    template = Template(f"Resources: {{F: {{Type: {kind!r}, Properties: {code}}}}}")
-    assert template.code_left_behind() == (["F"] if left else [])
+def test_code_that_is_not_in_a_bucket_is_found(resource_type: str, code: str, is_local: bool) -> None:
+    template = Template(f"Resources: {{F: {{Type: {resource_type!r}, Properties: {code}}}}}")
+    assert template.functions_with_local_code() == (["F"] if is_local else [])

@@ -1,13 +1,14 @@
-"""What the worker does for one account, contact by contact, and what it makes of a refusal."""
+"""The result for one account: its contacts one by one, and the cause of an AccessDenied."""
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Literal
 
 import pytest
 
-from alternate_contacts.worker.account_processor import AccountProcessor, AccountResult, Assignment, is_final
+from alternate_contacts.worker.account_processor import AccountResult
 from alternate_contacts.worker.contacts import Contact, ContactType
 from alternate_contacts.worker.decision import Outcome, Policy
 from alternate_contacts.worker.errors import (
@@ -23,28 +24,32 @@ from alternate_contacts.worker.errors import (
     WorkerError,
 )
 from alternate_contacts.worker.message import AccountMessage
-from alternate_contacts.worker.paced_api import PacedAccountApi
-from alternate_contacts.worker.pacing import Pacer
 from alternate_contacts.worker.protocol import Mode
 from tests.fakes.clock import FakeClock
-from tests.fakes.worker import DESIRED, MANAGEMENT, MEMBER, PRESENT, FakeAccountApi, FakeOrganization
+from tests.fakes.worker import (
+    DESIRED,
+    MANAGEMENT,
+    MEMBER,
+    PRESENT,
+    FakeAccountApi,
+    FakeOrganizationLookup,
+    build_account_processor,
+)
 
 BILLING, OPERATIONS, SECURITY = ContactType
-EVERY_TYPE = list(ContactType)
 SPACED = Contact(f" {DESIRED.name}", f"{DESIRED.title}\n", f"\t{DESIRED.email_address} ", f" {DESIRED.phone_number} ")
+ACCESS_DENIED = AccessDenied("AccessDeniedException", "PutAlternateContact")
 
-
-def refused(operation: str = "PutAlternateContact") -> AccessDenied:
-    return AccessDenied("AccessDeniedException", operation)
+with_and_without_tries_left = pytest.mark.parametrize("last_try", [False, True])
 
 
 @dataclass
 class Bench:
-    """One account worker with all that it talks to."""
+    """An account processor with its fakes."""
 
     pool: Executor
     api: FakeAccountApi = field(default_factory=FakeAccountApi)
-    organization: FakeOrganization = field(default_factory=lambda: FakeOrganization({MEMBER: "ACTIVE"}))
+    organization: FakeOrganizationLookup = field(default_factory=lambda: FakeOrganizationLookup({MEMBER: "ACTIVE"}))
     policies: Mapping[ContactType, Policy] = field(default_factory=dict)
     mode: Mode = Mode.ENFORCE
     clock: FakeClock = field(default_factory=FakeClock)
@@ -52,16 +57,10 @@ class Bench:
     def process(
         self, account_id: str = MEMBER, *, mode: Mode = Mode.ENFORCE, last_try: bool = False, deadline: float = 100
     ) -> AccountResult:
-        fast = Pacer(1e6, 1e6, clock=self.clock, sleep=self.clock.sleep)
-        worker = AccountProcessor(
-            PacedAccountApi(self.api, gets=fast, puts=fast),
-            self.organization,
-            {kind: Assignment(self.policies.get(kind, Policy.OVERWRITE), DESIRED) for kind in ContactType},
-            own_account_id=MANAGEMENT,
-            mode=self.mode,
-            pool=self.pool,
+        processor = build_account_processor(
+            self.api, self.organization, self.pool, policies=self.policies, mode=self.mode, clock=self.clock
         )
-        return worker.process(AccountMessage(account_id, "backfill", mode), deadline=deadline, last_try=last_try)
+        return processor.process(AccountMessage(account_id, "backfill", mode), deadline=deadline, last_try=last_try)
 
 
 @pytest.fixture
@@ -70,170 +69,154 @@ def bench() -> Iterator[Bench]:
         yield Bench(pool)
 
 
-def every(outcome: Outcome) -> dict[ContactType, Outcome]:
-    return dict.fromkeys(EVERY_TYPE, outcome)
+def all_types(outcome: Outcome) -> dict[ContactType, Outcome]:
+    return dict.fromkeys(ContactType, outcome)
 
 
 # ---- Contacts -------------------------------------------------------------------------------------------------------
 
 
-def test_sets_what_is_missing(bench: Bench) -> None:
-    result = bench.process()
-    assert result.outcomes == every(Outcome.UPDATED)
+@pytest.mark.parametrize(("account_id", "target"), [(MEMBER, MEMBER), (MANAGEMENT, None)], ids=["member", "management"])
+def test_sets_missing_contacts_and_names_no_account_for_the_management_account(
+    bench: Bench, account_id: str, target: str | None
+) -> None:
+    result = bench.process(account_id)
+    assert result.outcomes == all_types(Outcome.UPDATED)
     assert (result.error, result.skipped, result.errors) == (None, None, {})
-    assert bench.api.contacts == {(MEMBER, kind): DESIRED for kind in EVERY_TYPE}
+    assert bench.api.contacts == {(target, contact_type): DESIRED for contact_type in ContactType}
     assert (result.calls, result.throttled) == (6, 0)
 
 
-def test_the_management_account_is_called_without_its_id(bench: Bench) -> None:
-    result = bench.process(MANAGEMENT)
-    assert result.outcomes == every(Outcome.UPDATED)
-    assert {account_id for _, account_id, _ in bench.api.calls} == {None}
-
-
-def test_any_other_account_is_called_with_its_id(bench: Bench) -> None:
-    bench.process(MEMBER)
-    assert {account_id for _, account_id, _ in bench.api.calls} == {MEMBER}
-
-
-def test_looks_before_it_sets(bench: Bench) -> None:
+def test_gets_a_contact_before_it_puts_it(bench: Bench) -> None:
     bench.process()
-    for kind in EVERY_TYPE:
-        assert [operation for operation, _, called in bench.api.calls if called is kind] == ["get", "put"]
+    for contact_type in ContactType:
+        assert [operation for operation, _, called in bench.api.calls if called is contact_type] == ["get", "put"]
 
 
 @pytest.mark.parametrize("present", [DESIRED, SPACED], ids=["same", "white space around"])
-def test_sets_nothing_that_is_right(bench: Bench, present: Contact) -> None:
-    bench.api.contacts = {(MEMBER, kind): present for kind in EVERY_TYPE}
+def test_puts_no_compliant_contact(bench: Bench, present: Contact) -> None:
+    bench.api.contacts = {(MEMBER, contact_type): present for contact_type in ContactType}
     result = bench.process()
-    assert result.outcomes == every(Outcome.UNCHANGED)
+    assert result.outcomes == all_types(Outcome.UNCHANGED)
     assert bench.api.puts() == []
     assert result.calls == 3
 
 
-def test_a_second_run_sets_nothing(bench: Bench) -> None:
+def test_a_second_run_puts_nothing(bench: Bench) -> None:
     bench.process()
     bench.api.calls.clear()
-    assert bench.process().outcomes == every(Outcome.UNCHANGED)
+    assert bench.process().outcomes == all_types(Outcome.UNCHANGED)
     assert bench.api.puts() == []
 
 
-def test_each_type_has_its_policy(bench: Bench) -> None:
-    bench.api.contacts = {(MEMBER, kind): PRESENT for kind in EVERY_TYPE}
+def test_each_type_has_its_own_policy(bench: Bench) -> None:
+    bench.api.contacts = {(MEMBER, contact_type): PRESENT for contact_type in ContactType}
     bench.policies = {BILLING: Policy.OVERWRITE, OPERATIONS: Policy.FILL, SECURITY: Policy.IGNORE}
     result = bench.process()
-    assert result.outcomes == {
-        BILLING: Outcome.UPDATED,
-        OPERATIONS: Outcome.KEPT,
-        SECURITY: Outcome.IGNORED,
-    }
+    assert result.outcomes == {BILLING: Outcome.UPDATED, OPERATIONS: Outcome.KEPT, SECURITY: Outcome.IGNORED}
     assert bench.api.puts() == [(MEMBER, BILLING)]
 
 
-def test_an_ignored_type_makes_no_call(bench: Bench) -> None:
-    bench.policies = dict.fromkeys(EVERY_TYPE, Policy.IGNORE)
+def test_an_ignored_type_costs_no_call(bench: Bench) -> None:
+    bench.policies = dict.fromkeys(ContactType, Policy.IGNORE)
     result = bench.process()
-    assert result.outcomes == every(Outcome.IGNORED)
+    assert result.outcomes == all_types(Outcome.IGNORED)
     assert bench.api.calls == []
     assert result.calls == 0
 
 
-@pytest.mark.parametrize(("stack", "letter"), list(itertools.product(Mode, Mode)))
-def test_the_stricter_mode_wins(bench: Bench, stack: Mode, letter: Mode) -> None:
+@pytest.mark.parametrize(("stack", "message"), list(itertools.product(Mode, Mode)))
+def test_the_stricter_mode_of_stack_and_message_applies(bench: Bench, stack: Mode, message: Mode) -> None:
     bench.mode = stack
-    result = bench.process(mode=letter)
-    if Mode.REPORT in (stack, letter):
-        assert result.outcomes == every(Outcome.WOULD_UPDATE)
+    result = bench.process(mode=message)
+    if Mode.REPORT in (stack, message):
+        assert result.outcomes == all_types(Outcome.WOULD_UPDATE)
         assert bench.api.puts() == []
         assert result.calls == 3
     else:
-        assert result.outcomes == every(Outcome.UPDATED)
+        assert result.outcomes == all_types(Outcome.UPDATED)
 
 
 # ---- Failures of single contacts ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", EVERY_TYPE)
+@pytest.mark.parametrize("contact_type", list(ContactType))
 @pytest.mark.parametrize("operation", ["get", "put"])
 @pytest.mark.parametrize(
     "error",
     [Unavailable("InternalServerException", "x"), InvalidContact("ValidationException", "x"), Unexpected("y", "x")],
     ids=lambda error: type(error).__name__,
 )
-def test_one_contacts_failure_does_not_stop_the_others(
-    bench: Bench, error: WorkerError, operation: str, kind: ContactType
+def test_the_failure_of_one_contact_does_not_stop_the_others(
+    bench: Bench, error: WorkerError, operation: Literal["get", "put"], contact_type: ContactType
 ) -> None:
-    bench.api.refuse(error, operation="get" if operation == "get" else "put", contact_type=kind)
+    bench.api.refuse(error, operation=operation, contact_type=contact_type)
     result = bench.process()
-    assert result.outcomes == every(Outcome.UPDATED) | {kind: Outcome.FAILED}
-    assert result.errors == {kind: error}
+    assert result.outcomes == all_types(Outcome.UPDATED) | {contact_type: Outcome.FAILED}
+    assert result.errors == {contact_type: error}
     assert result.error is error
-    assert set(bench.api.contacts) == {(MEMBER, other) for other in EVERY_TYPE if other is not kind}
-    assert bench.organization.asked == []
+    assert set(bench.api.contacts) == {(MEMBER, other) for other in ContactType if other is not contact_type}
+    assert bench.organization.calls == []
 
 
-@pytest.mark.parametrize("kinds", list(itertools.permutations(EVERY_TYPE, 2)))
-def test_a_letter_is_retryable_while_any_of_its_types_is(bench: Bench, kinds: tuple[ContactType, ContactType]) -> None:
-    for_good, for_now = InvalidContact("ValidationException", "x"), Unavailable("InternalFailure", "x")
-    bench.api.refuse(for_good, contact_type=kinds[0])
-    bench.api.refuse(for_now, contact_type=kinds[1])
-    result = bench.process()
-    assert result.error is for_now
-    assert not is_final(for_now, last_try=False)
+@pytest.mark.parametrize("types", list(itertools.permutations(ContactType, 2)))
+def test_an_account_is_retryable_while_one_of_its_types_is(
+    bench: Bench, types: tuple[ContactType, ContactType]
+) -> None:
+    retryable = Unavailable("InternalFailure", "x")
+    bench.api.refuse(InvalidContact("ValidationException", "x"), contact_type=types[0])
+    bench.api.refuse(retryable, contact_type=types[1])
+    assert bench.process().error is retryable
 
 
-def test_a_throttled_contact_is_tried_again_within_the_invocation(bench: Bench) -> None:
+def test_a_throttled_call_is_retried_within_the_invocation(bench: Bench) -> None:
     bench.api.refuse(Throttled("TooManyRequestsException", "x"), times=4)
     result = bench.process()
-    assert result.outcomes == every(Outcome.UPDATED)
+    assert result.outcomes == all_types(Outcome.UPDATED)
     assert (result.calls, result.throttled) == (10, 4)
 
 
-def test_a_contact_throttled_until_the_deadline_comes_back(bench: Bench) -> None:
+def test_a_contact_that_is_throttled_until_the_deadline_fails_as_throttled(bench: Bench) -> None:
     bench.api.refuse(Throttled("TooManyRequestsException", "x"), contact_type=SECURITY)
     result = bench.process(deadline=0.001)
     assert isinstance(result.error, Throttled)
     assert result.outcomes[SECURITY] is Outcome.FAILED
 
 
-def test_without_time_left_nothing_is_called(bench: Bench) -> None:
+def test_nothing_is_called_after_the_deadline(bench: Bench) -> None:
     bench.clock.now = 100
     result = bench.process(deadline=100)
-    assert result.outcomes == every(Outcome.FAILED)
+    assert result.outcomes == all_types(Outcome.FAILED)
     assert isinstance(result.error, OutOfTime)
     assert bench.api.calls == []
 
 
-def test_what_nobody_foresaw_is_raised(bench: Bench) -> None:
+def test_a_crash_is_raised(bench: Bench) -> None:
     bench.api.refuse(ZeroDivisionError(), contact_type=BILLING)
     with pytest.raises(ZeroDivisionError):
         bench.process()
 
 
-# ---- What a refusal means -------------------------------------------------------------------------------------------
+# ---- The cause of an AccessDenied -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("last_try", [False, True])
-@pytest.mark.parametrize("state", ["SUSPENDED", "PENDING_CLOSURE", "CLOSED", "A_STATE_OF_TOMORROW"])
-def test_a_refused_account_that_is_not_active_is_skipped_with_its_state(
-    bench: Bench, state: str, last_try: bool
-) -> None:
-    bench.api.refuse(refused())
+@with_and_without_tries_left
+@pytest.mark.parametrize("state", ["SUSPENDED", "PENDING_CLOSURE", "CLOSED", "A_FUTURE_STATE"])
+def test_an_account_that_is_not_active_is_skipped_with_its_state(bench: Bench, state: str, last_try: bool) -> None:
+    bench.api.refuse(ACCESS_DENIED)
     bench.organization.states[MEMBER] = state
     result = bench.process(last_try=last_try)
-    assert result.skipped == state
-    assert result.error is None
-    assert result.outcomes == {}
+    assert (result.skipped, result.error, result.outcomes) == (state, None, {})
 
 
-def test_an_account_that_refuses_nothing_is_not_asked_for_its_state(bench: Bench) -> None:
+def test_the_state_is_not_read_without_an_access_denied(bench: Bench) -> None:
     bench.organization.states[MEMBER] = "SUSPENDED"
     assert bench.process().skipped is None
-    assert bench.organization.asked == []
+    assert bench.organization.calls == []
 
 
-def test_an_account_that_aws_still_activates_comes_back(bench: Bench) -> None:
-    bench.api.refuse(refused())
+def test_an_account_that_aws_is_still_activating_is_not_ready(bench: Bench) -> None:
+    bench.api.refuse(ACCESS_DENIED)
     bench.organization.states[MEMBER] = "PENDING_ACTIVATION"
     result = bench.process()
     assert result.skipped is None
@@ -242,56 +225,44 @@ def test_an_account_that_aws_still_activates_comes_back(bench: Bench) -> None:
     assert (result.error.code, result.error.operation) == ("AccessDeniedException", "PutAlternateContact")
 
 
-def test_an_account_that_never_gets_active_is_skipped_at_the_last_try(bench: Bench) -> None:
-    bench.api.refuse(refused())
+def test_an_account_that_is_still_not_active_at_the_last_try_is_skipped(bench: Bench) -> None:
+    bench.api.refuse(ACCESS_DENIED)
     bench.organization.states[MEMBER] = "PENDING_ACTIVATION"
     result = bench.process(last_try=True)
     assert (result.skipped, result.error) == ("PENDING_ACTIVATION", None)
 
 
-@pytest.mark.parametrize("last_try", [False, True])
-def test_an_account_of_nobody_fails_for_good(bench: Bench, last_try: bool) -> None:
-    bench.api.refuse(refused())
+@with_and_without_tries_left
+def test_an_account_outside_the_organization_fails_permanently(bench: Bench, last_try: bool) -> None:
+    bench.api.refuse(ACCESS_DENIED)
     bench.organization.states.clear()
     result = bench.process(last_try=last_try)
     assert isinstance(result.error, NotInOrganization)
     assert result.error.operation == "PutAlternateContact"
-    assert is_final(result.error, last_try=False)
-    assert result.outcomes == every(Outcome.FAILED)
+    assert result.outcomes == all_types(Outcome.FAILED)
 
 
-def test_a_refusal_of_an_active_account_is_not_named_while_tries_are_left(bench: Bench) -> None:
-    """A minute after deployment good calls are refused, too."""
-    bench.api.refuse(refused())
+def test_trusted_access_is_not_read_while_tries_are_left(bench: Bench) -> None:
+    """A minute after a deployment AWS denies access to valid calls, too."""
+    bench.api.refuse(ACCESS_DENIED)
     bench.organization.trusted = False
-    result = bench.process()
-    assert type(result.error) is AccessDenied
-    assert bench.organization.asked == [MEMBER]
+    assert type(bench.process().error) is AccessDenied
+    assert bench.organization.calls == [MEMBER]
 
 
-def test_trusted_access_off_is_named_at_the_last_try(bench: Bench) -> None:
-    bench.api.refuse(refused())
-    bench.organization.trusted = False
+@pytest.mark.parametrize(("trusted", "error_class"), [(False, TrustedAccessOff), (True, AccessDenied)])
+def test_the_last_try_determines_whether_trusted_access_is_off(
+    bench: Bench, trusted: bool, error_class: type[WorkerError]
+) -> None:
+    bench.api.refuse(ACCESS_DENIED)
+    bench.organization.trusted = trusted
     result = bench.process(last_try=True)
-    assert type(result.error) is TrustedAccessOff
+    assert type(result.error) is error_class
     assert (result.error.code, result.error.operation) == ("AccessDeniedException", "PutAlternateContact")
+    assert bench.organization.calls == [MEMBER, "trusted access"]
 
 
-def test_not_authorized_is_what_remains_at_the_last_try(bench: Bench) -> None:
-    bench.api.refuse(refused())
-    result = bench.process(last_try=True)
-    assert type(result.error) is AccessDenied
-    assert result.error.reason == "not_authorized"
-    assert bench.organization.asked == [MEMBER, "trusted access"]
-
-
-def test_the_state_is_asked_once_for_all_types(bench: Bench) -> None:
-    bench.api.refuse(refused("GetAlternateContact"))
-    bench.process()
-    assert bench.organization.asked == [MEMBER]
-
-
-@pytest.mark.parametrize("last_try", [False, True])
+@with_and_without_tries_left
 @pytest.mark.parametrize(
     "error",
     [
@@ -299,60 +270,34 @@ def test_the_state_is_asked_once_for_all_types(bench: Bench) -> None:
         Unavailable("ServiceException", "DescribeAccount"),
         AccessDenied("AccessDeniedException", "DescribeAccount"),
         Unexpected("AWSOrganizationsNotInUseException", "DescribeAccount"),
+        InvalidContact("ValidationException", "DescribeAccount"),
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_a_refusal_stands_where_organizations_does_not_explain_it(
+def test_the_error_remains_access_denied_if_organizations_fails(
     bench: Bench, error: WorkerError, last_try: bool
 ) -> None:
-    bench.api.refuse(refused())
+    bench.api.refuse(ACCESS_DENIED)
     bench.organization.error = error
     result = bench.process(last_try=last_try)
     assert type(result.error) is AccessDenied
     assert result.error.operation == "PutAlternateContact"
 
 
-def test_a_refusal_stands_even_where_organizations_refuses_the_question_for_good(bench: Bench) -> None:
-    bench.api.refuse(refused())
-    bench.organization.error = InvalidContact("ValidationException", "DescribeAccount")
-    result = bench.process(last_try=True)
-    assert type(result.error) is AccessDenied
-
-
-def test_a_refusal_of_the_management_account_is_explained_by_nobody(bench: Bench) -> None:
-    bench.api.refuse(refused())
+def test_an_access_denied_to_the_management_account_has_no_cause_in_organizations(bench: Bench) -> None:
+    bench.api.refuse(ACCESS_DENIED)
     result = bench.process(MANAGEMENT, last_try=True)
     assert type(result.error) is AccessDenied
-    assert bench.organization.asked == []
+    assert bench.organization.calls == []
 
 
-def test_only_refusals_are_named(bench: Bench) -> None:
-    for_good = InvalidContact("ValidationException", "PutAlternateContact")
-    bench.api.refuse(refused(), contact_type=BILLING)
-    bench.api.refuse(for_good, contact_type=SECURITY)
+def test_only_access_denied_gets_a_cause(bench: Bench) -> None:
+    bench.api.refuse(ACCESS_DENIED, contact_type=BILLING)
+    bench.api.refuse(InvalidContact("ValidationException", "PutAlternateContact"), contact_type=SECURITY)
     bench.organization.trusted = False
     result = bench.process(last_try=True)
-    assert {kind: type(error) for kind, error in result.errors.items()} == {
+    assert {contact_type: type(error) for contact_type, error in result.errors.items()} == {
         BILLING: TrustedAccessOff,
         SECURITY: InvalidContact,
     }
     assert result.outcomes[OPERATIONS] is Outcome.UPDATED
-
-
-@pytest.mark.parametrize(
-    ("error", "last_try", "final"),
-    [
-        (Unavailable, False, False),
-        (AccessDenied, False, False),
-        (NotReady, False, False),
-        (Unavailable, True, True),
-        (AccessDenied, True, True),
-        (InvalidContact, False, True),
-        (NotInOrganization, False, True),
-        (InvalidContact, True, True),
-    ],
-)
-def test_final_is_what_is_permanent_or_out_of_tries(
-    error: Callable[[], WorkerError], last_try: bool, final: bool
-) -> None:
-    assert is_final(error(), last_try=last_try) is final

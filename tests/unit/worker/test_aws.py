@@ -1,4 +1,4 @@
-"""The adapters: what they send to the letter, what they make of the answers, and that AWS's messages stay behind."""
+"""The adapters: which requests they send, which errors they raise, and that no error repeats AWS's message."""
 
 import traceback
 from collections.abc import Callable
@@ -20,7 +20,6 @@ from alternate_contacts.worker.contacts import Contact, ContactType
 from alternate_contacts.worker.errors import (
     AccessDenied,
     InvalidContact,
-    NotInOrganization,
     Throttled,
     Unavailable,
     Unexpected,
@@ -37,25 +36,16 @@ if TYPE_CHECKING:
 ACCOUNT_QUEUE, FAILED_ACCOUNT_QUEUE = "https://sqs.invalid/AccountQueue", "https://sqs.invalid/FailedAccountQueue"
 EVERYTHING = "; ".join(SECRETS)
 
-REFUSALS: list[tuple[str, int, type[WorkerError]]] = [
+ERRORS: list[tuple[str, int, type[WorkerError]]] = [
     ("ValidationException", 400, InvalidContact),
     ("AccessDeniedException", 403, AccessDenied),
     ("TooManyRequestsException", 429, Throttled),
     ("TooManyRequestsException", 400, Throttled),
     ("InternalServerException", 500, Unavailable),
     ("ExpiredTokenException", 403, AccessDenied),
-    ("NobodyKnowsThis", 400, Unexpected),
-    ("NobodyKnowsThis", 503, Unavailable),
+    ("UnknownException", 400, Unexpected),
+    ("UnknownException", 503, Unavailable),
 ]
-
-
-def in_api_words(contact: Contact) -> dict[str, str]:
-    return {
-        "Name": contact.name,
-        "Title": contact.title,
-        "EmailAddress": contact.email_address,
-        "PhoneNumber": contact.phone_number,
-    }
 
 
 def put(api: aws.AwsAccountApi) -> None:
@@ -84,80 +74,74 @@ def sqs(session: boto3.Session) -> "SQSClient":
 # ---- The account API ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", list(ContactType))
+@pytest.mark.parametrize("contact_type", list(ContactType))
 @pytest.mark.parametrize(("account_id", "target"), [(None, {}), (MEMBER, {"AccountId": MEMBER})])
-def test_get_asks_for_one_contact_of_one_account(
-    account: "AccountClient", account_id: str | None, target: dict[str, str], kind: ContactType
+def test_get_requests_one_contact_of_one_account(
+    account: "AccountClient", account_id: str | None, target: dict[str, str], contact_type: ContactType
 ) -> None:
     with Stubber(account) as stub:
         stub.add_response(
             "get_alternate_contact",
-            {"AlternateContact": in_api_words(PRESENT) | {"AlternateContactType": kind.value}},
-            {"AlternateContactType": kind.value} | target,
+            {"AlternateContact": PRESENT.to_api() | {"AlternateContactType": contact_type.value}},
+            {"AlternateContactType": contact_type.value} | target,
         )
-        assert aws.AwsAccountApi(account).get(account_id, kind) == PRESENT
+        assert aws.AwsAccountApi(account).get(account_id, contact_type) == PRESENT
         stub.assert_no_pending_responses()
 
 
-@pytest.mark.parametrize("kind", list(ContactType))
+@pytest.mark.parametrize("contact_type", list(ContactType))
 @pytest.mark.parametrize(("account_id", "target"), [(None, {}), (MEMBER, {"AccountId": MEMBER})])
-def test_put_sends_the_whole_contact(
-    account: "AccountClient", account_id: str | None, target: dict[str, str], kind: ContactType
+def test_put_sends_every_field(
+    account: "AccountClient", account_id: str | None, target: dict[str, str], contact_type: ContactType
 ) -> None:
     with Stubber(account) as stub:
-        expected = in_api_words(DESIRED) | {"AlternateContactType": kind.value} | target
+        expected = DESIRED.to_api() | {"AlternateContactType": contact_type.value} | target
         stub.add_response("put_alternate_contact", {}, expected)
-        aws.AwsAccountApi(account).put(account_id, kind, DESIRED)
+        aws.AwsAccountApi(account).put(account_id, contact_type, DESIRED)
         stub.assert_no_pending_responses()
 
 
-def test_a_contact_that_is_not_there_is_none(account: "AccountClient") -> None:
+def test_a_missing_contact_is_none(account: "AccountClient") -> None:
     with Stubber(account) as stub:
         stub.add_client_error("get_alternate_contact", "ResourceNotFoundException", EVERYTHING, 404)
         assert aws.AwsAccountApi(account).get(MEMBER, ContactType.SECURITY) is None
 
 
-def test_a_contact_with_parts_missing_has_empty_ones(account: "AccountClient") -> None:
-    with Stubber(account) as stub:
-        stub.add_response("get_alternate_contact", {"AlternateContact": {"Name": "Ada"}})
-        assert aws.AwsAccountApi(account).get(MEMBER, ContactType.SECURITY) == Contact("Ada", "", "", "")
-
-
-@pytest.mark.parametrize(("code", "status", "kind"), REFUSALS)
+@pytest.mark.parametrize(("code", "status", "error_class"), ERRORS)
 @pytest.mark.parametrize(
     ("call", "method", "operation"),
     [(get, "get_alternate_contact", "GetAlternateContact"), (put, "put_alternate_contact", "PutAlternateContact")],
     ids=["get", "put"],
 )
-def test_a_refusal_becomes_ours_without_the_message_of_aws(
+def test_an_error_of_aws_becomes_a_worker_error_without_its_message(
     account: "AccountClient",
     call: Callable[[aws.AwsAccountApi], None],
     method: str,
     operation: str,
     code: str,
     status: int,
-    kind: type[WorkerError],
+    error_class: type[WorkerError],
 ) -> None:
     with Stubber(account) as stub:
         stub.add_client_error(method, code, EVERYTHING, status)
         with pytest.raises(WorkerError) as caught:
             call(aws.AwsAccountApi(account))
-    assert type(caught.value) is kind
+    assert type(caught.value) is error_class
     assert (caught.value.code, caught.value.operation) == (code, operation)
-    shown = "".join(traceback.format_exception(caught.value))
-    assert [secret for secret in SECRETS if secret in shown] == []
+    text = "".join(traceback.format_exception(caught.value))
+    assert [secret for secret in SECRETS if secret in text] == []
 
 
-def test_a_put_of_what_is_not_there_is_no_success(account: "AccountClient") -> None:
-    """Only Get may answer with ResourceNotFoundException."""
+def test_a_resource_not_found_is_an_error_of_put(account: "AccountClient") -> None:
+    """Only for Get does ResourceNotFoundException mean that the contact is missing."""
     with Stubber(account) as stub:
         stub.add_client_error("put_alternate_contact", "ResourceNotFoundException", "no", 404)
         with pytest.raises(Unexpected):
             put(aws.AwsAccountApi(account))
 
 
-def test_a_refusal_without_a_code_has_a_word_for_it(account: "AccountClient") -> None:
-    """SQS takes no empty attribute."""
+def test_an_error_without_a_code_has_the_code_none(account: "AccountClient") -> None:
+    """SQS rejects an empty attribute."""
     with Stubber(account) as stub:
         stub.add_client_error("put_alternate_contact", "", "no", 400)
         with pytest.raises(WorkerError) as caught:
@@ -165,7 +149,7 @@ def test_a_refusal_without_a_code_has_a_word_for_it(account: "AccountClient") ->
     assert caught.value.code == "none"
 
 
-def test_what_botocore_itself_refuses_is_a_refused_contact(account: "AccountClient") -> None:
+def test_a_contact_that_botocore_rejects_is_invalid(account: "AccountClient") -> None:
     with pytest.raises(InvalidContact) as caught:
         aws.AwsAccountApi(account).put(MEMBER, ContactType.BILLING, Contact("", "x", DESIRED.email_address, "1"))
     assert (caught.value.code, caught.value.operation) == ("ParamValidationError", "PutAlternateContact")
@@ -183,19 +167,19 @@ def test_what_botocore_itself_refuses_is_a_refused_contact(account: "AccountClie
     ids=lambda error: type(error).__name__,
 )
 @pytest.mark.usefixtures("default_session")
-def test_no_answer_is_unavailable(error: BotoCoreError) -> None:
-    def lost(**_: object) -> None:
+def test_no_response_is_unavailable(error: BotoCoreError) -> None:
+    def fail(**_: object) -> None:
         raise error
 
     client = aws.account_client(1)
-    client.meta.events.register("before-send", lost)
+    client.meta.events.register("before-send", fail)
     with pytest.raises(Unavailable) as caught:
         get(aws.AwsAccountApi(client))
     assert (caught.value.code, caught.value.operation) == (type(error).__name__, "GetAlternateContact")
 
 
 @pytest.mark.parametrize(
-    ("answer", "kind"),
+    ("response", "error_class"),
     [
         (refusal("TooManyRequestsException", 429), Throttled),
         (refusal("AccessDeniedException", 403), AccessDenied),
@@ -207,33 +191,41 @@ def test_no_answer_is_unavailable(error: BotoCoreError) -> None:
     ids=lambda value: str(value.status) if isinstance(value, HttpAnswer) else value.__name__,
 )
 @pytest.mark.usefixtures("default_session")
-def test_the_account_api_is_asked_once_and_not_behind_the_pacers_back(
-    answer: HttpAnswer, kind: type[WorkerError]
-) -> None:
+def test_botocore_does_not_retry_calls_of_the_account_api(response: HttpAnswer, error_class: type[WorkerError]) -> None:
+    """Every call has to wait for its pacer."""
     wire, client = FakeWire(), aws.account_client(1)
     wire.attach(client)
-    wire.answer("GetAlternateContact", answer)
+    wire.answer("GetAlternateContact", response)
     with pytest.raises(WorkerError) as caught:
         get(aws.AwsAccountApi(client))
-    assert type(caught.value) is kind
+    assert type(caught.value) is error_class
     assert len(wire.requests) == 1
 
 
 @pytest.mark.usefixtures("default_session")
-def test_the_clients_have_time_outs_and_room_for_every_thread() -> None:
-    client = aws.account_client(15)
-    assert client.meta.config.max_pool_connections == 15  # type: ignore[attr-defined]
-    for each in (client, aws.organizations_client(), aws.sqs_client()):
-        config: Any = each.meta.config
-        assert config.connect_timeout <= 5
-        assert config.read_timeout <= 10
+def test_the_account_client_has_a_connection_for_every_thread() -> None:
+    assert aws.account_client(15).meta.config.max_pool_connections == 15  # type: ignore[attr-defined]
+
+
+@pytest.mark.usefixtures("default_session")
+def test_the_reserve_covers_the_calls_that_can_time_out_at_the_end() -> None:
+    """One of the account API, two of Organizations that explain its error, and one of SQS."""
+
+    def longest(client: Any) -> float:
+        config = client.meta.config
+        attempts = config.retries["total_max_attempts"]
+        pauses = sum(2**attempt for attempt in range(attempts - 1))  # botocore's standard mode: at most 2^i s
+        return float(attempts * (config.connect_timeout + config.read_timeout) + pauses)
+
+    end = longest(aws.account_client(1)) + 2 * longest(aws.organizations_client()) + longest(aws.sqs_client())
+    assert end <= aws.RESERVE
 
 
 # ---- Organizations --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("told", "state"),
+    ("described", "state"),
     [
         ({"State": "ACTIVE", "Status": "ACTIVE"}, "ACTIVE"),
         ({"State": "PENDING_ACTIVATION", "Status": "ACTIVE"}, "PENDING_ACTIVATION"),
@@ -243,22 +235,22 @@ def test_the_clients_have_time_outs_and_room_for_every_thread() -> None:
         ({}, "ACTIVE"),
     ],
 )
-def test_the_state_is_the_newer_field_then_the_older_then_active(
-    organizations: "OrganizationsClient", told: dict[str, str], state: str
+def test_the_state_is_that_of_the_newer_field_or_the_older_or_active(
+    organizations: "OrganizationsClient", described: dict[str, str], state: str
 ) -> None:
     with Stubber(organizations) as stub:
-        stub.add_response("describe_account", {"Account": {"Id": MEMBER, **told}}, {"AccountId": MEMBER})
+        stub.add_response("describe_account", {"Account": {"Id": MEMBER, **described}}, {"AccountId": MEMBER})
         assert aws.AwsOrganizationLookup(organizations).account_state(MEMBER) == state
 
 
-def test_an_account_of_nobody_has_no_state(organizations: "OrganizationsClient") -> None:
+def test_an_account_outside_the_organization_has_no_state(organizations: "OrganizationsClient") -> None:
     with Stubber(organizations) as stub:
         stub.add_client_error("describe_account", "AccountNotFoundException", "no", 400)
         assert aws.AwsOrganizationLookup(organizations).account_state(MEMBER) is None
 
 
 @pytest.mark.parametrize(
-    ("code", "kind"),
+    ("code", "error_class"),
     [
         ("AccessDeniedException", AccessDenied),
         ("TooManyRequestsException", Throttled),
@@ -267,14 +259,13 @@ def test_an_account_of_nobody_has_no_state(organizations: "OrganizationsClient")
         ("InvalidInputException", Unexpected),
     ],
 )
-def test_any_other_refusal_is_no_state(
-    organizations: "OrganizationsClient", code: str, kind: type[WorkerError]
+def test_any_other_error_of_describe_account_is_raised(
+    organizations: "OrganizationsClient", code: str, error_class: type[WorkerError]
 ) -> None:
     with Stubber(organizations) as stub:
         stub.add_client_error("describe_account", code, "no", 400)
-        with pytest.raises(kind) as caught:
+        with pytest.raises(error_class) as caught:
             aws.AwsOrganizationLookup(organizations).account_state(MEMBER)
-    assert not isinstance(caught.value, NotInOrganization)
     assert caught.value.operation == "DescribeAccount"
 
 
@@ -287,20 +278,20 @@ def test_any_other_refusal_is_no_state(
         ([["sso.amazonaws.com"], ["account.amazonaws.com.evil.invalid"]], False),
     ],
 )
-def test_trusted_access_is_looked_for_on_every_page(
+def test_trusted_access_may_be_on_any_page(
     organizations: "OrganizationsClient", pages: list[list[str]], on: bool
 ) -> None:
     with Stubber(organizations) as stub:
         for number, page in enumerate(pages):
-            answer: dict[str, Any] = {"EnabledServicePrincipals": [{"ServicePrincipal": name} for name in page]}
+            response: dict[str, Any] = {"EnabledServicePrincipals": [{"ServicePrincipal": name} for name in page]}
             if number < len(pages) - 1:
-                answer["NextToken"] = f"page {number + 1}"
+                response["NextToken"] = f"page {number + 1}"
             expected = {"NextToken": f"page {number}"} if number else {}
-            stub.add_response("list_aws_service_access_for_organization", answer, expected)
+            stub.add_response("list_aws_service_access_for_organization", response, expected)
         assert aws.AwsOrganizationLookup(organizations).trusted_access() is on
 
 
-def test_a_refused_question_for_trusted_access_is_ours(organizations: "OrganizationsClient") -> None:
+def test_an_error_of_the_trusted_access_call_is_raised(organizations: "OrganizationsClient") -> None:
     with Stubber(organizations) as stub:
         stub.add_client_error("list_aws_service_access_for_organization", "TooManyRequestsException", "no", 400)
         with pytest.raises(Throttled) as caught:
@@ -315,7 +306,7 @@ def queues(client: "SQSClient") -> aws.AwsMessageQueues:
     return aws.AwsMessageQueues(client, account_queue_url=ACCOUNT_QUEUE, failed_account_queue_url=FAILED_ACCOUNT_QUEUE)
 
 
-def test_a_letter_is_put_back_on_account_queue(sqs: "SQSClient") -> None:
+def test_a_retry_changes_the_visibility_of_the_message(sqs: "SQSClient") -> None:
     with Stubber(sqs) as stub:
         stub.add_response(
             "change_message_visibility",
@@ -326,7 +317,7 @@ def test_a_letter_is_put_back_on_account_queue(sqs: "SQSClient") -> None:
         stub.assert_no_pending_responses()
 
 
-def test_a_failed_letter_is_kept_with_its_attributes(sqs: "SQSClient") -> None:
+def test_a_failed_message_is_sent_with_its_attributes(sqs: "SQSClient") -> None:
     with Stubber(sqs) as stub:
         stub.add_response(
             "send_message",
@@ -336,11 +327,11 @@ def test_a_failed_letter_is_kept_with_its_attributes(sqs: "SQSClient") -> None:
                 "MessageBody": '{"as": "it came"}',
                 "MessageAttributes": {
                     "AccountId": {"DataType": "String", "StringValue": MEMBER},
-                    "Reason": {"DataType": "String", "StringValue": "not_authorized"},
+                    "Reason": {"DataType": "String", "StringValue": "access_denied"},
                 },
             },
         )
-        queues(sqs).fail('{"as": "it came"}', {"AccountId": MEMBER, "Reason": "not_authorized"})
+        queues(sqs).fail('{"as": "it came"}', {"AccountId": MEMBER, "Reason": "access_denied"})
         stub.assert_no_pending_responses()
 
 
@@ -350,9 +341,9 @@ def test_a_failed_letter_is_kept_with_its_attributes(sqs: "SQSClient") -> None:
         ("change_message_visibility", "ChangeMessageVisibility", lambda queues: queues.schedule_retry("handle", 1)),
         ("send_message", "SendMessage", lambda queues: queues.fail("body", {})),
     ],
-    ids=["put back", "fail"],
+    ids=["retry", "fail"],
 )
-def test_a_refusal_of_sqs_is_ours(
+def test_an_error_of_sqs_becomes_a_worker_error_without_its_message(
     sqs: "SQSClient", method: str, operation: str, call: Callable[[aws.AwsMessageQueues], None]
 ) -> None:
     with Stubber(sqs) as stub:

@@ -1,4 +1,4 @@
-"""The whole table of the decision: policy, what is present, mode."""
+"""The decision for every policy, present contact and mode."""
 
 import itertools
 
@@ -40,12 +40,12 @@ def test_the_table_is_complete() -> None:
 
 
 @pytest.mark.parametrize(("case", "outcome"), list(TABLE.items()), ids=str)
-def test_decides(case: tuple[Policy, str, Mode], outcome: Outcome) -> None:
+def test_the_decision_is_that_of_the_table(case: tuple[Policy, str, Mode], outcome: Outcome) -> None:
     policy, present, mode = case
     assert decide(policy, mode, DESIRED, PRESENT[present]) is outcome
 
 
 @pytest.mark.parametrize(("one", "other"), list(itertools.product(Mode, Mode)))
-def test_the_stricter_mode_reports_as_soon_as_one_does(one: Mode, other: Mode) -> None:
+def test_the_stricter_mode_is_report_if_one_of_the_two_is(one: Mode, other: Mode) -> None:
     assert one.stricter(other) is (Mode.REPORT if Mode.REPORT in (one, other) else Mode.ENFORCE)
     assert one.stricter(other) is other.stricter(one)

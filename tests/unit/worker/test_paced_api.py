@@ -1,4 +1,4 @@
-"""Calls under their pacers: tried again in place when they come too fast, counted, and never past the deadline."""
+"""Paced calls: a throttled one is retried in place, every one is counted, and none goes out after the deadline."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,6 @@ from alternate_contacts.worker.errors import (
     InvalidContact,
     NotReady,
     OutOfTime,
-    Retryable,
     Throttled,
     Unavailable,
     WorkerError,
@@ -20,25 +19,25 @@ from alternate_contacts.worker.pacing import Pacer
 from tests.fakes.clock import FakeClock
 from tests.fakes.worker import DESIRED, MEMBER, PRESENT, FakeAccountApi
 
-KIND = ContactType.SECURITY
+SECURITY = ContactType.SECURITY
 
 
 class Bench:
-    """A paced API of ten Gets and five Puts a second, with one call of burst each."""
+    """A paced API with ten Gets and five Puts per second and a burst of one call each."""
 
     def __init__(self) -> None:
         self.clock = FakeClock()
-        self.api = FakeAccountApi({(MEMBER, KIND): PRESENT})
+        self.api = FakeAccountApi({(MEMBER, SECURITY): PRESENT})
         self.gets = Pacer(10, 1, clock=self.clock, sleep=self.clock.sleep)
         self.puts = Pacer(5, 1, clock=self.clock, sleep=self.clock.sleep)
         self.paced = PacedAccountApi(self.api, self.gets, self.puts)
-        self.tally = CallCounter()
+        self.counter = CallCounter()
 
     def get(self, deadline: float = 60) -> object:
-        return self.paced.get(MEMBER, KIND, deadline=deadline, tally=self.tally)
+        return self.paced.get(MEMBER, SECURITY, deadline=deadline, counter=self.counter)
 
     def put(self, deadline: float = 60) -> None:
-        self.paced.put(MEMBER, KIND, DESIRED, deadline=deadline, tally=self.tally)
+        self.paced.put(MEMBER, SECURITY, DESIRED, deadline=deadline, counter=self.counter)
 
 
 @pytest.fixture
@@ -50,15 +49,15 @@ def throttled() -> Throttled:
     return Throttled("TooManyRequestsException", "GetAlternateContact")
 
 
-def test_answers_what_the_api_answers(bench: Bench) -> None:
+def test_returns_what_the_api_returns(bench: Bench) -> None:
     assert bench.get() is PRESENT
     bench.put()
     assert bench.get() is DESIRED
-    assert bench.api.calls == [("get", MEMBER, KIND), ("put", MEMBER, KIND), ("get", MEMBER, KIND)]
-    assert (bench.tally.calls, bench.tally.throttled) == (3, 0)
+    assert bench.api.calls == [("get", MEMBER, SECURITY), ("put", MEMBER, SECURITY), ("get", MEMBER, SECURITY)]
+    assert (bench.counter.calls, bench.counter.throttled) == (3, 0)
 
 
-def test_gets_and_puts_draw_on_quotas_of_their_own(bench: Bench) -> None:
+def test_gets_and_puts_have_separate_quotas(bench: Bench) -> None:
     bench.get()
     bench.put()
     assert bench.clock.sleeps == []
@@ -69,23 +68,25 @@ def test_gets_and_puts_draw_on_quotas_of_their_own(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("call", [Bench.get, Bench.put])
-def test_a_throttled_call_is_tried_again_in_place(bench: Bench, call: Callable[[Bench], object]) -> None:
+def test_a_throttled_call_is_retried_in_place(bench: Bench, call: Callable[[Bench], object]) -> None:
     bench.api.refuse(throttled(), times=3)
     call(bench)
     assert len(bench.api.calls) == 4
-    assert (bench.tally.calls, bench.tally.throttled) == (4, 3)
+    assert (bench.counter.calls, bench.counter.throttled) == (4, 3)
 
 
 @pytest.mark.parametrize("call", [Bench.get, Bench.put])
-def test_a_call_throttled_until_the_deadline_gives_up_there(bench: Bench, call: Callable[[Bench, float], None]) -> None:
+def test_a_call_that_is_throttled_until_the_deadline_fails_there(
+    bench: Bench, call: Callable[[Bench, float], None]
+) -> None:
     bench.api.refuse(throttled())
-    with pytest.raises(Retryable):
+    with pytest.raises(Throttled):
         call(bench, 20)
     assert bench.clock.now == pytest.approx(20, abs=1e-3)
-    assert bench.tally.calls == bench.tally.throttled == len(bench.api.calls) > 10
+    assert bench.counter.calls == bench.counter.throttled == len(bench.api.calls) > 10
 
 
-def test_a_throttled_call_slows_its_own_pacer_only(bench: Bench) -> None:
+def test_a_throttled_call_slows_down_its_own_pacer_only(bench: Bench) -> None:
     bench.api.refuse(throttled(), operation="put", times=1)
     bench.get()
     bench.put()
@@ -93,7 +94,7 @@ def test_a_throttled_call_slows_its_own_pacer_only(bench: Bench) -> None:
     assert bench.gets.rate == 10
 
 
-def test_calls_that_go_through_let_the_pacer_recover(bench: Bench) -> None:
+def test_successful_calls_let_the_pacer_recover(bench: Bench) -> None:
     bench.api.refuse(throttled(), times=1)
     for _ in range(61):
         bench.get()
@@ -115,15 +116,15 @@ def test_any_other_error_is_raised_at_once(bench: Bench, error: WorkerError) -> 
     with pytest.raises(type(error)) as caught:
         bench.get()
     assert caught.value is error
-    assert (bench.tally.calls, bench.tally.throttled) == (1, 0)
+    assert (bench.counter.calls, bench.counter.throttled) == (1, 0)
     assert bench.gets.rate == 10
 
 
-def test_an_unforeseen_error_is_counted_and_raised(bench: Bench) -> None:
+def test_a_crash_is_counted_and_raised(bench: Bench) -> None:
     bench.api.refuse(ZeroDivisionError())
     with pytest.raises(ZeroDivisionError):
         bench.get()
-    assert bench.tally.calls == 1
+    assert bench.counter.calls == 1
 
 
 @pytest.mark.parametrize("call", [Bench.get, Bench.put])
@@ -132,4 +133,4 @@ def test_no_call_goes_out_after_the_deadline(bench: Bench, call: Callable[[Bench
     with pytest.raises(OutOfTime):
         call(bench, 7)
     assert bench.api.calls == []
-    assert bench.tally.calls == 0
+    assert bench.counter.calls == 0

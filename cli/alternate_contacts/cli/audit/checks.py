@@ -1,15 +1,18 @@
-"""What auditors ask of an account's contacts, whatever the configuration says."""
+"""Checks that auditors apply to the contacts of an account. They do not depend on the configuration.
 
-from collections.abc import Collection, Mapping
+A new check is one entry in ``CHECKS``: every output takes it from there.
+"""
+
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
-from alternate_contacts.cli.audit.findings import ContactFinding
-from alternate_contacts.worker.contacts import Contact, ContactType
+from alternate_contacts.cli.audit.findings import AccountReading
+from alternate_contacts.worker.contacts import CONTACT_FIELDS, Contact, ContactField, ContactType
 
 
-class Verdict(StrEnum):
-    """What a check says of an account; ``unknown`` where a contact that it needs could not be read."""
+class AuditCheckResult(StrEnum):
+    """The result of a check for one account, worst first; ``unknown`` if a contact that it needs is unreadable."""
 
     FAILED = "failed"
     UNKNOWN = "unknown"
@@ -19,59 +22,55 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class AuditCheck:
-    """A check by the name that auditors know it by."""
+    """A check under the name that auditors know, with its rule for an account that was read."""
 
     name: str
     title: str
-    remark: str
+    description: str
+    run: Callable[[AccountReading], AuditCheckResult]
+
+
+def _run_account_1(reading: AccountReading) -> AuditCheckResult:
+    provided = reading.findings[ContactType.SECURITY].provided
+    if provided is None:
+        return AuditCheckResult.UNKNOWN
+    return AuditCheckResult.PASSED if provided else AuditCheckResult.FAILED
+
+
+def _run_contacts_differ(reading: AccountReading) -> AuditCheckResult:
+    provided = [finding.provided for finding in reading.findings.values()]
+    if False in provided or reading.shared:
+        return AuditCheckResult.FAILED
+    return AuditCheckResult.UNKNOWN if None in provided else AuditCheckResult.PASSED
 
 
 ACCOUNT_1 = AuditCheck(
     "Account.1",
     "Security contact information should be provided for an AWS account",
-    "AWS Security Hub control Account.1 (AWS Config rule security-account-information-provided): fails where there is "
-    "no SECURITY contact. Security Hub's own finding may lag behind.",
+    "AWS Security Hub control Account.1 (AWS Config rule security-account-information-provided). It fails if the "
+    "account has no SECURITY contact. The finding in Security Hub may change later.",
+    _run_account_1,
 )
 """https://docs.aws.amazon.com/securityhub/latest/userguide/account-controls.html"""
 
 CONTACTS_DIFFER = AuditCheck(
     "Contacts differ",
     "The three contacts should differ from each other",
-    "Fails where one is missing, or two have the same name, e-mail address or phone number. The account's primary "
-    "contact is not compared.",
+    "It fails if a contact is missing, or if two contacts have the same name, email address or phone number. The "
+    "primary contact of the account is not compared.",
+    _run_contacts_differ,
 )
-"""After Prowler's account_maintain_different_contact_details_to_security_billing_and_operations."""
+"""Modeled on Prowler's account_maintain_different_contact_details_to_security_billing_and_operations."""
 
 CHECKS = (ACCOUNT_1, CONTACTS_DIFFER)
 
-_PARTS = {"name": "name", "email_address": "e-mail address", "phone_number": "phone number"}
+_COMPARED_FIELDS = [field for field in CONTACT_FIELDS if field.key != "title"]
 
 
-def shared_parts(contacts: Collection[Contact]) -> tuple[str, ...]:
-    """The parts in which two of the contacts agree; neither case nor surrounding white space makes a difference."""
+def shared_fields(contacts: Collection[Contact]) -> tuple[str, ...]:
+    """Return the names of the fields that are equal in two of the contacts, ignoring case and outer white space."""
 
-    def shared(attribute: str) -> bool:
-        return len({getattr(contact, attribute).strip().casefold() for contact in contacts}) < len(contacts)
+    def is_shared(field: ContactField) -> bool:
+        return len({field.value_of(contact).strip().casefold() for contact in contacts}) < len(contacts)
 
-    return tuple(name for attribute, name in _PARTS.items() if shared(attribute))
-
-
-def verdicts(findings: Mapping[ContactType, ContactFinding], shared: Collection[str]) -> Mapping[AuditCheck, Verdict]:
-    """What the checks say of an account that was read."""
-    return {
-        ACCOUNT_1: _provided(findings[ContactType.SECURITY]),
-        CONTACTS_DIFFER: _differ(findings, shared),
-    }
-
-
-def _provided(finding: ContactFinding) -> Verdict:
-    if finding.provided is None:
-        return Verdict.UNKNOWN
-    return Verdict.PASSED if finding.provided else Verdict.FAILED
-
-
-def _differ(findings: Mapping[ContactType, ContactFinding], shared: Collection[str]) -> Verdict:
-    provided = [finding.provided for finding in findings.values()]
-    if False in provided or shared:
-        return Verdict.FAILED
-    return Verdict.UNKNOWN if None in provided else Verdict.PASSED
+    return tuple(field.label for field in _COMPARED_FIELDS if is_shared(field))

@@ -1,8 +1,7 @@
 """The verb `audit`."""
 
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -11,132 +10,130 @@ import typer
 from botocore.config import Config
 from rich.progress import TextColumn, TimeRemainingColumn
 
-from alternate_contacts.cli.audit import csv_file, html_page, table
-from alternate_contacts.cli.audit.contact_reader import ContactReader, ReadingStopped, threads
+from alternate_contacts.cli.audit import csv_file, html_page, json_document, table
+from alternate_contacts.cli.audit.contact_reader import ContactReader, thread_count
 from alternate_contacts.cli.audit.findings import AccountReading
-from alternate_contacts.cli.audit.report import AuditReport, AuditRow, document, worst_first
+from alternate_contacts.cli.audit.report import AuditReport, AuditRow, worst_first
 from alternate_contacts.cli.audit.state_file import StateFile, StateKey, default_path, digest
-from alternate_contacts.cli.aws.context import AsJson, CommandContext
-from alternate_contacts.cli.aws.organization import PATIENT, OrganizationAccount, OrganizationTree
+from alternate_contacts.cli.aws.context import CommandContext
+from alternate_contacts.cli.aws.organization import RETRIES, OrganizationAccount, OrganizationTree
+from alternate_contacts.cli.aws.quota import read_quota
 from alternate_contacts.cli.aws.stack import Stack
 from alternate_contacts.cli.terminal import output
 from alternate_contacts.cli.terminal.errors import CliError
+from alternate_contacts.cli.terminal.options import AsJson
 from alternate_contacts.worker.aws import AwsAccountApi, AwsOrganizationLookup
 from alternate_contacts.worker.protocol import ACTIVE
 
 QUOTA_SHARE = 0.25
-"""The worker may use up all of the quota, so what is taken from it must be little."""
+"""The worker may use the whole quota, so the audit uses little of it."""
 
-_NOT_RIGHT = 1
-_TROUBLE = 2
+_PROBLEMS_FOUND = 1
 _INTERRUPTED = 130
-
-
-@dataclass(frozen=True)
-class Ending:
-    """How a run ended that did not come to its end."""
-
-    sentence: str
-    exit_code: int
 
 
 def audit(
     context: typer.Context,
     as_json: AsJson = False,
-    csv: Annotated[Path | None, typer.Option("--csv", help="Write a line for each account into this file.")] = None,
-    html: Annotated[Path | None, typer.Option("--html", help="Write a page to look at into this file.")] = None,
+    csv: Annotated[Path | None, typer.Option("--csv", help="Write one line per account to this CSV file.")] = None,
+    html: Annotated[Path | None, typer.Option("--html", help="Write the report to this HTML file.")] = None,
     show_contacts: Annotated[
         bool,
         typer.Option(
-            "--show-contacts", help="Show the contacts that the accounts have, which is personal data, in every output."
+            "--show-contacts", help="Include the contacts of the accounts, which are personal data, in every output."
         ),
     ] = False,
     rate: Annotated[
         float | None,
-        typer.Option(min=0.1, help="GetAlternateContact calls a second; by default a quarter of the quota."),
+        typer.Option(min=0.1, help="GetAlternateContact calls a second. Default: a quarter of the quota."),
     ] = None,
     state: Annotated[
         Path | None,
         typer.Option(
-            help="File that keeps what was read until the run is complete, without contact data; "
-            "by default one in ~/.cache/alternate-contacts."
+            help="File that keeps the results of an interrupted run, without contact data. "
+            "Default: a file in ~/.cache/alternate-contacts."
         ),
     ] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Read every account anew, also after a stopped run.")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Ignore the results of an interrupted run and read every account.")
+    ] = False,
 ) -> None:
-    """Read the contacts of every account, and say which of them are right.
+    """Report the compliance status of the alternate contacts of every account.
 
-    For each account and type one word:
-    right, missing, different, unreadable,
-    not managed (the policy leaves it alone: ignore, or fill where there is another),
+    The status of a contact is one of:
+    compliant (as configured), missing, different, unreadable (the reason is shown),
+    unmanaged (the policy leaves the contact alone: ignore, or fill if there is another contact),
     skipped (the account is not ACTIVE).
 
-    A run that Ctrl-C stopped shows what it has, and the next one goes on from there:
-    within a day, and unless the contacts of the stack were changed meanwhile.
-    With --show-contacts nothing is kept, and every run begins anew.
+    If Ctrl-C interrupts a run, it reports the accounts that it has read.
+    The next run reads the others, if it starts within 24 hours and the stack has the same contacts.
+    With --show-contacts, no results are kept and every run reads all accounts.
 
-    Exit code 0: every managed contact is right; 1: not every one is;
-    2: could not be done; 130: stopped.
+    Exit codes: 0 healthy; 1 problems found; 2 command failed; 130 interrupted.
     """
     options: CommandContext = context.obj
     stack = options.stack()
-    rate = _rate(rate, stack)
+    rate = _rate(rate, options, stack)
     for path in (csv, html):
         _check_writable(path)
-    organization = OrganizationTree(options.session().client("organizations", config=PATIENT))
-    accounts = _listed(organization)
+    organization = OrganizationTree(options.session().client("organizations", config=RETRIES))
+    accounts = _list_accounts(organization)
     active = [account.account_id for account in accounts if account.state == ACTIVE]
-    saved = None if show_contacts else _saved(state, organization, stack)
-    readings = _resumed(saved, active, fresh=fresh, chosen=state is not None) if saved else {}
-    if readings is None:
-        saved, readings = None, {}
-    started_at = min((each.read_at for each in readings.values()), default=datetime.now(UTC))
-    ending = _read(_reader(options, stack, rate, keep_contacts=show_contacts), active, readings, saved)
+    state_file, readings = (None, {}) if show_contacts else _resume(state, organization, stack, active, fresh=fresh)
+    started_at = min((reading.read_at for reading in readings.values()), default=datetime.now(UTC))
+    reader = _reader(options, stack, rate, keep_contacts=show_contacts)
+    interruption = _read(reader, active, readings, state_file)
     report = AuditReport(
         organization_id=organization.organization_id,
         stack_name=stack.name,
-        policies={kind: assignment.policy for kind, assignment in stack.desired.items()},
+        policies={contact_type: assignment.policy for contact_type, assignment in stack.desired.items()},
         started_at=started_at,
         finished_at=datetime.now(UTC),
         active=len(active),
         rows=worst_first(_rows(accounts, readings)),
     )
     if csv is not None:
-        _write(csv, csv_file.write(report, show_contacts=show_contacts))
+        _write(csv, csv_file.render(report, show_contacts=show_contacts))
     if html is not None:
-        _write(html, html_page.write(report))
+        _write(html, html_page.render(report))
     if as_json:
-        output.answer(document(report))
+        output.print_json(json_document.build(report))
     else:
-        table.show(report, output.results())
-    if saved is not None and ending is None:
-        saved.remove()
-    if ending is not None:
-        _say(f"{ending.sentence} {report.read:,} of {report.active:,} accounts read.{_way_on(saved)}")
-        raise typer.Exit(ending.exit_code)
-    if report.not_right:
-        raise typer.Exit(_NOT_RIGHT)
-
-
-def _rate(chosen: float | None, stack: Stack) -> float:
-    if chosen is None:
-        return stack.get_rate * QUOTA_SHARE
-    if chosen > stack.get_rate:
+        table.print_report(report, output.results())
+    if interruption is not None:
+        kept = f" Run the same command to continue; {state_file.path} keeps the results." if state_file else ""
         raise CliError(
-            f"The quota is {stack.get_rate:g} calls a second, which the worker needs too: choose a lower --rate."
+            f"{interruption} {report.read:,} of {report.active:,} accounts read.{kept}",
+            exit_code=interruption.exit_code,
         )
-    return chosen
+    if state_file is not None:
+        state_file.remove()
+    if report.not_compliant:
+        raise typer.Exit(_PROBLEMS_FOUND)
+
+
+def _rate(rate: float | None, options: CommandContext, stack: Stack) -> float:
+    quota = read_quota(options.session(), stack)
+    if not quota.from_worker:
+        _note(f"API quota: {quota.source}.")
+    if rate is None:
+        return quota.get_rate * QUOTA_SHARE
+    if rate > quota.get_rate:
+        raise CliError(
+            f"The quota is {quota.get_rate:g} calls a second, and the worker needs it too. Use a lower --rate."
+        )
+    return rate
 
 
 def _check_writable(path: Path | None) -> None:
-    """Raise CliError now rather than after an hour of reading."""
+    """Raise CliError before the accounts are read rather than after it."""
     if path is None:
         return
     if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise CliError(f"{path} cannot be written: choose another file.")
+        raise CliError(f"{path} cannot be written. Name another file.")
 
 
-def _listed(organization: OrganizationTree) -> list[OrganizationAccount]:
+def _list_accounts(organization: OrganizationTree) -> list[OrganizationAccount]:
     accounts: list[OrganizationAccount] = []
     with output.notes().status("listing accounts") as status:
         for account in organization.accounts():
@@ -145,46 +142,44 @@ def _listed(organization: OrganizationTree) -> list[OrganizationAccount]:
     return accounts
 
 
-def _saved(path: Path | None, organization: OrganizationTree, stack: Stack) -> StateFile:
-    about = StateKey(organization.organization_id, digest(stack.desired))
-    return StateFile(path or default_path(about.organization_id, stack.name, os.environ), about)
+def _resume(
+    path: Path | None, organization: OrganizationTree, stack: Stack, active: Sequence[str], *, fresh: bool
+) -> tuple[StateFile | None, dict[str, AccountReading]]:
+    """Start the state file of this run, with the readings of an interrupted run unless ``fresh``.
 
-
-def _resumed(
-    saved: StateFile, active: Collection[str], *, fresh: bool, chosen: bool
-) -> dict[str, AccountReading] | None:
-    """What a stopped run has read of accounts that are still active.
-
-    None where the user has no writable cache: a next run then cannot go on with this one, and that is all.
+    Returns:
+        The state file, None if the default one cannot be written, and the readings of active accounts.
 
     Raises:
-        CliError: the file was ``chosen`` by the user, and cannot be used.
+        CliError: the file at ``path`` cannot be used.
     """
+    key = StateKey(organization.organization_id, digest(stack.desired))
+    state_file = StateFile(path or default_path(key.organization_id, stack.name, os.environ), key)
     try:
-        known = saved.load(datetime.now(UTC))
-        readings = {account_id: known[account_id] for account_id in active if account_id in known and not fresh}
-        saved.start(readings.values())
+        saved = state_file.load(datetime.now(UTC))
+        readings = {account_id: saved[account_id] for account_id in active if account_id in saved and not fresh}
+        state_file.start(readings.values())
     except OSError as error:
-        sentence = f"{saved.path} cannot be written ({error.strerror})"
-        if chosen:
-            raise CliError(f"{sentence}: name another file with --state.") from None
-        _say(f"{sentence}, so a stopped run will begin anew: name another file with --state.")
-        return None
+        message = f"{state_file.path} cannot be written ({error.strerror})."
+        if path is not None:
+            raise CliError(f"{message} Name another file with --state.") from None
+        _note(f"{message} If this run is interrupted, the next one reads all accounts. --state names another file.")
+        return None, {}
     if readings:
-        since = output.moment(min(each.read_at for each in readings.values()))
-        _say(
-            f"Going on with a stopped run: {len(readings):,} of {len(active):,} accounts were read then, the first at "
-            f"{since}. --fresh reads them anew."
+        since = output.format_time(min(reading.read_at for reading in readings.values()))
+        _note(
+            f"Continuing an interrupted run: {len(readings):,} of {len(active):,} accounts were read since {since}. "
+            "Use --fresh to read them again."
         )
-    return readings
+    return state_file, readings
 
 
 def _reader(options: CommandContext, stack: Stack, rate: float, *, keep_contacts: bool) -> ContactReader:
-    # One attempt: the pacer has to see each call.
+    # One attempt: the pacer must see every call.
     one_attempt = Config(
         connect_timeout=5,
         read_timeout=10,
-        max_pool_connections=threads(rate),
+        max_pool_connections=thread_count(rate),
         retries={"total_max_attempts": 1, "mode": "standard"},
     )
     session = options.session()
@@ -199,9 +194,9 @@ def _reader(options: CommandContext, stack: Stack, rate: float, *, keep_contacts
 
 
 def _read(
-    reader: ContactReader, active: Sequence[str], readings: dict[str, AccountReading], saved: StateFile | None
-) -> Ending | None:
-    """Read what is not among ``readings`` yet, and add it there; how it ended, if before its end."""
+    reader: ContactReader, active: Sequence[str], readings: dict[str, AccountReading], state_file: StateFile | None
+) -> CliError | None:
+    """Read the accounts that are not in ``readings``, and add them. Returns what interrupted the run, if anything."""
     progress = output.progress()
     progress.columns = (*progress.columns, TextColumn("time left"), TimeRemainingColumn())
     with progress:
@@ -210,27 +205,27 @@ def _read(
         def keep(reading: AccountReading) -> None:
             readings[reading.account_id] = reading
             progress.advance(task)
-            if saved is not None:
-                _save(saved, reading)
+            if state_file is not None:
+                _append(state_file, reading)
 
         try:
             reader.read([account_id for account_id in active if account_id not in readings], keep)
         except KeyboardInterrupt:
-            return Ending("Stopped:", _INTERRUPTED)
-        except ReadingStopped as error:
-            return Ending(str(error), _TROUBLE)
+            return CliError("Interrupted:", exit_code=_INTERRUPTED)
+        except CliError as error:
+            return error
     return None
 
 
-def _save(saved: StateFile, reading: AccountReading) -> None:
+def _append(state_file: StateFile, reading: AccountReading) -> None:
     try:
-        saved.keep(reading)
+        state_file.append(reading)
     except OSError as error:
-        raise ReadingStopped(f"{saved.path} cannot be written ({error.strerror}).") from None
+        raise CliError(f"{state_file.path} cannot be written ({error.strerror}).") from None
 
 
 def _rows(accounts: Sequence[OrganizationAccount], readings: Mapping[str, AccountReading]) -> Iterator[AuditRow]:
-    """A row for every account that was read, or that is not active."""
+    """Yield a row for every account that was read or is not ACTIVE."""
     for account in accounts:
         if account.state != ACTIVE:
             yield AuditRow(account)
@@ -245,9 +240,5 @@ def _write(path: Path, text: str) -> None:
         raise CliError(f"{path} cannot be written ({error.strerror}).") from None
 
 
-def _way_on(saved: StateFile | None) -> str:
-    return f" The same command goes on from there: {saved.path} keeps it." if saved else ""
-
-
-def _say(sentence: str) -> None:
-    typer.echo(sentence, err=True)
+def _note(message: str) -> None:
+    typer.echo(message, err=True)

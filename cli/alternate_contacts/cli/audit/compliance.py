@@ -1,4 +1,4 @@
-"""The audit words: what is said of one contact of one account."""
+"""The compliance status of one contact of one account."""
 
 from enum import StrEnum
 
@@ -8,55 +8,60 @@ from alternate_contacts.worker.decision import Outcome, Policy, decide
 from alternate_contacts.worker.errors import WorkerError
 from alternate_contacts.worker.protocol import ACTIVE, Mode
 
+ReadResult = Contact | WorkerError | None
+"""What GetAlternateContact returned: the contact, None if the account has none, or why the call failed."""
+
 
 class ComplianceStatus(StrEnum):
-    """In the order in which they are told."""
+    """In the order of display."""
 
-    RIGHT = "right"
+    COMPLIANT = "compliant"
     MISSING = "missing"
     DIFFERENT = "different"
     UNREADABLE = "unreadable"
-    NOT_MANAGED = "not managed"
+    UNMANAGED = "unmanaged"
     SKIPPED = "skipped"
 
 
-NOT_RIGHT = (ComplianceStatus.MISSING, ComplianceStatus.DIFFERENT, ComplianceStatus.UNREADABLE)
-"""What makes the verb end with 1."""
+NOT_COMPLIANT = (ComplianceStatus.MISSING, ComplianceStatus.DIFFERENT, ComplianceStatus.UNREADABLE)
+"""The statuses that end the verb with exit code 1."""
 
-MANAGED = (ComplianceStatus.RIGHT, *NOT_RIGHT)
-"""What counts for coverage: the rest is left alone by configuration or because of the account's state."""
+MANAGED = (ComplianceStatus.COMPLIANT, *NOT_COMPLIANT)
+"""The statuses that count for coverage. The configuration or the state of the account excludes the others."""
+
+WORST_FIRST = (*NOT_COMPLIANT, ComplianceStatus.COMPLIANT, ComplianceStatus.UNMANAGED, ComplianceStatus.SKIPPED)
 
 MEANING = {
-    ComplianceStatus.RIGHT: "as the configuration says",
-    ComplianceStatus.MISSING: "the account has no contact of this type, and should",
-    ComplianceStatus.DIFFERENT: "the account has another contact than it should",
-    ComplianceStatus.UNREADABLE: "AWS did not let us look; the reason stands beside it",
-    ComplianceStatus.NOT_MANAGED: "the policy leaves it alone: ignore, or fill where there is another contact already",
-    ComplianceStatus.SKIPPED: "the account is not ACTIVE; its state stands beside it",
+    ComplianceStatus.COMPLIANT: "the contact is as configured",
+    ComplianceStatus.MISSING: "the account has no contact of this type",
+    ComplianceStatus.DIFFERENT: "the account has another contact than the configured one",
+    ComplianceStatus.UNREADABLE: "the contact could not be read; the reason is shown below the status",
+    ComplianceStatus.UNMANAGED: "the policy leaves the contact alone: ignore, or fill if there is another contact",
+    ComplianceStatus.SKIPPED: "the account is not ACTIVE; its state is shown below the status",
 }
 
 
-def compliance_status(state: str, assignment: Assignment, answer: Contact | WorkerError | None) -> ComplianceStatus:
-    """The word for a contact.
+def compliance_status(state: str, assignment: Assignment, result: ReadResult) -> ComplianceStatus:
+    """Return the compliance status of one contact.
 
-    What ``fill`` finds present and other than desired is `not managed`: the package will neither set nor mend it, so
-    calling it right would promise too much, and calling it different would ask for a change that nobody wants.
+    Under the policy ``fill``, a contact other than the configured one is unmanaged. The package never changes it, so
+    it is not compliant, and nothing needs to be done about it, so it is not different.
 
     Args:
-        state: of the account, as Organizations tells it.
-        assignment: what the configuration says of this contact type.
-        answer: the contact that the account has, None where it has none, or why AWS did not say.
+        state: the state of the account in Organizations.
+        assignment: the configured contact and policy.
+        result: what GetAlternateContact returned.
     """
     if state != ACTIVE:
         return ComplianceStatus.SKIPPED
     if assignment.policy is Policy.IGNORE:
-        return ComplianceStatus.NOT_MANAGED
-    if isinstance(answer, WorkerError):
+        return ComplianceStatus.UNMANAGED
+    if isinstance(result, WorkerError):
         return ComplianceStatus.UNREADABLE
-    match decide(assignment.policy, Mode.REPORT, assignment.desired, answer):
+    match decide(assignment.policy, Mode.REPORT, assignment.desired, result):
         case Outcome.UNCHANGED:
-            return ComplianceStatus.RIGHT
+            return ComplianceStatus.COMPLIANT
         case Outcome.KEPT:
-            return ComplianceStatus.NOT_MANAGED
+            return ComplianceStatus.UNMANAGED
         case _:
-            return ComplianceStatus.MISSING if answer is None else ComplianceStatus.DIFFERENT
+            return ComplianceStatus.MISSING if result is None else ComplianceStatus.DIFFERENT

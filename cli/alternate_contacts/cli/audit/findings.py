@@ -1,4 +1,4 @@
-"""What is known of an account after a look at its contacts."""
+"""What an audit knows about the contacts of one account."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,24 +10,25 @@ from alternate_contacts.worker.contacts import Contact, ContactType
 
 @dataclass(frozen=True)
 class ContactFinding:
-    """What is known of one contact.
+    """What is known about one contact.
 
     Attributes:
-        provided: whether the account has a contact of this type; None where nobody could look.
-        reason: why nobody could, in the words of :mod:`alternate_contacts.worker.errors`; ``code`` is AWS's own.
-        contact: what the account has, kept only if the operator wants to see it.
+        provided: whether the account has a contact of this type; None if it could not be read.
+        reason: the failure reason of :mod:`alternate_contacts.worker.errors` if it could not be read.
+        error_code: the AWS error code that belongs to ``reason``.
+        contact: the contact of the account, only with --show-contacts.
     """
 
-    word: ComplianceStatus
+    status: ComplianceStatus
     provided: bool | None
     reason: str | None = None
-    code: str | None = None
+    error_code: str | None = None
     contact: Contact | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
 class AccountReading:
-    """What is known of one account. ``shared`` names the parts that two of its contacts have in common."""
+    """What is known about one account. ``shared`` names the fields that are equal in two of its contacts."""
 
     account_id: str
     read_at: datetime

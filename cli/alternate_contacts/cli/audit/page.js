@@ -1,11 +1,7 @@
 "use strict";
 (() => {
-  const PAGE = 200;
-  const TYPES = ["BILLING", "OPERATIONS", "SECURITY"];
-  const CHECKS = ["Account.1", "Contacts differ"];
-  const NOT_RIGHT = ["missing", "different", "unreadable"];
-  const WORST_FIRST = [...NOT_RIGHT, "failed", "unknown", "right", "passed", "not managed", "skipped"];
-  const FILTERS = ["q", "type", "word", "check", "unit"];
+  const PAGE_SIZE = 200;
+  const FILTERS = ["q", "type", "status", "check", "unit"];
 
   const byId = (id) => document.getElementById(id);
   const accounts = JSON.parse(byId("data").textContent).accounts;
@@ -14,92 +10,88 @@
   const body = document.querySelector("#rows tbody");
   const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
 
-  let sort = "";
+  const valueAt = (account, path) => path.reduce((value, key) => value?.[key], account);
+  const columns = headings.map((heading) => ({
+    title: heading.dataset.sort,
+    path: JSON.parse(heading.dataset.path),
+    order: JSON.parse(heading.dataset.order),
+    notes: JSON.parse(heading.dataset.notes),
+  }));
+  const textColumns = columns.filter((column) => !column.order.length);
+  const searchTexts = new Map(
+    accounts.map((account) => [
+      account,
+      textColumns.map((column) => valueAt(account, column.path)).join("\n").toLowerCase(),
+    ]),
+  );
+
+  let sortColumn;
   let descending = false;
-  let shown = PAGE;
+  let shown = PAGE_SIZE;
   let matching = accounts;
 
-  const texts = new Map(
-    accounts.map((each) => [each, [each.name, each.accountId, each.organizationalUnit].join("\n").toLowerCase()]),
-  );
-  const columns = {
-    name: (each) => each.name,
-    id: (each) => each.accountId,
-    unit: (each) => each.organizationalUnit,
-    ...Object.fromEntries(TYPES.map((type) => [type, (each) => each.contacts[type].word])),
-    ...Object.fromEntries(CHECKS.map((check) => [check, (each) => each.checks[check]])),
-  };
-
-  const wordMatches = (each, type, word) => {
-    const found = (type ? [type] : TYPES).map((kind) => each.contacts[kind].word);
-    return found.some((one) => (word === "not right" ? NOT_RIGHT.includes(one) : one === word));
-  };
-
-  const matches = (each, wanted) => {
-    const [check, verdict] = wanted.check.split(":");
+  const matches = (account, filter) => {
+    const types = filter.type ? [filter.type] : Object.keys(account.contacts);
+    const statuses = filter.status.split(" ");
+    const [check, result] = filter.check.split(":");
     return (
-      wanted.q.toLowerCase().split(/\s+/).every((part) => texts.get(each).includes(part)) &&
-      (!wanted.word || wordMatches(each, wanted.type, wanted.word)) &&
-      (!check || each.checks[check] === verdict) &&
-      (!wanted.unit || `${each.organizationalUnit} / `.startsWith(`${wanted.unit} / `))
+      filter.q.toLowerCase().split(/\s+/).every((part) => searchTexts.get(account).includes(part)) &&
+      (!filter.status || types.some((type) => statuses.includes(account.contacts[type].status))) &&
+      (!check || account.checks[check] === result) &&
+      (!filter.unit || `${account.organizationalUnit} / `.startsWith(`${filter.unit} / `))
     );
   };
 
   const compare = (one, other) => {
-    const [left, right] = [columns[sort](one), columns[sort](other)];
-    const ranked = TYPES.includes(sort) || CHECKS.includes(sort);
-    return ranked ? WORST_FIRST.indexOf(left) - WORST_FIRST.indexOf(right) : collator.compare(left, right);
+    const { path, order } = sortColumn;
+    const [left, right] = [valueAt(one, path), valueAt(other, path)];
+    return order.length ? order.indexOf(left) - order.indexOf(right) : collator.compare(left, right);
   };
 
   const element = (name, className, text) => {
-    const made = document.createElement(name);
-    if (className) made.className = className;
-    if (text !== undefined) made.textContent = text;
-    return made;
+    const created = document.createElement(name);
+    if (className) created.className = className;
+    if (text !== undefined) created.textContent = text;
+    return created;
   };
 
-  const badge = (word) => element("span", `badge is-${word.replace(" ", "-")}`, word);
+  const notesOf = (account, { path, notes }) => {
+    const values = notes.map((note) => valueAt(account, note)).filter(Boolean);
+    if (path[0] === "contacts" && valueAt(account, path) === "skipped") values.unshift(account.state);
+    // Only one value is a list: the fields that two contacts share.
+    return values.map((value) => (Array.isArray(value) ? `same ${value.join(", ")}` : value));
+  };
 
-  const wordCell = (each, type) => {
-    const found = each.contacts[type];
+  const statusCell = (account, column) => {
+    const status = valueAt(account, column.path);
     const cell = element("td");
-    cell.append(badge(found.word));
-    if (found.reason) {
-      const reason = element("span", "note", found.reason);
-      reason.title = found.errorCode;
-      cell.append(reason);
-    }
-    if (found.word === "skipped") cell.append(element("span", "note", each.state));
-    for (const part of ["name", "title", "emailAddress", "phoneNumber"]) {
-      if (found.contact) cell.append(element("span", "note", found.contact[part]));
-    }
+    cell.append(element("span", `badge is-${status}`, status));
+    cell.append(...notesOf(account, column).map((note) => element("span", "note", note)));
+    const errorCode = valueAt(account, [...column.path.slice(0, -1), "errorCode"]);
+    if (errorCode) cell.title = errorCode;
     return cell;
   };
 
-  const checkCell = (each, check) => {
-    const cell = element("td");
-    cell.append(badge(each.checks[check]));
-    if (check === "Contacts differ" && each.shared) {
-      cell.append(element("span", "note", `same ${each.shared.join(", ")}`));
-    }
-    return cell;
-  };
-
-  const row = (each) => {
-    const made = element("tr");
-    const name = element("th", "", each.name || "(no name)");
+  const row = (account) => {
+    const created = element("tr");
+    const [first, ...others] = columns;
+    const name = element("th", "", valueAt(account, first.path) || "(no name)");
     name.scope = "row";
-    made.append(name, element("td", "id", each.accountId), element("td", "", each.organizationalUnit));
-    made.append(...TYPES.map((type) => wordCell(each, type)), ...CHECKS.map((check) => checkCell(each, check)));
-    return made;
+    created.append(name);
+    for (const column of others) {
+      created.append(
+        column.order.length ? statusCell(account, column) : element("td", "", valueAt(account, column.path)),
+      );
+    }
+    return created;
   };
 
   const show = () => {
     const page = matching.slice(0, shown);
     body.replaceChildren(...page.map(row));
     if (!page.length) {
-      const cell = element("td", "nothing", "No account matches. Clear the filter to see them all.");
-      cell.colSpan = headings.length;
+      const cell = element("td", "nothing", "No account matches. Clear the filter to see all accounts.");
+      cell.colSpan = columns.length;
       const empty = element("tr");
       empty.append(cell);
       body.append(empty);
@@ -110,36 +102,35 @@
     byId("count").textContent = `${number(matching.length)} of ${number(accounts.length)} accounts${part}`;
   };
 
-  const wanted = () => Object.fromEntries(FILTERS.map((name) => [name, fields[name].value.trim()]));
+  const currentFilter = () => Object.fromEntries(FILTERS.map((name) => [name, fields[name].value.trim()]));
 
   const update = () => {
-    const filter = wanted();
-    matching = accounts.filter((each) => matches(each, filter));
-    if (sort) {
-      matching.sort((one, other) => (descending ? compare(other, one) : compare(one, other)));
-    }
+    const filter = currentFilter();
+    matching = accounts.filter((account) => matches(account, filter));
+    if (sortColumn) matching.sort((one, other) => (descending ? compare(other, one) : compare(one, other)));
     for (const heading of headings) {
-      if (heading.dataset.sort === sort) heading.ariaSort = descending ? "descending" : "ascending";
+      if (heading.dataset.sort === sortColumn?.title) heading.ariaSort = descending ? "descending" : "ascending";
       else heading.removeAttribute("aria-sort");
     }
-    shown = PAGE;
+    shown = PAGE_SIZE;
     show();
   };
 
-  // The address carries filter and order, so that a view can be sent to somebody who has the page.
-  const remember = () => {
-    const address = new URLSearchParams(Object.entries(wanted()).filter(([, value]) => value));
-    if (sort) address.set("sort", (descending ? "-" : "") + sort);
-    history.replaceState(null, "", `#${address}`);
+  // The fragment of the address holds filter and order, so that a view of the page can be linked.
+  const writeFragment = () => {
+    const fragment = new URLSearchParams(Object.entries(currentFilter()).filter(([, value]) => value));
+    if (sortColumn) fragment.set("sort", (descending ? "-" : "") + sortColumn.title);
+    history.replaceState(null, "", `#${fragment}`);
   };
 
-  const follow = () => {
-    const address = new URLSearchParams(location.hash.slice(1));
-    if (![...FILTERS, "sort"].some((name) => address.has(name))) return false;
-    for (const name of FILTERS) fields[name].value = address.get(name) ?? "";
-    const order = address.get("sort") ?? "";
+  // Returns whether the fragment holds a filter or an order.
+  const readFragment = () => {
+    const fragment = new URLSearchParams(location.hash.slice(1));
+    if (![...FILTERS, "sort"].some((name) => fragment.has(name))) return false;
+    for (const name of FILTERS) fields[name].value = fragment.get(name) ?? "";
+    const order = fragment.get("sort") ?? "";
     descending = order.startsWith("-");
-    sort = Object.hasOwn(columns, order.replace(/^-/, "")) ? order.replace(/^-/, "") : "";
+    sortColumn = columns.find((column) => column.title === order.replace(/^-/, ""));
     return true;
   };
 
@@ -148,43 +139,43 @@
     clearTimeout(typing);
     typing = setTimeout(() => {
       update();
-      remember();
+      writeFragment();
     }, 150);
   });
   byId("filter").addEventListener("submit", (event) => event.preventDefault());
   byId("filter").addEventListener("reset", () => setTimeout(() => {
-    sort = "";
+    sortColumn = undefined;
     update();
-    remember();
+    writeFragment();
   }));
-  for (const heading of headings) {
+  headings.forEach((heading, index) => {
     heading.querySelector("button").addEventListener("click", () => {
-      descending = sort === heading.dataset.sort && !descending;
-      sort = heading.dataset.sort;
+      descending = sortColumn === columns[index] && !descending;
+      sortColumn = columns[index];
       update();
-      remember();
+      writeFragment();
     });
-  }
+  });
   byId("more").addEventListener("click", () => {
-    shown += PAGE;
+    shown += PAGE_SIZE;
     show();
   });
-  const goThere = () => {
-    if (!follow()) return;
+  const followFragment = () => {
+    if (!readFragment()) return;
     update();
     byId("accounts").focus();
     byId("accounts").scrollIntoView();
   };
-  addEventListener("hashchange", goThere);
+  addEventListener("hashchange", followFragment);
   addEventListener("click", (event) => {
-    // The same address again changes nothing, but whoever asks wants to be taken there.
-    if (event.target.closest("a")?.hash === location.hash) goThere();
+    // A link to the current fragment fires no hashchange.
+    if (event.target.closest("a")?.hash === location.hash) followFragment();
   });
   addEventListener("beforeprint", () => {
     shown = matching.length;
     show();
   });
 
-  if (follow()) byId("accounts").scrollIntoView();
+  if (readFragment()) byId("accounts").scrollIntoView();
   update();
 })();

@@ -1,4 +1,4 @@
-"""An audit as a value: a row for each account, and what they add up to."""
+"""An audit report as a value: one row per account, and the totals of the rows."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -6,22 +6,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
-from alternate_contacts.cli.audit.checks import CHECKS, AuditCheck, Verdict, verdicts
-from alternate_contacts.cli.audit.compliance import MANAGED, NOT_RIGHT, ComplianceStatus
+from alternate_contacts.cli.audit.checks import CHECKS, AuditCheck, AuditCheckResult
+from alternate_contacts.cli.audit.compliance import MANAGED, NOT_COMPLIANT, WORST_FIRST, ComplianceStatus
 from alternate_contacts.cli.audit.findings import AccountReading, ContactFinding
 from alternate_contacts.cli.aws.organization import OrganizationAccount
 from alternate_contacts.worker.contacts import ContactType
 from alternate_contacts.worker.decision import Policy
 
 _SKIPPED = ContactFinding(ComplianceStatus.SKIPPED, provided=None)
-_WORST_FIRST = (*NOT_RIGHT, ComplianceStatus.RIGHT, ComplianceStatus.NOT_MANAGED, ComplianceStatus.SKIPPED)
-VERSION = 1
-"""Of the JSON document; rises when a field changes its meaning or goes."""
 
 
 @dataclass(frozen=True)
 class AuditRow:
-    """One account. ``reading`` is None for an account that is skipped."""
+    """One account. ``reading`` is None for a skipped account."""
 
     account: OrganizationAccount
     reading: AccountReading | None = None
@@ -31,48 +28,72 @@ class AuditRow:
         return self.reading.findings if self.reading else dict.fromkeys(ContactType, _SKIPPED)
 
     @cached_property
-    def verdicts(self) -> Mapping[AuditCheck, Verdict]:
-        if self.reading is None:
-            return dict.fromkeys(CHECKS, Verdict.SKIPPED)
-        return verdicts(self.findings, self.reading.shared)
+    def check_results(self) -> Mapping[AuditCheck, AuditCheckResult]:
+        reading = self.reading
+        return {check: check.run(reading) if reading else AuditCheckResult.SKIPPED for check in CHECKS}
 
     @property
-    def is_right(self) -> bool:
-        """Whether nothing is wrong with a managed contact."""
-        return not any(finding.word in NOT_RIGHT for finding in self.findings.values())
+    def is_compliant(self) -> bool:
+        """Whether no contact is missing, different or unreadable."""
+        return not any(finding.status in NOT_COMPLIANT for finding in self.findings.values())
 
     @property
-    def unit(self) -> str:
-        return path_of(self.account.unit)
+    def unit_path(self) -> str:
+        return join_path(self.account.unit)
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """How many of the managed contacts are right."""
+    """How many of the managed contacts are compliant."""
 
-    words: Counter[ComplianceStatus]
+    statuses: Counter[ComplianceStatus]
+
+    @classmethod
+    def of(cls, rows: Iterable[AuditRow], contact_types: Iterable[ContactType] = ContactType) -> "Coverage":
+        """Count the contacts of these accounts and types."""
+        contact_types = tuple(contact_types)
+        return cls(Counter(row.findings[contact_type].status for row in rows for contact_type in contact_types))
 
     @property
-    def right(self) -> int:
-        return self.words[ComplianceStatus.RIGHT]
+    def compliant(self) -> int:
+        return self.statuses[ComplianceStatus.COMPLIANT]
 
     @property
     def managed(self) -> int:
-        return sum(self.words[word] for word in MANAGED)
+        return sum(self.statuses[status] for status in MANAGED)
 
     @property
     def percent(self) -> int | None:
-        """Rounded down: 100 means all. None where no contact is managed."""
-        return 100 * self.right // self.managed if self.managed else None
+        """Compliant contacts in percent of the managed ones, rounded down; None if no contact is managed."""
+        return 100 * self.compliant // self.managed if self.managed else None
+
+
+@dataclass(frozen=True)
+class UnitSummary:
+    """An organizational unit with the rows of its accounts, including those of the units below it."""
+
+    unit: tuple[str, ...]
+    rows: list[AuditRow]
+
+    @property
+    def path(self) -> str:
+        return join_path(self.unit)
+
+    @property
+    def coverage(self) -> Mapping[ContactType, Coverage]:
+        return {contact_type: Coverage.of(self.rows, [contact_type]) for contact_type in ContactType}
+
+    @property
+    def not_compliant(self) -> int:
+        return sum(not row.is_compliant for row in self.rows)
 
 
 @dataclass(frozen=True)
 class AuditReport:
-    """What one run found.
+    """The result of one run.
 
     Attributes:
-        active: how many ACTIVE accounts the organization has; more than there are rows of them if the run is not
-            complete.
+        active: the number of ACTIVE accounts in the organization. An incomplete run has fewer rows of them.
         rows: the worst first.
     """
 
@@ -93,118 +114,44 @@ class AuditReport:
         return self.read == self.active
 
     @property
-    def not_right(self) -> list[AuditRow]:
-        return [row for row in self.rows if not row.is_right]
+    def not_compliant(self) -> list[AuditRow]:
+        return [row for row in self.rows if not row.is_compliant]
 
     @property
-    def skipped(self) -> Counter[str]:
-        """Skipped accounts by state."""
-        return Counter(row.account.state for row in self.rows if row.reading is None)
+    def skipped(self) -> Mapping[str, int]:
+        """Skipped accounts by state, sorted."""
+        return dict(sorted(Counter(row.account.state for row in self.rows if row.reading is None).items()))
 
     @property
-    def units(self) -> list[tuple[tuple[str, ...], list[AuditRow]]]:
-        """Rows by organizational unit, those of the units below it included; in the order of the tree."""
+    def units(self) -> list[UnitSummary]:
+        """Every organizational unit, in the order of the tree."""
         units: dict[tuple[str, ...], list[AuditRow]] = {}
         for row in self.rows:
             for depth in range(1, len(row.account.unit) + 1):
                 units.setdefault(row.account.unit[:depth], []).append(row)
-        return sorted(units.items(), key=lambda unit: [name.casefold() for name in unit[0]])
+        summaries = [UnitSummary(unit, rows) for unit, rows in units.items()]
+        return sorted(summaries, key=lambda summary: [name.casefold() for name in summary.unit])
 
-    def coverage(self, kind: ContactType) -> Coverage:
-        return coverage(self.rows, [kind])
+    @property
+    def coverage(self) -> Mapping[ContactType, Coverage]:
+        return {contact_type: Coverage.of(self.rows, [contact_type]) for contact_type in ContactType}
 
-    def verdicts(self, check: AuditCheck) -> Counter[Verdict]:
-        return Counter(row.verdicts[check] for row in self.rows)
-
-
-def coverage(rows: Iterable[AuditRow], kinds: Iterable[ContactType] = ContactType) -> Coverage:
-    """Coverage of some accounts, for some contact types."""
-    kinds = tuple(kinds)
-    return Coverage(Counter(row.findings[kind].word for row in rows for kind in kinds))
+    @property
+    def check_results(self) -> Mapping[AuditCheck, Counter[AuditCheckResult]]:
+        """The number of accounts by result of each check."""
+        return {check: Counter(row.check_results[check] for row in self.rows) for check in CHECKS}
 
 
-def path_of(unit: Iterable[str]) -> str:
-    """Such as ``Root / Workloads / Production``."""
+def join_path(unit: Iterable[str]) -> str:
+    """Return a path such as ``Root / Workloads / Production``."""
     return " / ".join(unit)
 
 
 def worst_first(rows: Iterable[AuditRow]) -> tuple[AuditRow, ...]:
-    """Rows by what is worst about them, then by name."""
+    """Sort rows by their worst status, then by the name of the account."""
 
-    def badness(row: AuditRow) -> tuple[int, str, str]:
-        worst = min(_WORST_FIRST.index(finding.word) for finding in row.findings.values())
+    def sort_key(row: AuditRow) -> tuple[int, str, str]:
+        worst = min(WORST_FIRST.index(finding.status) for finding in row.findings.values())
         return worst, row.account.name.casefold(), row.account.account_id
 
-    return tuple(sorted(rows, key=badness))
-
-
-def document(report: AuditReport) -> dict[str, object]:
-    """The report for machines: the answer to ``--json``, and the data of the HTML page."""
-    return {
-        "version": VERSION,
-        "organization": report.organization_id,
-        "stack": report.stack_name,
-        "startedAt": _moment(report.started_at),
-        "finishedAt": _moment(report.finished_at),
-        "complete": report.complete,
-        "accountsActive": report.active,
-        "accountsRead": report.read,
-        "accountsSkipped": _counts(report.skipped),
-        "contactTypes": {
-            kind: {"policy": report.policies[kind], **_coverage(report.coverage(kind))} for kind in ContactType
-        },
-        "organizationalUnits": [
-            {
-                "path": path_of(unit),
-                "accounts": len(rows),
-                "contactTypes": {kind: _coverage(coverage(rows, [kind])) for kind in ContactType},
-            }
-            for unit, rows in report.units
-        ],
-        "checks": [
-            {"name": check.name, "title": check.title, "accounts": _counts(report.verdicts(check))} for check in CHECKS
-        ],
-        "accounts": [_account(row) for row in report.rows],
-    }
-
-
-def _coverage(coverage: Coverage) -> dict[str, object]:
-    return {"percentRight": coverage.percent, "words": _counts(coverage.words)}
-
-
-def _counts(counter: Counter[ComplianceStatus] | Counter[Verdict] | Counter[str]) -> dict[str, int]:
-    return {str(name): count for name, count in sorted(counter.items())}
-
-
-def _account(row: AuditRow) -> dict[str, object]:
-    account: dict[str, object] = {
-        "accountId": row.account.account_id,
-        "name": row.account.name,
-        "state": row.account.state,
-        "organizationalUnit": row.unit,
-        "contacts": {kind: _finding(finding) for kind, finding in row.findings.items()},
-        "checks": {check.name: verdict for check, verdict in row.verdicts.items()},
-    }
-    if row.reading is not None:
-        account["readAt"] = _moment(row.reading.read_at)
-        if row.reading.shared:
-            account["shared"] = list(row.reading.shared)
-    return account
-
-
-def _finding(finding: ContactFinding) -> dict[str, object]:
-    known: dict[str, object] = {"word": finding.word, "provided": finding.provided}
-    if finding.reason is not None:
-        known |= {"reason": finding.reason, "errorCode": finding.code}
-    if finding.contact is not None:
-        known["contact"] = {
-            "name": finding.contact.name,
-            "title": finding.contact.title,
-            "emailAddress": finding.contact.email_address,
-            "phoneNumber": finding.contact.phone_number,
-        }
-    return known
-
-
-def _moment(moment: datetime) -> str:
-    return moment.isoformat(timespec="seconds")
+    return tuple(sorted(rows, key=sort_key))

@@ -1,7 +1,7 @@
-"""What an interrupted audit has read, kept in a file for the next run. Holds audit words, never contact data.
+"""The file in which an interrupted audit keeps its readings for the next run. It never holds contact data.
 
-The file is lines of JSON: first a header with what the readings are about, then one line for each account. It only
-grows while accounts are read, so that even a killed run leaves what it had.
+The first line is a header with the organization and the configuration of the readings. Each further line is one
+account in JSON. Lines are only appended, so a killed run keeps its readings.
 """
 
 import hashlib
@@ -18,31 +18,32 @@ from alternate_contacts.cli.terminal.errors import CliError
 from alternate_contacts.worker.account_processor import Assignment
 from alternate_contacts.worker.contacts import ContactType
 
-LONGEST = timedelta(hours=24)
-"""Older readings are read again."""
+MAX_AGE = timedelta(hours=24)
 
 _KIND = "alternate-contacts audit"
-_VERSION = 1
+_VERSION = 2
+"""Increases when a line changes; a file of another version counts as empty."""
 
 
 def default_path(organization_id: str, stack_name: str, environment: Mapping[str, str]) -> Path:
-    """A file of this user's cache, one for each organization and stack."""
+    """Return a file in the cache folder of the user, one per organization and stack."""
     cache = environment.get("XDG_CACHE_HOME")
     folder = Path(cache) if cache else Path.home() / ".cache"
     return folder / "alternate-contacts" / f"audit-{organization_id}-{stack_name}.jsonl"
 
 
 def digest(assignments: Mapping[ContactType, Assignment]) -> str:
-    """Changes with every desired contact and policy, and tells nothing about them."""
+    """Return a hash that changes with every configured contact and policy and reveals none of them."""
     parts = [
-        [kind, assignment.policy, *astuple(assignment.desired)] for kind, assignment in sorted(assignments.items())
+        [contact_type, assignment.policy, *astuple(assignment.desired)]
+        for contact_type, assignment in sorted(assignments.items())
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class StateKey:
-    """What readings are about: they are of no use for any other organization or configuration."""
+    """The organization and configuration that readings belong to."""
 
     organization_id: str
     digest: str
@@ -57,56 +58,55 @@ class StateKey:
 
 
 class StateFile:
-    """The readings in a file."""
+    """The readings in a file. Every method raises OSError if the file cannot be accessed."""
 
-    def __init__(self, path: Path, about: StateKey) -> None:
+    def __init__(self, path: Path, key: StateKey) -> None:
         self.path = path
-        self._about = about
+        self._key = key
 
     def load(self, now: datetime) -> dict[str, AccountReading]:
-        """Readings of an earlier run by account id: not too old, and about the same.
+        """Return the readings by account ID that belong to the key and are younger than ``MAX_AGE``.
 
         Raises:
-            CliError: the file is something else, and must not be written over.
-            OSError: it cannot be read.
+            CliError: the file is not a state file and must not be overwritten.
         """
         try:
             lines = self.path.read_text(encoding="utf-8").splitlines()
         except FileNotFoundError:
             return {}
         except UnicodeDecodeError:
-            raise self._something_else() from None
-        header = _parsed(lines[0]) if lines else {}
+            raise self._not_a_state_file() from None
+        header = _parse(lines[0]) if lines else {}
         if lines and header.get("kind") != _KIND:
-            raise self._something_else()
-        if header != self._about.header():
+            raise self._not_a_state_file()
+        if header != self._key.header():
             return {}
-        # A run that was killed may have left half a line.
-        readings = [_reading(line) for each in lines[1:] if (line := _parsed(each))]
-        return {each.account_id: each for each in readings if now - each.read_at < LONGEST}
+        # A killed run may leave an incomplete line.
+        readings = [_reading(parsed) for line in lines[1:] if (parsed := _parse(line))]
+        return {reading.account_id: reading for reading in readings if now - reading.read_at < MAX_AGE}
 
     def start(self, readings: Iterable[AccountReading]) -> None:
-        """Begin the file anew with ``readings``. Raises OSError."""
+        """Replace the file by one with ``readings``."""
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         new = self.path.with_name(f"{self.path.name}.new")
         new.touch(mode=0o600)
-        lines = [self._about.header(), *(_line(reading) for reading in readings)]
-        new.write_text("".join(map(_text, lines)), encoding="utf-8")
+        lines = [self._key.header(), *map(_line, readings)]
+        new.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
         new.replace(self.path)
 
-    def keep(self, reading: AccountReading) -> None:
-        """Add an account, unless something of it could not be read: that is worth another look. Raises OSError."""
-        # Another run may have ended, and removed the file: without its header it would be nobody's.
+    def append(self, reading: AccountReading) -> None:
+        """Append an account, unless a contact was unreadable: the next run reads it again."""
+        # Another run may have removed the file. Without its header, a new file would not be a state file.
         if all(finding.reason is None for finding in reading.findings.values()) and self.path.exists():
             with self.path.open("a", encoding="utf-8") as file:
-                file.write(_text(_line(reading)))
+                file.write(f"{json.dumps(_line(reading))}\n")
 
     def remove(self) -> None:
-        """The run is complete: the next one begins anew. Raises OSError."""
+        """Remove the file after a complete run."""
         self.path.unlink(missing_ok=True)
 
-    def _something_else(self) -> CliError:
-        return CliError(f"{self.path} is not a file of an interrupted audit: name another one with --state.")
+    def _not_a_state_file(self) -> CliError:
+        return CliError(f"{self.path} is not a state file of an audit. Name another file with --state.")
 
 
 def _line(reading: AccountReading) -> dict[str, object]:
@@ -114,7 +114,8 @@ def _line(reading: AccountReading) -> dict[str, object]:
         "accountId": reading.account_id,
         "readAt": reading.read_at.isoformat(),
         "findings": {
-            kind: {"word": finding.word, "provided": finding.provided} for kind, finding in reading.findings.items()
+            contact_type: {"status": finding.status, "provided": finding.provided}
+            for contact_type, finding in reading.findings.items()
         },
         "shared": reading.shared,
     }
@@ -125,18 +126,15 @@ def _reading(line: Mapping[str, Any]) -> AccountReading:
         account_id=line["accountId"],
         read_at=datetime.fromisoformat(line["readAt"]),
         findings={
-            ContactType(kind): ContactFinding(ComplianceStatus(each["word"]), each["provided"])
-            for kind, each in line["findings"].items()
+            ContactType(contact_type): ContactFinding(ComplianceStatus(finding["status"]), finding["provided"])
+            for contact_type, finding in line["findings"].items()
         },
         shared=tuple(line["shared"]),
     )
 
 
-def _text(line: Mapping[str, object]) -> str:
-    return json.dumps(line) + "\n"
-
-
-def _parsed(line: str) -> dict[str, Any]:
+def _parse(line: str) -> dict[str, Any]:
+    """Return the object in a line; empty if the line is anything else."""
     try:
         parsed = json.loads(line)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Calls BackfillFunction as an operator, and reads what it says."""
+"""Invoke BackfillFunction."""
 
 import json
 from collections.abc import Mapping
@@ -11,13 +11,13 @@ from alternate_contacts.backfill.protocol import Mode, Trigger
 from alternate_contacts.cli.aws.session import Session
 from alternate_contacts.cli.terminal.errors import CliError
 
-# Longer than the function's time-out of 900 s, and never twice: a second call would send every letter again.
-_PATIENT = Config(read_timeout=960, tcp_keepalive=True, retries={"total_max_attempts": 1, "mode": "standard"})
+# Longer than the timeout of the function (900 s), and one attempt: a retry would send every message again.
+_ONE_LONG_ATTEMPT = Config(read_timeout=960, tcp_keepalive=True, retries={"total_max_attempts": 1, "mode": "standard"})
 
 
 @dataclass(frozen=True)
 class BackfillResult:
-    """What a backfill did: it put letters on AccountQueue, and no more than that."""
+    """The messages that a backfill sent to AccountQueue."""
 
     summary: str
     listed: int
@@ -25,34 +25,40 @@ class BackfillResult:
     skipped: Mapping[str, int]
 
     def document(self) -> dict[str, object]:
-        """For ``--json``."""
+        """Return the numbers for ``--json``."""
         return {"listed": self.listed, "enqueued": self.enqueued, "skipped": dict(self.skipped)}
 
 
 def invoke_backfill(session: Session, function: str, mode: Mode) -> BackfillResult:
-    """Have ``function`` backfill, and wait for its figures.
+    """Invoke ``function``, and wait for its result.
 
     Raises:
-        CliError: it says why not, or does not answer.
-        botocore.exceptions.BotoCoreError, ClientError: AWS could not be asked.
+        CliError: the function failed, or did not respond.
+        botocore.exceptions.BotoCoreError, ClientError: the invocation failed.
     """
     try:
-        answer = session.client("lambda", config=_PATIENT).invoke(FunctionName=function, Payload=_payload(mode))
+        response = session.client("lambda", config=_ONE_LONG_ATTEMPT).invoke(
+            FunctionName=function, Payload=_payload(mode)
+        )
     except ReadTimeoutError:
         raise CliError(
-            "BackfillFunction did not answer within its time; `alternate-contacts status` tells whether it still "
-            "puts letters on AccountQueue."
+            "BackfillFunction did not respond before its timeout. Run `alternate-contacts status`: it shows whether "
+            "messages arrive on AccountQueue."
         ) from None
-    said = json.loads(answer["Payload"].read())
-    if answer.get("FunctionError"):
-        raise CliError(f"BackfillFunction refused: {said.get('errorMessage', 'it did not say why')}")
-    return BackfillResult(said["summary"], said["listed"], said["enqueued"], said["skipped"])
+    result = json.loads(response["Payload"].read())
+    if response.get("FunctionError"):
+        raise CliError(
+            f"BackfillFunction failed: {result.get('errorMessage', 'no error message. Check the log of the function.')}"
+        )
+    return BackfillResult(result["summary"], result["listed"], result["enqueued"], result["skipped"])
 
 
 def start_backfill(session: Session, function: str) -> None:
-    """Have ``function`` backfill, without waiting for it. Where it fails, Lambda tells UndeliveredQueue."""
+    """Invoke ``function`` asynchronously. If it fails, Lambda sends the invocation to UndeliveredQueue."""
     session.client("lambda").invoke(FunctionName=function, InvocationType="Event", Payload=_payload(Mode.ENFORCE))
 
 
 def _payload(mode: Mode) -> bytes:
-    return json.dumps({"reason": Trigger.MANUAL.value, "mode": mode.value}).encode()
+    # `reason` is what the previous release of the function reads.
+    trigger = Trigger.MANUAL.value
+    return json.dumps({"trigger": trigger, "reason": trigger, "mode": mode.value}).encode()

@@ -1,37 +1,30 @@
-"""What is said once for all verbs: before the verb, who calls and which stack; after it, how to answer."""
+"""The options before the verb, and what follows from them."""
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated
-
-import typer
 
 from alternate_contacts.cli.aws import stack
 from alternate_contacts.cli.aws.session import Session
 from alternate_contacts.cli.aws.stack import Stack
 
-AsJson = Annotated[bool, typer.Option("--json", help="Answer with one JSON document on stdout and nothing else there.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan, and change nothing.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Act on the plan without asking.")]
-
 
 @dataclass
 class CommandContext:
-    """The options before the verb: ``context.obj`` of every verb. Asks AWS once, when somebody first wants to know."""
+    """``context.obj`` of every verb. Calls AWS at the first use of a method, and once."""
 
     profile: str | None = None
     stack_name: str | None = None
     region: str | None = None
 
     def session(self) -> Session:
-        """Who calls AWS, and where."""
+        """Return the session with the operator's credentials and the region of the stack."""
         return self._session
 
     def stack(self) -> Stack:
-        """The deployed package.
+        """Return the deployed stack.
 
         Raises:
-            Trouble: it is not there, or not the only one.
+            CliError: no stack, or more than one, was found.
         """
         return self._stack
 

@@ -1,4 +1,4 @@
-"""From messages on FailedAccountQueue to one line for each account."""
+"""Parse the messages on FailedAccountQueue, and merge them by account."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -6,17 +6,18 @@ from datetime import datetime
 from itertools import groupby
 
 from alternate_contacts.cli.aws.failure_reasons import CRASH_OR_TIMEOUT, remedy
+from alternate_contacts.cli.aws.previous_release import current_reason
 from alternate_contacts.cli.aws.queues import QueueMessage
 from alternate_contacts.worker.errors import Permanent
 from alternate_contacts.worker.message import parse_message
 
 NO_ACCOUNT = "unknown"
-"""The worker's word for the account of a message in which it found none."""
+"""Account of a message without an account ID, as the worker records it."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why one message is on FailedAccountQueue. ``tries`` is None where nobody counted."""
+    """Why one message is on FailedAccountQueue. ``tries`` is None if the worker recorded none."""
 
     account_id: str
     reason: str
@@ -30,14 +31,14 @@ class Failure:
 
 @dataclass(frozen=True)
 class FailedAccount:
-    """An account, or a message without one: its newest failure, and how many messages tell of it since when."""
+    """An account, or a message without one: its newest failure, the number of messages, and the time of the first."""
 
     latest: Failure
     messages: int
     since: datetime
 
     def document(self) -> dict[str, object]:
-        """For ``--json``."""
+        """Return the failure for ``--json``."""
         return {
             "accountId": self.latest.account_id,
             "reason": self.latest.reason,
@@ -49,18 +50,18 @@ class FailedAccount:
             "failedAt": self.latest.failed_at.isoformat(),
             "messages": self.messages,
             "messageId": self.latest.message_id,
-            "whatToDo": remedy(self.latest.reason),
+            "remedy": remedy(self.latest.reason),
         }
 
 
 def parse_failure(message: QueueMessage) -> Failure:
-    """Why the message is there, by the attributes that the worker gave it.
+    """Return why a message is on FailedAccountQueue, by the attributes that the worker wrote.
 
-    What SQS moved there has none, or those of a former life on this queue: then nobody could say why, the account
-    is read from the body, and the time is that of the letter.
+    A message that SQS moved there has no attributes, or attributes of an earlier failure that do not count. The account
+    is then in the body, and the time is that of the message.
     """
-    told = message.attributes
-    if message.redriven or "Reason" not in told:
+    attributes = message.attributes
+    if message.redriven or "Reason" not in attributes:
         return Failure(
             account_id=_account_in(message.body),
             reason=CRASH_OR_TIMEOUT,
@@ -71,45 +72,45 @@ def parse_failure(message: QueueMessage) -> Failure:
             failed_at=message.sent,
             message_id=message.message_id,
         )
-    kinds = told.get("ContactTypes", "none")
+    contact_types = attributes.get("ContactTypes", "none")
     return Failure(
-        account_id=told.get("AccountId", NO_ACCOUNT),
-        reason=told["Reason"],
-        error_code=told.get("ErrorCode", "none"),
-        operation=told.get("Operation", "none"),
-        contact_types=() if kinds == "none" else tuple(kinds.split(",")),
-        tries=int(told["Tries"]) if told.get("Tries", "").isdigit() else None,
-        failed_at=_time(told.get("FailedAt", "")) or message.sent,
+        account_id=attributes.get("AccountId", NO_ACCOUNT),
+        reason=current_reason(attributes["Reason"]),
+        error_code=attributes.get("ErrorCode", "none"),
+        operation=attributes.get("Operation", "none"),
+        contact_types=() if contact_types == "none" else tuple(contact_types.split(",")),
+        tries=int(attributes["Tries"]) if attributes.get("Tries", "").isdigit() else None,
+        failed_at=_parse_time(attributes.get("FailedAt", "")) or message.sent,
         message_id=message.message_id,
     )
 
 
 def by_account(failures: Iterable[Failure]) -> list[FailedAccount]:
-    """The failures merged: several letters of one account may have failed. Messages without an account stay apart."""
+    """Merge the failures of each account. Failures of messages without an account stay separate."""
 
     def key(failure: Failure) -> tuple[str, str]:
         return failure.account_id, failure.message_id if failure.account_id == NO_ACCOUNT else ""
 
-    return [_merged(list(group)) for _, group in groupby(sorted(failures, key=key), key=key)]
+    return [_merge(list(group)) for _, group in groupby(sorted(failures, key=key), key=key)]
 
 
-def _merged(group: Sequence[Failure]) -> FailedAccount:
+def _merge(failures: Sequence[Failure]) -> FailedAccount:
     return FailedAccount(
-        latest=max(group, key=lambda failure: failure.failed_at),
-        messages=len(group),
-        since=min(failure.failed_at for failure in group),
+        latest=max(failures, key=lambda failure: failure.failed_at),
+        messages=len(failures),
+        since=min(failure.failed_at for failure in failures),
     )
 
 
 def _account_in(body: str) -> str:
     try:
-        letter = parse_message(body)
+        message = parse_message(body)
     except Permanent:
         return NO_ACCOUNT
-    return letter.account_id if letter else NO_ACCOUNT
+    return message.account_id if message else NO_ACCOUNT
 
 
-def _time(text: str) -> datetime | None:
+def _parse_time(text: str) -> datetime | None:
     try:
         time = datetime.fromisoformat(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""SQS's own way back from a dead-letter queue: it moves the messages, we look on.
+"""Move all messages of FailedAccountQueue to AccountQueue with the redrive of SQS.
 
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-dead-letter-queue-redrive.html
 """
@@ -9,116 +9,116 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from alternate_contacts.cli.aws.queues import queue_depth
-from alternate_contacts.cli.terminal.errors import CliError, is_access_denied
+from alternate_contacts.cli.aws.queues import ACCOUNT_QUEUE, FAILED_ACCOUNT_QUEUE, queue_arn, queue_depth
+from alternate_contacts.cli.aws.stack import Stack
+from alternate_contacts.cli.terminal.errors import CliError, error_code, is_access_denied
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import ListMessageMoveTasksResultEntryTypeDef
 
-_PAUSE = 0.5
-"""Seconds between two looks at a task."""
-_LOOKS = 60
-"""After so many the task that was just started should be listed."""
-_LOOKS_AT_THE_END = 6
-"""So many looks, three seconds in all, SQS gets to count what it has moved."""
+_POLL_SECONDS = 0.5
+_START_POLLS = 60
+"""After 30 s a started task should be listed."""
+_COUNT_POLLS = 6
+"""SQS gets 3 s to count the messages that it moved."""
 _ACTIVE = ("RUNNING", "CANCELLING")
 
 
 class MoveTasks:
-    """Moves what is on a dead-letter queue, by one task after the other: SQS allows one at a time."""
+    """Message move tasks, one after the other: SQS allows one at a time per queue."""
 
-    def __init__(
-        self,
-        client: "SQSClient",
-        *,
-        url: str,
-        source_arn: str,
-        destination_arn: str,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        """``url`` and ``source_arn`` are those of the dead-letter queue."""
+    def __init__(self, client: "SQSClient", stack: Stack, sleep: Callable[[float], None] = time.sleep) -> None:
         self._client = client
-        self._url = url
-        self._source_arn = source_arn
-        self._destination_arn = destination_arn
+        self._url = stack.queue_url(FAILED_ACCOUNT_QUEUE)
+        self._source_arn = queue_arn(client, self._url)
+        self._destination_arn = queue_arn(client, stack.queue_url(ACCOUNT_QUEUE))
         self._sleep = sleep
 
-    def move(self, goal: int, told: Callable[[int], None]) -> int:
-        """Move until nothing is left to be moved, or ``goal`` messages were; how many it was.
+    def move(self, goal: int, on_progress: Callable[[int], None]) -> int:
+        """Move messages until FailedAccountQueue is empty or ``goal`` messages were moved.
 
-        What fails again at once comes back while we look: without the goal it would be moved for ever. ``told`` hears
-        how many were moved so far.
+        Without the goal, a message that fails again at once would be moved forever.
+
+        Args:
+            on_progress: called with the number of messages moved so far.
+
+        Returns:
+            The number of messages moved.
 
         Raises:
-            CliError: SQS gave up, or nobody waits any longer (Ctrl-C).
-            botocore.exceptions.BotoCoreError, ClientError: AWS could not be asked.
+            CliError: SQS ended the task with an error, or the operator pressed Ctrl-C.
+            botocore.exceptions.BotoCoreError, ClientError: a call to AWS failed.
         """
         moved = 0
         try:
             while True:
                 before = moved
-                moved = self._follow(before, told)
+                moved = self._follow_task(before, on_progress)
                 if moved == before or moved >= goal or not queue_depth(self._client, self._url).visible:
                     return moved
         except KeyboardInterrupt:
             raise CliError(
-                "Stopped looking; SQS goes on moving by itself, and `alternate-contacts replay` will look on again.",
+                "Interrupted. SQS continues to move messages: run `alternate-contacts replay` to follow it.",
                 exit_code=130,
             ) from None
 
-    def left(self) -> int:
-        """Messages still on the dead-letter queue, or counted there: SQS counts late."""
-        for _ in range(_LOOKS_AT_THE_END):
-            left = queue_depth(self._client, self._url).total
-            if not left:
+    def remaining(self) -> int:
+        """Return the number of messages still on FailedAccountQueue."""
+        for _ in range(_COUNT_POLLS):
+            remaining = queue_depth(self._client, self._url).total
+            if not remaining:
                 break
-            self._sleep(_PAUSE)
-        return left
+            self._sleep(_POLL_SECONDS)
+        return remaining
 
-    def _follow(self, moved: int, told: Callable[[int], None]) -> int:
-        """Join the task that runs, or start one, and wait for its end."""
-        task = self._newest()
-        already = 0
+    def _follow_task(self, moved: int, on_progress: Callable[[int], None]) -> int:
+        """Join the running task or start one, and wait until it ends; return ``moved`` plus what the task moved."""
+        task = self._newest_task()
+        moved_before = 0
         if task is not None and task.get("Status") in _ACTIVE:
-            already = task.get("ApproximateNumberOfMessagesMoved", 0)
+            moved_before = task.get("ApproximateNumberOfMessagesMoved", 0)
         else:
-            task = self._start(task)
+            task = self._start_task(task)
         while True:
-            now = moved + max(0, task.get("ApproximateNumberOfMessagesMoved", 0) - already)
-            told(now)
+            total = moved + max(0, task.get("ApproximateNumberOfMessagesMoved", 0) - moved_before)
+            on_progress(total)
             if task.get("Status") not in _ACTIVE:
                 break
-            self._sleep(_PAUSE)
-            task = self._newest() or task
+            self._sleep(_POLL_SECONDS)
+            task = self._newest_task() or task
         if task.get("Status") != "COMPLETED":
             raise CliError(
-                f"SQS ended the move after {now} messages: {task.get('Status')}, {task.get('FailureReason', 'none')}."
+                f"The message move task of SQS ended after {total} messages with status {task.get('Status')}: "
+                f"{task.get('FailureReason', 'no reason')}. Run the command again."
             )
-        return now
+        return total
 
-    def _start(
+    def _start_task(
         self, previous: "ListMessageMoveTasksResultEntryTypeDef | None"
     ) -> "ListMessageMoveTasksResultEntryTypeDef":
-        """Start a task, and wait until it is listed."""
+        """Start a task, and wait until SQS lists it."""
         try:
             self._client.start_message_move_task(SourceArn=self._source_arn, DestinationArn=self._destination_arn)
         except ClientError as error:
             if not is_access_denied(error):
                 raise
             raise CliError(
-                "These credentials may not have SQS move the messages: it takes sqs:StartMessageMoveTask, "
-                "sqs:ReceiveMessage, sqs:DeleteMessage and sqs:GetQueueAttributes on FailedAccountQueue, and "
-                "sqs:SendMessage on AccountQueue."
+                f"StartMessageMoveTask failed: {error_code(error)}. These credentials need the permissions "
+                "sqs:StartMessageMoveTask, sqs:ReceiveMessage, sqs:DeleteMessage and sqs:GetQueueAttributes on "
+                "FailedAccountQueue, and sqs:SendMessage on AccountQueue."
             ) from None
-        since = previous.get("StartedTimestamp") if previous else None
-        for _ in range(_LOOKS):
-            task = self._newest()
-            if task is not None and task.get("StartedTimestamp") != since:
+        previous_start = previous.get("StartedTimestamp") if previous else None
+        for _ in range(_START_POLLS):
+            task = self._newest_task()
+            if task is not None and task.get("StartedTimestamp") != previous_start:
                 return task
-            self._sleep(_PAUSE)
-        raise CliError("SQS took the order to move, and does not list it: see `alternate-contacts status`.")
+            self._sleep(_POLL_SECONDS)
+        raise CliError(
+            "SQS accepted the message move task but does not list it. Run `alternate-contacts status` to see whether "
+            "messages move."
+        )
 
-    def _newest(self) -> "ListMessageMoveTasksResultEntryTypeDef | None":
+    def _newest_task(self) -> "ListMessageMoveTasksResultEntryTypeDef | None":
         tasks = self._client.list_message_move_tasks(SourceArn=self._source_arn, MaxResults=1).get("Results", [])
         return tasks[0] if tasks else None

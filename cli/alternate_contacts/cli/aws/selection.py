@@ -1,7 +1,6 @@
-"""Which of the failed accounts a verb is about."""
+"""Selection of failed accounts by account, failure reason and message."""
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -9,41 +8,34 @@ import typer
 
 from alternate_contacts.cli.aws.failed_messages import parse_failure
 from alternate_contacts.cli.aws.failure_reasons import REMEDIES
+from alternate_contacts.cli.aws.previous_release import current_reason
 from alternate_contacts.cli.aws.queues import QueueMessage
 
 
-def _account_ids(values: list[str]) -> list[str]:
-    for value in values:
-        if not re.fullmatch(r"[0-9]{12}", value):
-            raise typer.BadParameter(f"{value} is not an account id of 12 digits")
-    return values
-
-
 def _reasons(values: list[str]) -> list[str]:
-    for value in values:
-        if value not in REMEDIES:
-            raise typer.BadParameter(f"{value} is not a reason; there are {', '.join(sorted(REMEDIES))}")
-    return values
+    reasons = [current_reason(value) for value in values]
+    for reason in reasons:
+        if reason not in REMEDIES:
+            raise typer.BadParameter(
+                f"{reason} is not a failure reason. The reasons are: {', '.join(sorted(REMEDIES))}"
+            )
+    return reasons
 
 
-AccountIds = Annotated[
-    list[str], typer.Option("--account", metavar="ID", callback=_account_ids, help="This account; may be repeated.")
-]
 Reasons = Annotated[
     list[str],
     typer.Option(
-        "--reason", metavar="REASON", callback=_reasons, help="Accounts that failed for this reason; may be repeated."
+        "--reason",
+        metavar="REASON",
+        callback=_reasons,
+        help="Only accounts with this failure reason. You can repeat it.",
     ),
-]
-MessageIds = Annotated[
-    list[str],
-    typer.Option("--message", metavar="ID", help="This message, as `failures` shows it; may be repeated."),
 ]
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Messages of one of these accounts and for one of these reasons; where nothing is named, any will do."""
+    """Messages that match one value of each criterion; a criterion without values matches every message."""
 
     accounts: frozenset[str] = frozenset()
     reasons: frozenset[str] = frozenset()
@@ -58,19 +50,19 @@ class Selection:
         return not (self.accounts or self.reasons or self.messages)
 
     def choose(self, messages: Iterable[QueueMessage]) -> list[QueueMessage]:
-        """Those of ``messages`` that are meant."""
-        return [message for message in messages if self._means(message)]
+        """Return the ``messages`` that match."""
+        return [message for message in messages if self._matches(message)]
 
-    def missing(self, chosen: Iterable[QueueMessage]) -> Sequence[str]:
-        """Named accounts and messages that are not among the ``chosen``."""
-        found = [parse_failure(message) for message in chosen]
-        accounts = self.accounts - {each.account_id for each in found}
-        return sorted(accounts) + sorted(self.messages - {each.message_id for each in found})
+    def missing(self, chosen: Iterable[QueueMessage]) -> list[str]:
+        """Return the selected accounts and message IDs that are not among the ``chosen`` messages."""
+        failures = [parse_failure(message) for message in chosen]
+        accounts = self.accounts - {failure.account_id for failure in failures}
+        return sorted(accounts) + sorted(self.messages - {failure.message_id for failure in failures})
 
-    def _means(self, message: QueueMessage) -> bool:
-        why = parse_failure(message)
+    def _matches(self, message: QueueMessage) -> bool:
+        failure = parse_failure(message)
         return (
-            (not self.accounts or why.account_id in self.accounts)
-            and (not self.reasons or why.reason in self.reasons)
-            and (not self.messages or why.message_id in self.messages)
+            (not self.accounts or failure.account_id in self.accounts)
+            and (not self.reasons or failure.reason in self.reasons)
+            and (not self.messages or failure.message_id in self.messages)
         )

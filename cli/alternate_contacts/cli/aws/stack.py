@@ -1,4 +1,4 @@
-"""The deployed package: found in CloudFormation, and read for what it says of itself."""
+"""The deployed stack of this package, as CloudFormation describes it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from alternate_contacts.cli.aws.session import HOME, HOME_IN_CHINA, Session
+from alternate_contacts.cli.aws.queues import QUEUES
+from alternate_contacts.cli.aws.session import CHINA_REGION, REGION, Session
 from alternate_contacts.cli.terminal.errors import CliError, error_code, is_access_denied
 from alternate_contacts.worker.account_processor import Assignment
 from alternate_contacts.worker.contacts import Contact, ContactType
@@ -17,20 +18,15 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation.type_defs import StackTypeDef
 
 DESCRIPTION = "Alternate Contacts for AWS:"
-"""How the Description of template.yaml begins: the stack's own name may be anything, CfCT chooses one."""
+"""Start of the Description in template.yaml. The name of the stack identifies nothing: CfCT chooses one."""
 
-_OUTPUTS = frozenset({"AccountQueueUrl", "FailedAccountQueueUrl", "UndeliveredQueueUrl"})
-
-_QUOTA = {"aws": {"PutRate": 5.0, "GetRate": 10.0}, "aws-cn": {"PutRate": 1.0, "GetRate": 3.0}}
-"""Calls a second by partition, as in the template's mapping ``AccountApiQuota``.
-
-https://docs.aws.amazon.com/accounts/latest/reference/quotas.html
-"""
+_OUTPUTS = frozenset(f"{queue}Url" for queue in QUEUES)
+"""Outputs of a complete deployment."""
 
 
 @dataclass(frozen=True)
 class Stack:
-    """A stack of this package as DescribeStacks shows it. Parameters hold contact data: ``repr`` leaves them out."""
+    """A stack of this package. ``repr`` omits the parameters, because they hold contact data."""
 
     name: str
     parameters: Mapping[str, str] = field(repr=False)
@@ -52,24 +48,12 @@ class Stack:
         return self.arn.split(":")[4]
 
     @property
-    def account_queue_url(self) -> str:
-        return self.output("AccountQueueUrl")
-
-    @property
-    def failed_account_queue_url(self) -> str:
-        return self.output("FailedAccountQueueUrl")
-
-    @property
-    def undelivered_queue_url(self) -> str:
-        return self.output("UndeliveredQueueUrl")
-
-    @property
-    def worker_log_group(self) -> str:
-        return self.output("WorkerLogGroupName")
-
-    @property
     def backfill_log_group(self) -> str:
         return self.output("BackfillLogGroupName")
+
+    @property
+    def worker_function(self) -> str:
+        return self.output("WorkerFunctionName")
 
     @property
     def backfill_function(self) -> str:
@@ -81,7 +65,7 @@ class Stack:
 
     @property
     def enabled(self) -> bool:
-        """Whether the worker reads letters."""
+        """Whether the worker receives messages."""
         return self.parameters.get("Enabled", "true") == "true"
 
     @property
@@ -90,145 +74,123 @@ class Stack:
         return self.parameters.get("Reconcile", "off")
 
     @property
-    def get_rate(self) -> float:
-        """The quota for GetAlternateContact, calls a second."""
-        return self._rate("GetRate")
-
-    @property
-    def put_rate(self) -> float:
-        """The quota for PutAlternateContact, calls a second."""
-        return self._rate("PutRate")
-
-    @property
-    def quota_share(self) -> float:
-        """The part of these quotas that the worker may use, from 0.5 to 1."""
-        return float(self.parameters.get("QuotaShare", "100")) / 100
-
-    @property
     def desired(self) -> Mapping[ContactType, Assignment]:
-        """What the parameters say of each contact type. Contact data: not to be shown unless asked for."""
-        return {kind: self._assignment(kind) for kind in ContactType}
+        """Policy and desired contact by contact type. Contact data: never print it without --show-contacts."""
+        return {contact_type: self._assignment(contact_type) for contact_type in ContactType}
+
+    def queue_url(self, queue: str) -> str:
+        """Return the URL of a queue, such as ``AccountQueue``."""
+        return self.output(f"{queue}Url")
 
     def output(self, name: str) -> str:
-        """The output of that name.
+        """Return the value of an output.
 
         Raises:
-            CliError: the stack has none: it is of another release than this command.
+            CliError: the stack does not have it, so stack and command are of different releases.
         """
         value = self.outputs.get(name)
         if value is None:
             raise CliError(
-                f"Stack {self.name} has no output {name}, so it is of another release than this command: "
-                "deploy the package of this release, or use the command of that one."
+                f"Stack {self.name} has no output {name}: stack and command are of different releases. "
+                "Deploy the release of this command, or use the command of the stack's release."
             )
         return value
 
-    def _rate(self, name: str) -> float:
-        value = self.parameters.get(name, "default")
-        return _QUOTA.get(self.partition, _QUOTA["aws"])[name] if value == "default" else float(value)
-
-    def _assignment(self, kind: ContactType) -> Assignment:
-        name = kind.value.capitalize()
-
-        def part(suffix: str) -> str:
-            return self.parameters.get(f"{name}{suffix}", "")
-
-        return Assignment(
-            Policy(self.parameters.get(f"{name}Policy", Policy.OVERWRITE)),
-            Contact(
-                name=part("Name"),
-                title=part("Title"),
-                email_address=part("EmailAddress"),
-                phone_number=part("PhoneNumber"),
-            ),
-        )
+    def _assignment(self, contact_type: ContactType) -> Assignment:
+        policy = Policy(self.parameters.get(f"{contact_type.capitalize()}Policy", Policy.OVERWRITE))
+        return Assignment(policy, Contact.from_parameters(self.parameters, contact_type))
 
 
 def find_stack(session: Session, stack_name: str | None = None) -> Stack:
-    """The stack of that name, or else the one stack of this package in the account and region.
+    """Return the stack with that name, or else the only stack of this package in the account and region.
 
     Raises:
-        CliError: there is none, more than one, or it was never completed.
-        botocore.exceptions.BotoCoreError, ClientError: AWS could not be asked.
+        CliError: there is no such stack, more than one, or its deployment is not complete.
+        botocore.exceptions.BotoCoreError, ClientError: a call to AWS failed.
     """
-    found = _named(session, stack_name) if stack_name else _described(session)
-    ready = [stack for stack in found if stack.outputs.keys() >= _OUTPUTS]
-    if len(ready) == 1:
-        return ready[0]
-    if ready:
-        names = ", ".join(sorted(stack.name for stack in ready))
-        raise CliError(f"Several stacks of this package are here ({names}): choose one with --stack-name.")
-    if found:
-        told = ", ".join(sorted(f"{stack.name} is {stack.status}" for stack in found))
+    stacks = [_stack_named(session, stack_name)] if stack_name else _stacks_of_this_package(session)
+    deployed = [stack for stack in stacks if stack.outputs.keys() >= _OUTPUTS]
+    if len(deployed) == 1:
+        return deployed[0]
+    if deployed:
+        names = ", ".join(sorted(stack.name for stack in deployed))
         raise CliError(
-            f"The package is not completely deployed ({told}): wait for it, or look at the stack's events for "
-            "what went wrong."
+            f"More than one stack of this package is in account {session.account_id}, region {session.region}: "
+            f"{names}. Choose one with --stack-name."
         )
-    raise CliError(_nowhere(session))
+    if stacks:
+        states = ", ".join(sorted(f"stack {stack.name} is {stack.status}" for stack in stacks))
+        raise CliError(
+            f"The deployment is not complete: {states}. Wait until it ends, or find the cause in the events of the "
+            "stack."
+        )
+    raise CliError(_explain_missing_stack(session))
 
 
-def _named(session: Session, stack_name: str) -> list[Stack]:
+def _stack_named(session: Session, stack_name: str) -> Stack:
     try:
-        answer = session.client("cloudformation").describe_stacks(StackName=stack_name)
+        [description] = session.client("cloudformation").describe_stacks(StackName=stack_name)["Stacks"]
     except ClientError as error:
-        # CloudFormation says ValidationError where other services have a code of their own for what is not there.
+        # CloudFormation has no error code of its own for a stack that does not exist.
         if error_code(error) != "ValidationError":
             raise
         raise CliError(
-            f"There is no stack {stack_name} in account {session.account_id}, region {session.region}: "
-            "without --stack-name the command looks for it by itself."
+            f"Stack {stack_name} does not exist in account {session.account_id}, region {session.region}. "
+            "Omit --stack-name to search for the stack."
         ) from None
-    stacks = [_stack(each) for each in answer["Stacks"]]
-    if not any(_is_ours(each.get("Description", "")) for each in answer["Stacks"]):
-        raise CliError(f"Stack {stack_name} is not one of this package: leave out --stack-name to have it found.")
-    return stacks
+    if not _is_ours(description):
+        raise CliError(f"Stack {stack_name} is not a stack of this package. Omit --stack-name to search for the stack.")
+    return _stack(description)
 
 
-def _described(session: Session) -> list[Stack]:
+def _stacks_of_this_package(session: Session) -> list[Stack]:
     pages = session.client("cloudformation").get_paginator("describe_stacks").paginate()
     try:
-        return [_stack(each) for page in pages for each in page["Stacks"] if _is_ours(each.get("Description", ""))]
+        return [_stack(description) for page in pages for description in page["Stacks"] if _is_ours(description)]
     except ClientError as error:
         if is_access_denied(error):
             raise CliError(
-                "These credentials may not cloudformation:DescribeStacks on every stack, which looking for ours takes: "
-                "name it with --stack-name, or ask for that permission."
+                f"DescribeStacks failed: {error_code(error)}. The search for the stack needs the permission "
+                "cloudformation:DescribeStacks on every stack: use --stack-name, or ask for the permission."
             ) from None
         raise
 
 
-def _is_ours(description: str) -> bool:
-    return description.startswith(DESCRIPTION)
+def _is_ours(description: "StackTypeDef") -> bool:
+    return description.get("Description", "").startswith(DESCRIPTION)
 
 
-def _stack(described: "StackTypeDef") -> Stack:
+def _stack(description: "StackTypeDef") -> Stack:
     return Stack(
-        name=described["StackName"],
+        name=description["StackName"],
         parameters={
-            each.get("ParameterKey", ""): each.get("ParameterValue", "") for each in described.get("Parameters", [])
+            parameter.get("ParameterKey", ""): parameter.get("ParameterValue", "")
+            for parameter in description.get("Parameters", [])
         },
-        outputs={each.get("OutputKey", ""): each.get("OutputValue", "") for each in described.get("Outputs", [])},
-        arn=described.get("StackId", ""),
-        status=described["StackStatus"],
+        outputs={
+            output.get("OutputKey", ""): output.get("OutputValue", "") for output in description.get("Outputs", [])
+        },
+        arn=description.get("StackId", ""),
+        status=description["StackStatus"],
     )
 
 
-def _nowhere(session: Session) -> str:
-    """Why the stack is not here, as far as can be found out."""
-    here = f"The package is not deployed in account {session.account_id}, region {session.region}"
-    if session.region not in (HOME, HOME_IN_CHINA):
-        return f"{here}: it lives in {HOME} (China: {HOME_IN_CHINA}) only, so leave out --region."
-    management = _management_account(session)
-    if management not in (None, session.account_id):
-        return f"{here}: use credentials of the organization's management account, {management}."
-    return f"{here}: deploy it as the README says, or name another profile with --profile."
+def _explain_missing_stack(session: Session) -> str:
+    """Return why the stack is not in this account and region, as far as AWS shows it."""
+    missing = f"The package is not deployed in account {session.account_id}, region {session.region}."
+    if session.region not in (REGION, CHINA_REGION):
+        return f"{missing} Its region is always {REGION} (China: {CHINA_REGION}): omit --region."
+    management_account = _management_account(session)
+    if management_account not in (None, session.account_id):
+        return f"{missing} Use credentials of the management account of the organization, {management_account}."
+    return f"{missing} Deploy it as described in the README, or choose another profile with --profile."
 
 
 def _management_account(session: Session) -> str | None:
-    """The management account of the caller's organization, if the caller may know."""
+    """Return the management account of the organization; None if these credentials may not read it."""
     try:
         organization = session.client("organizations").describe_organization()["Organization"]
     except (BotoCoreError, ClientError):
-        # Only an explanation gets poorer: what went wrong is that the stack is not here.
+        # The account only makes the error message more helpful. The error itself is the missing stack.
         return None
     return organization.get("MasterAccountId")

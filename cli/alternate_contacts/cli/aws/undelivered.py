@@ -1,4 +1,4 @@
-"""What lies on UndeliveredQueue: told apart by the shape of the body, which may hold secrets and is never shown."""
+"""Messages on UndeliveredQueue, distinguished by the shape of the body. A body may hold secrets: never print it."""
 
 import json
 from collections import Counter
@@ -8,31 +8,31 @@ from enum import StrEnum
 from alternate_contacts.cli.aws.queues import QueueMessage
 
 
-class Kind(StrEnum):
-    """What could not be handed over: by EventBridge an event, or by Lambda or Scheduler a call of the backfill.
+class UndeliveredKind(StrEnum):
+    """What could not be delivered: an event, or an invocation of the backfill by Lambda or EventBridge Scheduler.
 
-    A letter is neither, and yet at home on AccountQueue: somebody may have put it there.
+    An account message arrives here only if an operator sent it here; it belongs on AccountQueue.
     """
 
     EVENT = "event"
-    LETTER = "letter"
+    ACCOUNT_MESSAGE = "account message"
     INVOCATION = "failed invocation"
 
 
-def kind(message: QueueMessage) -> Kind:
-    """An event has a source and a detail, a letter a version and an account; whatever else is a failed invocation."""
+def undelivered_kind(message: QueueMessage) -> UndeliveredKind:
+    """Return what a message is. Every body that is neither event nor account message is a failed invocation."""
     try:
         content = json.loads(message.body)
     except (ValueError, RecursionError):
-        return Kind.INVOCATION
+        return UndeliveredKind.INVOCATION
     if isinstance(content, dict):
         if content.keys() >= {"source", "detail"}:
-            return Kind.EVENT
+            return UndeliveredKind.EVENT
         if content.keys() >= {"version", "accountId"}:
-            return Kind.LETTER
-    return Kind.INVOCATION
+            return UndeliveredKind.ACCOUNT_MESSAGE
+    return UndeliveredKind.INVOCATION
 
 
-def count(messages: Iterable[QueueMessage]) -> dict[str, int]:
-    """How many of each kind there are."""
-    return dict(sorted(Counter(kind(message).value for message in messages).items()))
+def count_kinds(messages: Iterable[QueueMessage]) -> dict[str, int]:
+    """Return the number of messages of each kind."""
+    return dict(sorted(Counter(undelivered_kind(message).value for message in messages).items()))

@@ -1,4 +1,1 @@
-"""`backfill`: a letter for every account of the organization, or for some.
-
-Imports point inward: command ─► call.
-"""
+"""`backfill`: one message per account on AccountQueue, for the organization or for some accounts."""

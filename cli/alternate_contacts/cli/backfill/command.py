@@ -9,24 +9,24 @@ import typer
 from alternate_contacts.backfill.message import account_message_body
 from alternate_contacts.backfill.protocol import Mode, Trigger
 from alternate_contacts.cli.aws.backfill_function import invoke_backfill
-from alternate_contacts.cli.aws.context import AsJson, CommandContext, DryRun, Yes
-from alternate_contacts.cli.aws.queues import batches, send_messages
-from alternate_contacts.cli.aws.selection import AccountIds
+from alternate_contacts.cli.aws.context import CommandContext
+from alternate_contacts.cli.aws.queues import ACCOUNT_QUEUE, batches, send_messages
 from alternate_contacts.cli.aws.session import Session
 from alternate_contacts.cli.aws.stack import Stack
 from alternate_contacts.cli.terminal import output
+from alternate_contacts.cli.terminal.options import AccountIds, AsJson, DryRun, Yes
 from alternate_contacts.cli.terminal.output import count
 from alternate_contacts.cli.terminal.plan import ApplyOptions, ApplyResult, apply
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-_NOT_DONE_YET = "On AccountQueue, not done yet: `alternate-contacts status --watch` shows how it goes on."
+_NOT_PROCESSED_YET = "The messages are not processed yet. Run `alternate-contacts status --watch` to follow the worker."
 
 
 @dataclass(frozen=True)
 class BackfillPlan:
-    """Letters for these accounts, or for every account of the organization where none is named."""
+    """One message for each of these accounts, or for every account of the organization if there are none."""
 
     accounts: Sequence[str]
     mode: Mode
@@ -34,15 +34,16 @@ class BackfillPlan:
     is_empty = False
 
     @property
-    def sentences(self) -> list[str]:
-        whom = f"account {', '.join(self.accounts)}" if self.accounts else "every active account of the organization"
-        does = "sets what differs" if self.mode is Mode.ENFORCE else "changes nothing, and logs what it would set"
-        said = [f"A letter for {whom} is put on AccountQueue; the worker {does}."]
+    def lines(self) -> list[str]:
+        accounts = ", ".join(self.accounts) or "every active account"
+        effect = "sets every contact that differs" if self.mode is Mode.ENFORCE else "logs what it would set"
+        lines = [f"Send one message per account to AccountQueue, for {accounts}. The worker {effect}."]
         if not self.enabled:
-            said.append("The package is disabled: letters wait on AccountQueue until it is enabled.")
-        return said
+            lines.append("The package is disabled: messages wait on AccountQueue until it is enabled.")
+        return lines
 
     def document(self) -> dict[str, object]:
+        """Return the plan for ``--json``."""
         return {"accounts": list(self.accounts) or "all", "mode": self.mode.value}
 
 
@@ -50,41 +51,43 @@ def backfill(
     context: typer.Context,
     account: AccountIds = [],  # noqa: B006 - typer copies it
     report: Annotated[
-        bool, typer.Option("--report", help="Change nothing: have the worker log what it would set.")
+        bool, typer.Option("--report", help="Set no contacts: the worker only logs what it would set.")
     ] = False,
     dry_run: DryRun = False,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Put a letter for every account, or for some, on AccountQueue; the worker brings them right from there.
+    """Send one message per account to AccountQueue, for every account or for some. The worker sets the contacts.
 
-    Exit code 0: done; 1: not every letter was taken, or you said no; 2: could not be done.
+    Exit codes: 0 all messages sent; 1 some messages were not sent, or you declined; 2 command failed.
     """
-    options: CommandContext = context.obj
-    session, stack = options.session(), options.stack()
+    context_options: CommandContext = context.obj
+    session, stack = context_options.session(), context_options.stack()
     mode = Mode(stack.mode).stricter(Mode.REPORT if report else Mode.ENFORCE)
     plan = BackfillPlan(sorted(set(account)), mode, stack.enabled)
 
-    def act() -> ApplyResult:
-        return _some(session.client("sqs"), stack, plan) if plan.accounts else _all(session, stack, plan)
+    def change() -> ApplyResult:
+        if plan.accounts:
+            return _backfill_accounts(session.client("sqs"), stack, plan)
+        return _backfill_organization(session, stack, plan)
 
-    if not apply(plan, act, ApplyOptions(dry_run, yes, as_json)):
+    if not apply(plan, change, ApplyOptions(dry_run, yes, as_json)):
         raise typer.Exit(1)
 
 
-def _all(session: Session, stack: Stack, plan: BackfillPlan) -> ApplyResult:
+def _backfill_organization(session: Session, stack: Stack, plan: BackfillPlan) -> ApplyResult:
     with output.notes().status("BackfillFunction lists the accounts"):
-        figures = invoke_backfill(session, stack.backfill_function, plan.mode)
-    return ApplyResult([f"{figures.summary}.", _NOT_DONE_YET], figures.document())
+        result = invoke_backfill(session, stack.backfill_function, plan.mode)
+    return ApplyResult([f"{result.summary}.", _NOT_PROCESSED_YET], result.document())
 
 
-def _some(client: "SQSClient", stack: Stack, plan: BackfillPlan) -> ApplyResult:
-    refused: list[str] = []
+def _backfill_accounts(client: "SQSClient", stack: Stack, plan: BackfillPlan) -> ApplyResult:
+    not_sent: list[str] = []
     for batch in batches(plan.accounts):
         bodies = [account_message_body(account_id, trigger=Trigger.MANUAL, mode=plan.mode) for account_id in batch]
-        refused.extend(batch[index] for index in sorted(send_messages(client, stack.account_queue_url, bodies)))
-    enqueued = len(plan.accounts) - len(refused)
-    said = [f"{count(enqueued, 'letter')} sent.", _NOT_DONE_YET]
-    if refused:
-        said.append(f"AccountQueue did not take the letters for {', '.join(refused)}: try again.")
-    return ApplyResult(said, {"enqueued": enqueued, "notTaken": refused}, complete=not refused)
+        not_sent.extend(batch[index] for index in sorted(send_messages(client, stack.queue_url(ACCOUNT_QUEUE), bodies)))
+    enqueued = len(plan.accounts) - len(not_sent)
+    lines = [f"{count(enqueued, 'message')} sent.", _NOT_PROCESSED_YET]
+    if not_sent:
+        lines.append(f"AccountQueue rejected the messages for {', '.join(not_sent)}. Run the command again for them.")
+    return ApplyResult(lines, {"enqueued": enqueued, "notSent": not_sent}, complete=not not_sent)

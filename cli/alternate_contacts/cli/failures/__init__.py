@@ -1,4 +1,1 @@
-"""`failures`: every account on FailedAccountQueue, with the reason and what to do about it.
-
-Imports point inward: command ─► report ─► reasons.
-"""
+"""`failures`: every account on FailedAccountQueue, with the failure reason and the remedy."""

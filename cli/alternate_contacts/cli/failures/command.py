@@ -9,71 +9,73 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from alternate_contacts.cli.aws import undelivered
-from alternate_contacts.cli.aws.context import AsJson, CommandContext
+from alternate_contacts.cli.aws.context import CommandContext
 from alternate_contacts.cli.aws.failed_messages import NO_ACCOUNT, FailedAccount, by_account, parse_failure
 from alternate_contacts.cli.aws.failure_reasons import remedy
 from alternate_contacts.cli.aws.queue_lease import QueueSnapshot, read_queue
+from alternate_contacts.cli.aws.queues import FAILED_ACCOUNT_QUEUE, UNDELIVERED_QUEUE
+from alternate_contacts.cli.aws.undelivered import count_kinds
 from alternate_contacts.cli.terminal import output
+from alternate_contacts.cli.terminal.options import AsJson
 from alternate_contacts.cli.terminal.output import count
 from alternate_contacts.worker.contacts import ContactType
 
 
 @dataclass(frozen=True)
 class FailureReport:
-    """What is wrong: accounts that failed, and what could not be delivered."""
+    """Failed accounts, and what could not be delivered."""
 
     accounts: Sequence[FailedAccount]
     failed: QueueSnapshot
     undelivered: QueueSnapshot
 
     @property
-    def is_well(self) -> bool:
+    def is_healthy(self) -> bool:
         return not self.failed.counted and not self.undelivered.counted
 
     def document(self) -> dict[str, object]:
+        """Return the report for ``--json``."""
         return {
             "accounts": [account.document() for account in self.accounts],
             "messages": self.failed.document(),
-            "undelivered": {**self.undelivered.document(), "kinds": undelivered.count(self.undelivered.messages)},
+            "undelivered": {**self.undelivered.document(), "kinds": count_kinds(self.undelivered.messages)},
             "remarks": [*self.failed.remarks, *self.undelivered.remarks],
         }
 
 
 def failures(context: typer.Context, as_json: AsJson = False) -> None:
-    """Name every failed account: why, since when, and what to do about it. Takes nothing off the queue.
+    """List every failed account with the failure reason, the time and the remedy. All messages stay on the queue.
 
-    Exit code 0: none; 1: some, or something is undelivered; 2: could not find out.
+    Exit codes: 0 healthy; 1 an account failed, or something is undelivered; 2 command failed.
     """
     options: CommandContext = context.obj
     stack, sqs = options.stack(), options.session().client("sqs")
-    failed = read_queue(sqs, stack.failed_account_queue_url, "FailedAccountQueue")
+    failed = read_queue(sqs, stack, FAILED_ACCOUNT_QUEUE)
     report = FailureReport(
         accounts=by_account(parse_failure(message) for message in failed.messages),
         failed=failed,
-        undelivered=read_queue(sqs, stack.undelivered_queue_url, "UndeliveredQueue"),
+        undelivered=read_queue(sqs, stack, UNDELIVERED_QUEUE),
     )
     if as_json:
-        output.answer(report.document())
+        output.print_json(report.document())
     else:
-        _show(report, output.results())
-    if not report.is_well:
+        _print_report(report, output.results())
+    if not report.is_healthy:
         raise typer.Exit(1)
 
 
-def _show(report: FailureReport, console: Console) -> None:
+def _print_report(report: FailureReport, console: Console) -> None:
     if not report.failed.counted:
-        console.print("No account has failed.")
-    by_reason = groupby(sorted(report.accounts, key=_reason), key=_reason)
-    for reason, accounts in by_reason:
-        failed = list(accounts)
-        console.print(f"{reason}: {count(len(failed), 'account')}", style="bold")
+        console.print("No failed accounts.")
+    for reason, group in groupby(sorted(report.accounts, key=_reason), key=_reason):
+        accounts = list(group)
+        console.print(f"{reason}: {count(len(accounts), 'account')}", style="bold")
         console.print(remedy(reason))
-        console.print(_table(failed))
-    kinds = undelivered.count(report.undelivered.messages)
+        console.print(_table(accounts))
+    kinds = count_kinds(report.undelivered.messages)
     if kinds:
-        told = ", ".join(f"{count(number, kind)}" for kind, number in kinds.items())
-        console.print(f"On UndeliveredQueue: {told}. `alternate-contacts replay --undelivered` makes up for them.")
+        counts = ", ".join(count(number, kind) for kind, number in kinds.items())
+        console.print(f"On {UNDELIVERED_QUEUE}: {counts}. Run `alternate-contacts replay --undelivered`.")
     for remark in (*report.failed.remarks, *report.undelivered.remarks):
         console.print(remark)
 
@@ -83,15 +85,15 @@ def _reason(account: FailedAccount) -> str:
 
 
 def _table(accounts: Sequence[FailedAccount]) -> Table:
-    """Narrow enough for most terminals: messages are only counted where an account has several."""
+    """Return a table narrow enough for most terminals: the column of message counts appears only where needed."""
     several = any(account.messages > 1 for account in accounts)
-    columns = ("account", "error", "contacts", "tries", "since (UTC)", *(["messages"] if several else []))
+    columns = ("account", "error", "contact types", "tries", "since (UTC)", *(["messages"] if several else []))
     table = output.table(*columns)
     for account in accounts:
         latest = account.latest
         table.add_row(
             latest.account_id if latest.account_id != NO_ACCOUNT else f"{NO_ACCOUNT} (message {latest.message_id})",
-            "-" if latest.error_code == "none" else f"{latest.error_code} at {latest.operation}",
+            "-" if latest.error_code == "none" else f"{latest.operation}: {latest.error_code}",
             "all" if len(latest.contact_types) == len(ContactType) else ", ".join(latest.contact_types) or "-",
             "-" if latest.tries is None else str(latest.tries),
             f"{account.since.astimezone(UTC):%Y-%m-%d %H:%M}",

@@ -1,4 +1,4 @@
-"""`alternate-contacts preflight`: what would stop a deployment, looked at before there is one. It changes nothing."""
+"""The verb `preflight`: checks the prerequisites of a deployment, and changes nothing."""
 
 from alternate_contacts.cli.preflight.command import preflight
 

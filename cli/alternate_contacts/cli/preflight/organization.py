@@ -1,6 +1,6 @@
-"""The checks of the backfill, which makes them again itself: `alternate_contacts.backfill.preflight`."""
+"""The checks that the backfill runs too: `alternate_contacts.backfill.preflight`."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 
 from alternate_contacts.backfill.preflight import (
@@ -10,41 +10,47 @@ from alternate_contacts.backfill.preflight import (
     OrganizationView,
     PreflightCheck,
 )
-from alternate_contacts.cli.preflight.finding import CheckResult, CheckState, missing, not_looked_at, ok, unknown
-
-Look = Callable[[str, Callable[[], CheckResult]], CheckResult]
-"""Makes a look that AWS refuses a finding of its own: nobody could look."""
+from alternate_contacts.cli.preflight.result import (
+    CheckResult,
+    CheckState,
+    missing,
+    not_checked,
+    ok,
+    run_check,
+    unknown,
+)
+from alternate_contacts.worker.error_codes import ACCESS_DENIED
 
 MANAGEMENT_ACCOUNT = "management account"
 REGION = "region"
 READ = "a contact can be read"
-_REFUSED = ("AccessDeniedException", "AccessDenied")
 
 
-def check(subject: OrganizationView, look: Look) -> Iterator[CheckResult]:
-    """All of them. One that is missing makes those after it meaningless, but for the region."""
-    stops = ""
-    for each in CHECKS:
-        if stops:
-            yield not_looked_at(each.name, stops)
+def run_checks(view: OrganizationView) -> Iterator[CheckResult]:
+    """Run all checks. After a missing one the others are meaningless, except after the region."""
+    failed = ""
+    for check in CHECKS:
+        if failed:
+            yield not_checked(check.name, failed)
             continue
-        finding = look(each.name, partial(_one, each, subject))
-        if finding.state is CheckState.MISSING and each.name != REGION:
-            stops = each.name
-        yield finding
+        result = run_check(check.name, partial(_run, check, view))
+        if result.state is CheckState.MISSING and check.name != REGION:
+            failed = check.name
+        yield result
 
 
-def _one(check: PreflightCheck, subject: OrganizationView) -> CheckResult:
-    sentence = check.obstacle(subject)
-    if sentence is None:
+def _run(check: PreflightCheck, view: OrganizationView) -> CheckResult:
+    failure = check.run(view)
+    if failure is None:
         return ok(check.name)
-    if check.name == READ and subject.read(None) in _REFUSED:
-        # No policy of the organization binds the management account: these very credentials may not read.
+    if check.name == READ and view.get_contact_error(None) in ACCESS_DENIED:
+        # No policy of the organization limits the management account, so these credentials lack the permission.
         return unknown(
             check.name,
-            "These credentials may not account:GetAlternateContact, so they cannot try what the package will do.",
+            "These credentials need the permission account:GetAlternateContact to try what the package does.",
         )
     if check is TRUSTED_ACCESS:
-        told = f"{sentence} A deployment whose Mode is enforce does that itself."
-        return missing(check.name, told, ENABLE_TRUSTED_ACCESS)
-    return missing(check.name, sentence)
+        return missing(
+            check.name, f"{failure.message} A deployment with Mode enforce enables it.", ENABLE_TRUSTED_ACCESS
+        )
+    return missing(check.name, failure.message)

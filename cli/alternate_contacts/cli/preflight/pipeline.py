@@ -1,69 +1,71 @@
-"""Whether CfCT is there, and gets on with the landing zone.
+"""CfCT, and whether it works with the landing zone.
 
-CfCT validates account ids against the accounts of one StackSet of Control Tower, by a fixed name and in its own
-region; landing zones from 4.0 on no longer have it (source of CfCT 2.8.4, manifest_parser.py and template; its issue
+CfCT validates account IDs with the accounts of one StackSet of Control Tower, which has a fixed name and is in the
+home region. Landing zones from 4.0 on do not have it (source of CfCT 2.8.4, manifest_parser.py and template; its issue
 106; aws-samples/aws-security-reference-architecture-examples, pull request 344).
 """
 
 import re
 from dataclasses import dataclass
 
-from alternate_contacts.cli.preflight.finding import CheckResult, missing, ok, unknown
+from alternate_contacts.cli.preflight.result import CheckResult, missing, ok, unknown
 
 NAME = "CfCT in the home region"
 LANDING_ZONE = "CfCT and the landing zone"
 BASELINE = "AWSControlTowerBP-BASELINE-CONFIG"
 WITHOUT_BASELINE = 4
-"""The first major version of landing zones without it."""
+"""The first major version of landing zones without the StackSet."""
 EXPORT = "Custom-Control-Tower-Version"
-"""The export in which CfCT's own stack tells its version."""
+"""The export of the CfCT stack that holds its version."""
 GUIDE = "https://docs.aws.amazon.com/controltower/latest/userguide/customize-landing-zone.html"
 
 
 @dataclass(frozen=True)
 class LandingZone:
-    """``version`` is None where it could not be read; ``guessed``: nobody named the home region, nothing told it."""
+    """``version``: None if it could not be read. ``guessed``: the home region is an assumption."""
 
     home_region: str
     version: str | None = None
     guessed: bool = False
 
 
-def check(version: str | None, home_region: str) -> CheckResult:
-    """``version``: of CfCT in the home region, None where it is not there."""
+def check_cfct(version: str | None, home_region: str) -> CheckResult:
+    """Check that CfCT is deployed; ``version``: None if it is not in the home region."""
     if version:
-        return ok(NAME, f"Its version is {version}.")
+        return ok(NAME, f"CfCT has version {version}.")
     return missing(
         NAME,
-        f"CfCT is not deployed in {home_region}, Control Tower's home region, where it must be: deploy it there as "
-        f"{GUIDE} says, name another region with --home-region, or do without it, with sam deploy.",
+        f"CfCT is not deployed in {home_region}, the home region of Control Tower. Without CfCT its pipeline cannot "
+        f"deploy the package. Deploy CfCT there ({GUIDE}), name another home region with --home-region, or deploy the "
+        "package with sam deploy.",
     )
 
 
 def check_landing_zone(landing_zone: LandingZone, *, baseline: bool | None, main_region: str) -> CheckResult:
-    """``baseline``: whether the StackSet is there; None where nobody could look."""
+    """Check that CfCT works with the landing zone; ``baseline``: whether the StackSet exists, None if unknown."""
     home_region = landing_zone.home_region
-    told = f"landing zone {landing_zone.version}" if landing_zone.version else "this landing zone"
+    name = f"landing zone {landing_zone.version}" if landing_zone.version else "this landing zone"
     if baseline:
-        return ok(LANDING_ZONE, f"StackSet {BASELINE} is there.")
-    major = _major(landing_zone)
+        return ok(LANDING_ZONE, f"StackSet {BASELINE} exists.")
+    major = _major_version(landing_zone)
     if major is None and (baseline is None or landing_zone.guessed):
         return unknown(
             LANDING_ZONE,
-            f"Whether StackSet {BASELINE} is in Control Tower's home region could not be found out in {home_region}; "
-            f"--home-region names another. From landing zone {WITHOUT_BASELINE}.0 on it is not, and CfCT may fail.",
+            f"CfCT needs StackSet {BASELINE} in the home region of Control Tower, and it could not be checked in "
+            f"{home_region}. Landing zones from {WITHOUT_BASELINE}.0 on do not have it. Name another home region with "
+            "--home-region.",
         )
     if baseline is None and major is not None and major < WITHOUT_BASELINE:
-        return ok(LANDING_ZONE, f"CfCT gets on with {told}.")
+        return ok(LANDING_ZONE, f"CfCT works with {name}.")
     return missing(
         LANDING_ZONE,
-        f"CfCT looks for StackSet {BASELINE} in {home_region}, which {told} does not have, so its pipeline may fail: "
-        "deploy without it.",
+        f"StackSet {BASELINE} does not exist in {home_region}: {name} does not have it. CfCT needs it, so the pipeline "
+        "may fail. Deploy the package without CfCT.",
         "sam build",
         f"sam deploy --guided --region {main_region}",
     )
 
 
-def _major(landing_zone: LandingZone) -> int | None:
-    found = re.match(r"\d+", landing_zone.version or "")
-    return int(found[0]) if found else None
+def _major_version(landing_zone: LandingZone) -> int | None:
+    match = re.match(r"\d+", landing_zone.version or "")
+    return int(match[0]) if match else None

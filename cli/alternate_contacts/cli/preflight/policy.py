@@ -1,4 +1,4 @@
-"""Reading one permission out of a policy that is attached to a role or a bucket.
+"""Finds out whether a trust policy or a bucket policy allows an action.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 """
@@ -12,78 +12,81 @@ Policy = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Grant:
-    """A statement about the permission in question. What a condition makes of it, only a request can tell."""
+class Statement:
+    """A statement that matches an action. Only a request can evaluate the condition of a ``conditional`` one."""
 
     allows: bool
     conditional: bool
     sid: str
 
 
-def grants(policy: Policy, action: str, principals: Collection[str], resource: str = "") -> Iterator[Grant]:
-    """The statements of ``policy`` that let one of ``principals`` do ``action``, or deny it.
+def find_statements(
+    policy: Policy, action: str, principals: Collection[str], resource: str = ""
+) -> Iterator[Statement]:
+    """Yield the statements that allow or deny one of ``principals`` the ``action``.
 
-    ``resource`` is for policies that name resources; trust policies do not. A Deny for whoever comes without TLS is
-    left out: AWS's own services and tools come with it.
+    ``resource`` is for policies that name resources; trust policies do not. A Deny for requests without TLS does not
+    count, because AWS services and tools use TLS.
     """
-    for statement in _listed(policy.get("Statement")):
+    for statement in _as_list(policy.get("Statement")):
         if (
-            _is_about(statement, "Action", action.lower())
-            and _is_about(statement, "Resource", resource)
+            _covers(statement, "Action", action.lower())
+            and _covers(statement, "Resource", resource)
             and _names(statement, principals)
-            and not _only_without_tls(statement)
+            and not _denies_only_without_tls(statement)
         ):
-            yield Grant(statement.get("Effect") == "Allow", bool(statement.get("Condition")), statement.get("Sid", ""))
+            allows = statement.get("Effect") == "Allow"
+            yield Statement(allows, bool(statement.get("Condition")), statement.get("Sid", ""))
 
 
-def verdict(found: Collection[Grant]) -> bool | None:
-    """Whether these grants together allow; None where that hangs on a condition."""
-    if any(not grant.allows and not grant.conditional for grant in found):
+def is_allowed(statements: Collection[Statement]) -> bool | None:
+    """Return whether these statements together allow the action; None if that depends on a condition."""
+    if any(not statement.allows and not statement.conditional for statement in statements):
         return False
-    if any(not grant.allows for grant in found):
+    if any(not statement.allows for statement in statements):
         return None
-    if any(not grant.conditional for grant in found):
+    if any(not statement.conditional for statement in statements):
         return True
-    return None if found else False
+    return None if statements else False
 
 
-def _is_about(statement: Policy, element: str, value: str) -> bool:
-    """Whether ``value`` is among what the statement says of Action or Resource; all is where it says nothing."""
+def _covers(statement: Policy, element: str, value: str) -> bool:
+    """Return whether the Action or Resource of a statement covers ``value``; without the element, it covers all."""
     if f"Not{element}" in statement:
         return not _matches(statement[f"Not{element}"], element, value)
     return element not in statement or _matches(statement[element], element, value)
 
 
 def _matches(patterns: object, element: str, value: str) -> bool:
-    """Actions are compared without regard to case, resources with it."""
-    found = [str(pattern) for pattern in _listed(patterns)]
-    return any(fnmatchcase(value, pattern.lower() if element == "Action" else pattern) for pattern in found)
+    """Return whether a pattern matches. The case of actions does not count, the case of resources does."""
+    texts = [str(pattern) for pattern in _as_list(patterns)]
+    return any(fnmatchcase(value, text.lower() if element == "Action" else text) for text in texts)
 
 
 def _names(statement: Policy, principals: Collection[str]) -> bool:
-    """NotPrincipal counts only in a Deny, where leaving us out is what would spare us."""
+    """Return whether a statement applies to one of the principals. NotPrincipal counts only in a Deny."""
     if "NotPrincipal" in statement:
-        return statement.get("Effect") == "Deny" and not _among(statement["NotPrincipal"], principals)
-    return _among(statement.get("Principal"), principals)
+        return statement.get("Effect") == "Deny" and not _includes(statement["NotPrincipal"], principals)
+    return _includes(statement.get("Principal"), principals)
 
 
-def _among(principal: object, principals: Collection[str]) -> bool:
-    named = _listed(principal.get("AWS")) if isinstance(principal, Mapping) else _listed(principal)
-    return any(each == "*" or each in principals for each in named)
+def _includes(element: object, principals: Collection[str]) -> bool:
+    names = _as_list(element.get("AWS")) if isinstance(element, Mapping) else _as_list(element)
+    return any(name == "*" or name in principals for name in names)
 
 
-def _only_without_tls(statement: Policy) -> bool:
+def _denies_only_without_tls(statement: Policy) -> bool:
     condition = statement.get("Condition") or {}
-    secure = {key.lower(): value for key, value in (condition.get("Bool") or {}).items()}
+    keys = {key.lower(): value for key, value in (condition.get("Bool") or {}).items()}
     return (
         set(condition) == {"Bool"}
-        and set(secure) == {"aws:securetransport"}
-        and ([str(each).lower() for each in _listed(secure["aws:securetransport"])] == ["false"])
+        and set(keys) == {"aws:securetransport"}
+        and [str(value).lower() for value in _as_list(keys["aws:securetransport"])] == ["false"]
     )
 
 
-def _listed(value: object) -> list[Any]:
-    """IAM lets a list of one be written without the list."""
+def _as_list(value: object) -> list[Any]:
+    """Return a list. IAM accepts a single value in its place."""
     if value is None:
         return []
     return list(value) if isinstance(value, list | tuple) else [value]

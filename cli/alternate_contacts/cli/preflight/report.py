@@ -1,50 +1,50 @@
-"""An examination as the operator sees it."""
+"""The preflight report in the terminal and as JSON."""
 
 from collections import Counter
 
 from rich.console import Console
 from rich.text import Text
 
-from alternate_contacts.cli.preflight.examination import PreflightReport
-from alternate_contacts.cli.preflight.finding import CheckState
+from alternate_contacts.cli.preflight.result import CheckState
+from alternate_contacts.cli.preflight.run import PreflightReport
 from alternate_contacts.cli.terminal import output
 
 _STYLE = {CheckState.OK: "green", CheckState.MISSING: "bold red", CheckState.UNKNOWN: "yellow"}
 
 
-def show(examination: PreflightReport, console: Console) -> None:
-    """A table of the checks; below it, each on a line to copy, the commands that mend what is missing."""
-    table = output.table("state", "check", "what was found")
-    for finding in examination.findings:
-        table.add_row(Text(finding.state.value, _STYLE[finding.state]), finding.check, finding.sentence)
+def print_report(report: PreflightReport, console: Console) -> None:
+    """Print a table of the checks, and below it the commands, each on one line to copy."""
+    table = output.table("state", "check", "result")
+    for result in report.results:
+        table.add_row(Text(result.state, _STYLE[result.state]), result.check, result.message)
     console.print(table)
-    for finding in examination.findings:
-        if finding.commands:
-            console.print(f"To mend {finding.check}:")
-            for command in finding.commands:
+    for result in report.results:
+        if result.commands:
+            console.print(f"Commands for {result.check}:")
+            for command in result.commands:
                 console.print(f"  {command}", soft_wrap=True)
             console.print()
-    if examination.remark:
-        console.print(examination.remark)
-    counted = Counter(finding.state for finding in examination.findings)
-    console.print(", ".join(f"{counted[state]} {state.value}" for state in CheckState if counted[state]) + ".")
+    if report.remark:
+        console.print(report.remark)
+    counts = Counter(result.state for result in report.results)
+    console.print(", ".join(f"{counts[state]} {state}" for state in CheckState if counts[state]) + ".")
 
 
-def document(examination: PreflightReport, *, account_id: str, region: str) -> dict[str, object]:
-    """The same for `--json`."""
+def document(report: PreflightReport, *, account_id: str, region: str) -> dict[str, object]:
+    """Return the document for `--json`."""
     return {
         "account": account_id,
         "region": region,
-        "homeRegion": examination.home_region,
-        "controlTower": examination.pipeline,
-        "remark": examination.remark,
+        "homeRegion": report.home_region,
+        "controlTower": report.control_tower,
+        "remark": report.remark,
         "checks": [
             {
-                "check": finding.check,
-                "state": finding.state.value,
-                "sentence": finding.sentence,
-                "commands": list(finding.commands),
+                "check": result.check,
+                "state": result.state,
+                "message": result.message,
+                "commands": list(result.commands),
             }
-            for finding in examination.findings
+            for result in report.results
         ],
     }

@@ -1,6 +1,5 @@
-"""Whether CloudTrail records what tells of new accounts.
+"""The CloudTrail trail without which EventBridge receives no events about new accounts.
 
-Without a trail that logs management events, EventBridge hears nothing of API calls:
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudtrail.html
 """
 
@@ -9,16 +8,18 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from alternate_contacts.cli.preflight.finding import CheckResult, missing, ok, unknown
+from alternate_contacts.cli.preflight.result import CheckResult, missing, ok, unknown
 
 NAME = "trail of management events"
+
+_REASON = "Without a trail of write management events, EventBridge may receive no events about new accounts."
 
 Selector = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Trail:
-    """A trail as CloudTrail shows it in one region."""
+    """A trail as CloudTrail describes it in one region."""
 
     name: str
     home_region: str
@@ -26,44 +27,45 @@ class Trail:
     logging: bool = False
     basic: Sequence[Selector] = ()
     advanced: Sequence[Selector] = ()
-    unread: str = field(default="", compare=False)
-    """Why its status could not be read, in a sentence."""
+    error: str = field(default="", compare=False)
+    """The message of the call that failed, if the trail could not be read."""
 
     def covers(self, region: str) -> bool:
         return self.multi_region or self.home_region == region
 
-    def records_accounts(self) -> bool:
-        """Whether its selectors let through the event that tells of a created account."""
-        return any(map(_basic_lets_through, self.basic)) or any(map(_advanced_lets_through, self.advanced))
+    def selects_new_accounts(self) -> bool:
+        """Return whether the selectors include the event about a new account."""
+        return any(map(_basic_includes, self.basic)) or any(map(_advanced_includes, self.advanced))
 
 
-def check(trails: Sequence[Trail], region: str) -> CheckResult:
-    """One trail that covers ``region`` is enough."""
+def check_trails(trails: Sequence[Trail], region: str) -> CheckResult:
+    """Check that one trail covers ``region``, selects the events and logs."""
     here = [trail for trail in trails if trail.covers(region)]
-    recording = [trail for trail in here if trail.records_accounts()]
-    for trail in recording:
+    selecting = [trail for trail in here if trail.selects_new_accounts()]
+    for trail in selecting:
         if trail.logging:
-            return ok(NAME, f"Trail {trail.name} logs them.")
+            return ok(NAME, f"Trail {trail.name} logs management events.")
     for trail in here:
-        if trail.unread:
-            return unknown(NAME, f"Trail {trail.name} could not be read. {trail.unread}")
-    if recording:
+        if trail.error:
+            return unknown(NAME, f"Trail {trail.name} could not be read. {trail.error}")
+    if selecting:
+        name, home_region = selecting[0].name, selecting[0].home_region
         return missing(
             NAME,
-            f"Trail {recording[0].name} would record management events, but its logging is off.",
-            f"aws cloudtrail start-logging --region {recording[0].home_region} --name {recording[0].name}",
+            f"Trail {name} selects management events, but its logging is off. {_REASON}",
+            f"aws cloudtrail start-logging --region {home_region} --name {name}",
         )
     return missing(
         NAME,
-        f"No trail records management events that write in {region}: without one, EventBridge may not hear of new "
-        "accounts. Create one, into a bucket whose policy lets CloudTrail write.",
+        f"No trail logs write management events in {region}. {_REASON} The policy of the trail's bucket must allow "
+        "CloudTrail to write.",
         f"aws cloudtrail create-trail --region {region} --name management-events --is-multi-region-trail "
         "--s3-bucket-name YOUR-LOG-BUCKET",
         f"aws cloudtrail start-logging --region {region} --name management-events",
     )
 
 
-_CREATED: Mapping[str, str] = MappingProxyType(
+_NEW_ACCOUNT: Mapping[str, str] = MappingProxyType(
     {
         "eventCategory": "Management",
         "readOnly": "false",
@@ -72,37 +74,37 @@ _CREATED: Mapping[str, str] = MappingProxyType(
         "eventName": "CreateAccountResult",
     }
 )
-"""The event that a trail must let through, as far as selectors can look at it."""
+"""The fields of the event about a new account that selectors can use."""
 
 
-def _basic_lets_through(selector: Selector) -> bool:
+def _basic_includes(selector: Selector) -> bool:
     """https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_EventSelector.html"""
     return (
         bool(selector.get("IncludeManagementEvents", True))
         and selector.get("ReadWriteType", "All") in ("All", "WriteOnly")
-        and _CREATED["eventSource"] not in selector.get("ExcludeManagementEventSources", [])
+        and _NEW_ACCOUNT["eventSource"] not in selector.get("ExcludeManagementEventSources", [])
     )
 
 
 _OPERATORS: Mapping[str, Callable[[str, list[str]], bool]] = MappingProxyType(
     {
-        "Equals": lambda value, given: value in given,
-        "NotEquals": lambda value, given: value not in given,
-        "StartsWith": lambda value, given: value.startswith(tuple(given)),
-        "NotStartsWith": lambda value, given: not value.startswith(tuple(given)),
-        "EndsWith": lambda value, given: value.endswith(tuple(given)),
-        "NotEndsWith": lambda value, given: not value.endswith(tuple(given)),
+        "Equals": lambda value, operands: value in operands,
+        "NotEquals": lambda value, operands: value not in operands,
+        "StartsWith": lambda value, operands: value.startswith(tuple(operands)),
+        "NotStartsWith": lambda value, operands: not value.startswith(tuple(operands)),
+        "EndsWith": lambda value, operands: value.endswith(tuple(operands)),
+        "NotEndsWith": lambda value, operands: not value.endswith(tuple(operands)),
     }
 )
 
 
-def _advanced_lets_through(selector: Selector) -> bool:
-    """All conditions on all fields must hold; a field that the event does not have is empty.
+def _advanced_includes(selector: Selector) -> bool:
+    """Return whether all conditions on all fields hold. A field that the event does not have is empty.
 
     https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_AdvancedFieldSelector.html
     """
     return all(
-        holds(_CREATED.get(field["Field"], ""), field[name])
+        holds(_NEW_ACCOUNT.get(field["Field"], ""), field[name])
         for field in selector["FieldSelectors"]
         for name, holds in _OPERATORS.items()
         if field.get(name)

@@ -1,4 +1,1 @@
-"""`replay` and `discard`: failed accounts back on AccountQueue, or off FailedAccountQueue for good.
-
-Imports point inward: command ─► transfer, move_task.
-"""
+"""`replay` and `discard`: move failed messages back to AccountQueue, or delete them."""

@@ -1,50 +1,53 @@
-"""What `replay` and `discard` are about to do, as values that can be printed before anything happens."""
+"""The plans of `replay` and `discard`."""
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from alternate_contacts.cli.aws import undelivered
 from alternate_contacts.cli.aws.failed_messages import NO_ACCOUNT, by_account, parse_failure
 from alternate_contacts.cli.aws.queues import QueueDepth, QueueMessage
-from alternate_contacts.cli.aws.undelivered import Kind
+from alternate_contacts.cli.aws.undelivered import UndeliveredKind, undelivered_kind
 from alternate_contacts.cli.terminal.output import count
 
-_DISABLED = "The package is disabled: they wait on AccountQueue until it is enabled."
+_DISABLED = "The package is disabled: messages wait on AccountQueue until it is enabled."
 
 
 @dataclass(frozen=True)
 class ReplayAll:
-    """Have SQS move everything from FailedAccountQueue to AccountQueue."""
+    """SQS moves every message from FailedAccountQueue to AccountQueue."""
 
-    waiting: QueueDepth
+    depth: QueueDepth
     enabled: bool
 
     @property
     def is_empty(self) -> bool:
-        return not self.waiting.visible
+        return not self.depth.visible
 
     @property
-    def sentences(self) -> list[str]:
-        waiting = self.waiting
-        said = []
-        if waiting.visible:
-            said.append(f"SQS moves {count(waiting.visible, 'message')} from FailedAccountQueue to AccountQueue.")
-        elif not waiting.in_flight:
-            said.append("Nothing is on FailedAccountQueue.")
-        if waiting.in_flight:
-            said.append(f"{count(waiting.in_flight, 'message')} cannot be moved: somebody is reading them just now.")
-        if waiting.visible and not self.enabled:
-            said.append(_DISABLED)
-        return said
+    def lines(self) -> list[str]:
+        visible, in_flight = self.depth.visible, self.depth.in_flight
+        lines = []
+        if visible:
+            lines.append(f"Move {count(visible, 'message')} from FailedAccountQueue to AccountQueue.")
+        elif not in_flight:
+            lines.append("FailedAccountQueue is empty.")
+        if in_flight:
+            lines.append(
+                f"{count(in_flight, 'message')} cannot be moved, because another reader has received them. Try again "
+                "in a few minutes."
+            )
+        if visible and not self.enabled:
+            lines.append(_DISABLED)
+        return lines
 
     def document(self) -> dict[str, object]:
-        return {"move": self.waiting.visible, "heldByOthers": self.waiting.in_flight}
+        """Return the plan for ``--json``."""
+        return {"move": self.depth.visible, "inFlight": self.depth.in_flight}
 
 
 @dataclass(frozen=True)
-class ReplayChosen:
-    """Send back, or discard, these messages of FailedAccountQueue; ``missing`` are accounts that were not found."""
+class SelectedMessages:
+    """Replay or discard these messages of FailedAccountQueue. ``missing``: selected accounts and IDs without one."""
 
     messages: Sequence[QueueMessage]
     missing: Sequence[str]
@@ -57,34 +60,36 @@ class ReplayChosen:
         return not self.messages
 
     @property
-    def sentences(self) -> list[str]:
-        where = "deleted for good" if self.discard else "back to AccountQueue"
-        said = [f"{self._whom()}: {where}." if self.messages else "None of these has failed."]
+    def lines(self) -> list[str]:
+        lines = [self._describe() if self.messages else "No message on FailedAccountQueue matches."]
         if self.missing:
-            said.append(f"Not on FailedAccountQueue: {', '.join(self.missing)}.")
-        said += self.remarks
+            lines.append(f"Not on FailedAccountQueue: {', '.join(self.missing)}.")
+        lines += self.remarks
         if self.messages and not self.discard and not self.enabled:
-            said.append(_DISABLED)
-        return said
+            lines.append(_DISABLED)
+        return lines
 
     def document(self) -> dict[str, object]:
+        """Return the plan for ``--json``."""
+        failures = [parse_failure(message) for message in self.messages]
         return {
-            "discard" if self.discard else "replay": [parse_failure(message).message_id for message in self.messages],
-            "accounts": sorted({parse_failure(message).account_id for message in self.messages} - {NO_ACCOUNT}),
+            "discard" if self.discard else "replay": [failure.message_id for failure in failures],
+            "accounts": sorted({failure.account_id for failure in failures} - {NO_ACCOUNT}),
             "missing": list(self.missing),
             "remarks": list(self.remarks),
         }
 
-    def _whom(self) -> str:
+    def _describe(self) -> str:
         accounts = by_account(parse_failure(message) for message in self.messages)
         reasons = Counter(account.latest.reason for account in accounts)
-        told = ", ".join(f"{number} {reason}" for reason, number in sorted(reasons.items()))
-        return f"{count(len(self.messages), 'message')} about {count(len(accounts), 'account')} ({told})"
+        by_reason = ", ".join(f"{number} {reason}" for reason, number in sorted(reasons.items()))
+        messages = f"{count(len(self.messages), 'message')} for {count(len(accounts), 'account')} ({by_reason})"
+        return f"Delete {messages} permanently." if self.discard else f"Send {messages} back to AccountQueue."
 
 
 @dataclass(frozen=True)
 class RedriveUndelivered:
-    """Send events back to AccountQueue, and make up for failed invocations by one backfill."""
+    """Send events back to AccountQueue, and replace failed invocations with one backfill."""
 
     messages: Sequence[QueueMessage]
     remarks: Sequence[str]
@@ -92,42 +97,47 @@ class RedriveUndelivered:
 
     @property
     def to_send(self) -> list[QueueMessage]:
-        return [message for message in self.messages if undelivered.kind(message) is not Kind.INVOCATION]
+        return [message for message in self.messages if undelivered_kind(message) is not UndeliveredKind.INVOCATION]
 
     @property
     def failed_invocations(self) -> list[QueueMessage]:
-        """Failed invocations."""
+        """The failed invocations that a backfill replaces."""
         return self._invocations if self.enabled else []
 
     @property
     def left_in_place(self) -> list[QueueMessage]:
-        """The same where the package is disabled: it refuses to backfill, and backfills when it is enabled."""
+        """The failed invocations if the package is disabled: it then rejects a backfill, and runs one when enabled."""
         return [] if self.enabled else self._invocations
 
     @property
     def _invocations(self) -> list[QueueMessage]:
-        return [message for message in self.messages if undelivered.kind(message) is Kind.INVOCATION]
+        return [message for message in self.messages if undelivered_kind(message) is UndeliveredKind.INVOCATION]
 
     @property
     def is_empty(self) -> bool:
         return not (self.to_send or self.failed_invocations)
 
     @property
-    def sentences(self) -> list[str]:
-        said: list[str] = []
+    def lines(self) -> list[str]:
+        lines: list[str] = []
         if self.to_send:
-            said.append(f"{count(len(self.to_send), 'event')}: back to AccountQueue.")
+            lines.append(f"Send {count(len(self.to_send), 'event')} back to AccountQueue.")
         if self.failed_invocations:
-            said.append(f"{count(len(self.failed_invocations), 'failed invocation')}: made up for by one backfill.")
-        if not self.messages:
-            said.append("Nothing is on UndeliveredQueue.")
-        if self.messages and not self.enabled:
-            said.append(
-                "The package is disabled: until it is enabled, events wait on AccountQueue and failed invocations stay."
+            lines.append(
+                f"Start one backfill, and delete {count(len(self.failed_invocations), 'failed invocation')} that it "
+                "replaces."
             )
-        return said + list(self.remarks)
+        if not self.messages:
+            lines.append("UndeliveredQueue is empty.")
+        if self.messages and not self.enabled:
+            lines.append(
+                "The package is disabled: until it is enabled, events wait on AccountQueue, and failed invocations "
+                "stay on UndeliveredQueue."
+            )
+        return lines + list(self.remarks)
 
     def document(self) -> dict[str, object]:
+        """Return the plan for ``--json``."""
         return {
             "send": len(self.to_send),
             "backfill": bool(self.failed_invocations),

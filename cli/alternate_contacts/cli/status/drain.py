@@ -1,63 +1,48 @@
-"""How far the worker has come with AccountQueue, and how long the rest takes."""
+"""How many messages of AccountQueue are processed, and how long the remaining ones take."""
 
-from dataclasses import dataclass
 from datetime import timedelta
 
 from alternate_contacts.cli.aws.queues import QueueDepth
+from alternate_contacts.cli.aws.quota import Quota
 from alternate_contacts.cli.aws.stack import Stack
 from alternate_contacts.worker.decision import Policy
 from alternate_contacts.worker.protocol import Mode
 
 
-@dataclass(frozen=True)
-class Pace:
-    """Contacts that each letter is about, and what the worker may call in a second. ``puts`` is None in mode report."""
+def estimate_time(messages: int, stack: Stack, quota: Quota) -> tuple[timedelta, timedelta]:
+    """Return the time that the worker needs for the messages: if every contact is compliant, and if none is.
 
-    contacts: int
-    gets: float
-    puts: float | None
-
-    @classmethod
-    def of(cls, stack: Stack) -> "Pace":
-        """By the stack's parameters; a type that is ignored costs no call."""
-        return cls(
-            contacts=sum(assignment.policy is not Policy.IGNORE for assignment in stack.desired.values()),
-            gets=stack.get_rate * stack.quota_share,
-            puts=stack.put_rate * stack.quota_share if stack.mode is Mode.ENFORCE else None,
-        )
-
-    def time_left(self, letters: int) -> tuple[timedelta, timedelta]:
-        """The time for so many letters if every contact is right, and if none is.
-
-        Gets and Puts draw on separate quotas, so the slower of both counts.
-        """
-        calls = letters * self.contacts
-        looks = calls / self.gets
-        puts = calls / self.puts if self.puts else 0.0
-        return timedelta(seconds=looks), timedelta(seconds=max(looks, puts))
+    Every contact costs a Get, unless its policy is ``ignore``, and a Put if it is not compliant, unless the mode is
+    ``report``. Gets and Puts have separate quotas and run side by side, so the slower of the two counts.
+    """
+    contacts = messages * sum(assignment.policy is not Policy.IGNORE for assignment in stack.desired.values())
+    gets = timedelta(seconds=contacts / (quota.get_rate * quota.share))
+    puts = timedelta(seconds=contacts / (quota.put_rate * quota.share))
+    return gets, max(gets, puts) if stack.mode is Mode.ENFORCE else gets
 
 
-class Drain:
-    """What was seen of AccountQueue so far; SQS counts approximately, so one empty look is not enough."""
+class DrainProgress:
+    """Progress of the worker, by the depths of AccountQueue so far."""
 
-    _EMPTY_LOOKS = 2
+    _EMPTY_DEPTHS = 2
+    """SQS counts approximately, so the queue is empty only after so many empty depths in a row."""
 
     def __init__(self) -> None:
         self.most = 0
-        self.left = 0
+        self.remaining = 0
         self._empty = 0
 
-    def seen(self, depth: QueueDepth) -> None:
-        """Add a look at the queue."""
-        self.left = depth.total
-        self.most = max(self.most, self.left)
-        self._empty = 0 if self.left else self._empty + 1
+    def add(self, depth: QueueDepth) -> None:
+        """Record a depth of the queue."""
+        self.remaining = depth.total
+        self.most = max(self.most, self.remaining)
+        self._empty = 0 if self.remaining else self._empty + 1
 
     @property
-    def done(self) -> int:
-        """Letters worked off since the first look, as far as can be seen."""
-        return self.most - self.left
+    def processed(self) -> int:
+        """Messages processed since the first depth."""
+        return self.most - self.remaining
 
     @property
     def is_over(self) -> bool:
-        return self._empty >= self._EMPTY_LOOKS
+        return self._empty >= self._EMPTY_DEPTHS

@@ -1,4 +1,4 @@
-"""When every account was last looked at: from the lines that BackfillFunction leaves in its log group."""
+"""The last backfill and the last reconcile, by the log lines of BackfillFunction."""
 
 import json
 from collections.abc import Mapping
@@ -7,43 +7,44 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from alternate_contacts.backfill.protocol import Trigger
+from alternate_contacts.cli.aws.previous_release import LOG_MESSAGES, current_log_line
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
 
-DONE, STOOD_BACK = "backfill done", "reconcile stood back"
-"""What BackfillFunction logs (``alternate_contacts.backfill.telemetry``)."""
+COMPLETED, SKIPPED = "backfill completed", "reconcile skipped"
+"""Log messages of ``alternate_contacts.backfill.telemetry``."""
 
-_PATTERN = f'{{ $.message = "{DONE}" || $.message = "{STOOD_BACK}" }}'
+_PATTERN = "{ " + " || ".join(f'$.message = "{message}"' for message in (COMPLETED, SKIPPED, *LOG_MESSAGES)) + " }"
 """https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html"""
 
-_FURTHEST_BACK = timedelta(days=93)
+_PERIOD = timedelta(days=93)
 """Three periods of the slowest schedule."""
 
 
 @dataclass(frozen=True)
 class BackfillRun:
-    """One run over all accounts. ``skipped`` by state; ``letters_waiting`` where it stood back for them."""
+    """A backfill or reconcile. ``skipped`` counts accounts by state; ``messages_waiting`` marks a skipped run."""
 
     at: datetime
-    reason: str
+    trigger: str
     mode: str = "none"
     listed: int = 0
     enqueued: int = 0
     skipped: Mapping[str, int] | None = None
-    letters_waiting: int | None = None
+    messages_waiting: int | None = None
 
     @property
     def reconcile_skipped(self) -> bool:
-        return self.letters_waiting is not None
+        return self.messages_waiting is not None
 
     def document(self) -> dict[str, object]:
-        """For ``--json``."""
+        """Return the run for ``--json``."""
         if self.reconcile_skipped:
-            return {"at": self.at.isoformat(), "stoodBack": True, "lettersWaiting": self.letters_waiting}
+            return {"at": self.at.isoformat(), "reconcileSkipped": True, "messagesWaiting": self.messages_waiting}
         return {
             "at": self.at.isoformat(),
-            "reason": self.reason,
+            "trigger": self.trigger,
             "mode": self.mode,
             "listed": self.listed,
             "enqueued": self.enqueued,
@@ -53,37 +54,37 @@ class BackfillRun:
 
 @dataclass(frozen=True)
 class History:
-    """The newest run that somebody asked for (CloudFormation or an operator), and the newest scheduled one."""
+    """The newest run started by CloudFormation or an operator, and the newest run started by the schedule."""
 
     backfill: BackfillRun | None = None
     reconcile: BackfillRun | None = None
 
 
 def read_history(client: "CloudWatchLogsClient", log_group: str, now: datetime | None = None) -> History:
-    """Look for both, three months back: a run leaves a handful of lines, so that is a page or two."""
-    since = (now or datetime.now(UTC)) - _FURTHEST_BACK
+    """Return the newest runs of the last three months. A run writes a handful of lines, so this reads few pages."""
+    start = (now or datetime.now(UTC)) - _PERIOD
     pages = client.get_paginator("filter_log_events").paginate(
-        logGroupName=log_group, filterPattern=_PATTERN, startTime=int(since.timestamp() * 1000)
+        logGroupName=log_group, filterPattern=_PATTERN, startTime=int(start.timestamp() * 1000)
     )
-    lines = ((event.get("timestamp", 0), event.get("message", "")) for page in pages for event in page["events"])
+    events = (event for page in pages for event in page["events"])
     newest: dict[bool, BackfillRun] = {}
-    for run in filter(None, (_run(*line) for line in lines)):
-        scheduled = run.reason == Trigger.RECONCILE
+    for run in filter(None, (_parse_run(event.get("timestamp", 0), event.get("message", "")) for event in events)):
+        scheduled = run.trigger == Trigger.RECONCILE
         if scheduled not in newest or run.at > newest[scheduled].at:
             newest[scheduled] = run
     return History(newest.get(False), newest.get(True))
 
 
-def _run(timestamp: int, message: str) -> BackfillRun | None:
-    """The run that a log line tells of."""
+def _parse_run(timestamp: int, text: str) -> BackfillRun | None:
+    """Return the run that a log line records; None for any other line. ``timestamp`` is in milliseconds."""
     try:
-        told = json.loads(message)
+        content = json.loads(text)
     except ValueError:
         return None
-    kind = told.get("message") if isinstance(told, dict) else None
+    line = current_log_line(content) if isinstance(content, dict) else {}
     at = datetime.fromtimestamp(timestamp / 1000, UTC)
-    if kind == STOOD_BACK:
-        return BackfillRun(at, Trigger.RECONCILE, letters_waiting=told["letters_waiting"])
-    if kind == DONE:
-        return BackfillRun(at, told["reason"], told["mode"], told["listed"], told["enqueued"], told["skipped"])
+    if line.get("message") == SKIPPED:
+        return BackfillRun(at, Trigger.RECONCILE, messages_waiting=line["messages_waiting"])
+    if line.get("message") == COMPLETED:
+        return BackfillRun(at, line["trigger"], line["mode"], line["listed"], line["enqueued"], line["skipped"])
     return None

@@ -1,6 +1,7 @@
-"""What stops a verb, in one plain sentence for the operator; and AWS's own errors told that way.
+"""Errors that end a verb, with a message for the operator.
 
-AWS's messages are never repeated: those of some services hold what was sent to them, contact data included.
+Every message states what failed (the operation), the AWS error code, and the next step. It never repeats the message
+that AWS sent: the messages of some services contain the request, and with it contact data.
 """
 
 from collections.abc import Mapping
@@ -9,51 +10,52 @@ from types import MappingProxyType
 from botocore import exceptions as aws
 from botocore.exceptions import BotoCoreError, ClientError
 
+from alternate_contacts.worker.error_codes import ACCESS_DENIED, EXPIRED_CREDENTIALS, THROTTLED, UNAVAILABLE
+
 SERVICE = "AlternateContactsService"
-"""Where an answer of AWS remembers which service gave it, below ``ResponseMetadata``; see ``session``."""
+"""Key below ``ResponseMetadata`` under which `session` keeps the name of the service that sent the response."""
 
 
 class CliError(Exception):
-    """The verb cannot go on. Its text is one sentence that says what to do; the command ends with ``exit_code``."""
+    """A verb cannot continue. The command prints ``message`` and ends with ``exit_code``."""
 
-    def __init__(self, sentence: str, *, exit_code: int = 2) -> None:
-        super().__init__(sentence)
+    def __init__(self, message: str, *, exit_code: int = 2) -> None:
+        super().__init__(message)
         self.exit_code = exit_code
 
 
-_NO_CREDENTIALS = (
-    "No AWS credentials were found: name a profile of the management account with --profile, "
-    "or log in to it first (`aws sso login`, `aws login`, or environment variables)."
-)
-_EXPIRED = "The AWS credentials have expired: log in to the management account again."
-_UNKNOWN = (
-    "AWS does not know these credentials: check the profile, the keys behind it, and that their partition "
-    "(China has its own) is that of --region."
+_UNKNOWN_CREDENTIALS = (
+    "AWS does not know these credentials: check the profile and its access keys, and that --region is in the "
+    "partition of the credentials (China is a partition of its own)."
 )
 
-_BY_CODE: Mapping[str, str] = MappingProxyType(
+_NEXT_STEP: Mapping[str, str] = MappingProxyType(
     {
-        "ExpiredToken": _EXPIRED,
-        "ExpiredTokenException": _EXPIRED,
-        "RequestExpired": "AWS finds the request too old: set this machine's clock right, or log in again.",
-        "InvalidClientTokenId": _UNKNOWN,
-        "UnrecognizedClientException": _UNKNOWN,
-        "SignatureDoesNotMatch": _UNKNOWN,
-        "InvalidSignatureException": _UNKNOWN,
-        "AuthFailure": _UNKNOWN,
-        "OptInRequired": "This region is not enabled in the account: leave out --region.",
-        "AWSOrganizationsNotInUseException": "The account of these credentials is in no organization.",
+        **dict.fromkeys(
+            EXPIRED_CREDENTIALS, "The AWS credentials have expired: sign in to the management account again."
+        ),
+        "RequestExpired": "The request is too old for AWS: correct the clock of this machine, or sign in again.",
+        "InvalidClientTokenId": _UNKNOWN_CREDENTIALS,
+        "UnrecognizedClientException": _UNKNOWN_CREDENTIALS,
+        "SignatureDoesNotMatch": _UNKNOWN_CREDENTIALS,
+        "InvalidSignatureException": _UNKNOWN_CREDENTIALS,
+        "AuthFailure": _UNKNOWN_CREDENTIALS,
+        "OptInRequired": "This region is not enabled in the account: omit --region.",
+        "AWSOrganizationsNotInUseException": "The account of these credentials is not in an organization: use "
+        "credentials of the management account.",
     }
 )
-"""Sentences by AWS's error code.
+"""By AWS error code.
 
 https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html
 """
 
-_REFUSED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"})
-
-_BY_CLASS: tuple[tuple[tuple[type[BotoCoreError], ...], str], ...] = (
-    ((aws.NoCredentialsError, aws.PartialCredentialsError), _NO_CREDENTIALS),
+_BOTOCORE_ERRORS: tuple[tuple[tuple[type[BotoCoreError], ...], str], ...] = (
+    (
+        (aws.NoCredentialsError, aws.PartialCredentialsError),
+        "No AWS credentials found. Choose a profile of the management account with --profile, or sign in first "
+        "(`aws sso login`, `aws login`, or environment variables).",
+    ),
     (
         (
             aws.TokenRetrievalError,
@@ -61,47 +63,47 @@ _BY_CLASS: tuple[tuple[tuple[type[BotoCoreError], ...], str], ...] = (
             aws.UnauthorizedSSOTokenError,
             aws.CredentialRetrievalError,
         ),
-        "The credentials of this profile could not be fetched: log in again (`aws sso login`, `aws login`), "
-        "and check the profile.",
+        "The credentials of this profile cannot be loaded. Sign in again (`aws sso login`, `aws login`), or check the "
+        "profile.",
     ),
-    ((aws.InvalidRegionError,), "There is no such region: leave out --region, or write it like us-east-1."),
+    ((aws.InvalidRegionError,), "The name of the region is invalid. Omit --region, or use a name such as us-east-1."),
     (
         (aws.ConnectionError, aws.HTTPClientError),
-        "AWS could not be reached: check this machine's network and proxy, and the region if you gave one.",
+        "No connection to AWS. Check the network and proxy of this machine, and --region if you set it.",
     ),
-    ((aws.ParamValidationError,), "AWS cannot take a request of this shape: check what was given as an argument."),
+    ((aws.ParamValidationError,), "The request to AWS is invalid. Check the arguments of the command."),
 )
 
 
 def describe_aws_error(error: BotoCoreError | ClientError) -> CliError:
-    """The sentence for an error of botocore."""
+    """Return the error to show for an error that botocore raised."""
     if isinstance(error, ClientError):
-        return _refused_by_aws(error)
+        return CliError(f"{error.operation_name} failed: {error_code(error)}. {_next_step(error)}")
     if isinstance(error, aws.ProfileNotFound):
         profile = error.kwargs.get("profile")
-        return CliError(
-            f"There is no AWS profile named {profile}: `aws configure list-profiles` shows those there are."
-        )
-    for classes, sentence in _BY_CLASS:
+        return CliError(f"AWS profile {profile} does not exist. `aws configure list-profiles` lists your profiles.")
+    for classes, message in _BOTOCORE_ERRORS:
         if isinstance(error, classes):
-            return CliError(sentence)
-    return CliError(f"AWS's library gave up with {type(error).__name__}: check profile, region and configuration.")
+            return CliError(message)
+    return CliError(
+        f"botocore failed: {type(error).__name__}. Check the profile, the region and the AWS configuration."
+    )
 
 
 def error_code(error: ClientError) -> str:
-    """AWS's error code."""
+    """Return AWS's error code."""
     return str(error.response.get("Error", {}).get("Code", "none"))
 
 
 def is_access_denied(error: ClientError) -> bool:
-    """Whether AWS refused because of missing permissions."""
-    return error_code(error) in _REFUSED
+    """Whether a permission is missing."""
+    return error_code(error) in ACCESS_DENIED
 
 
 def iam_action(error: ClientError) -> str:
-    """The IAM action that the refused call needs, such as ``sqs:SendMessage``.
+    """Return the IAM action that the failed call needs, such as ``sqs:SendMessage``.
 
-    Calls and actions mostly bear the same name; where they do not:
+    Most operations and actions have the same name. The exceptions:
     https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
     """
     operation = error.operation_name
@@ -111,14 +113,14 @@ def iam_action(error: ClientError) -> str:
         return operation
     if service == "sqs":
         operation = operation.removesuffix("Batch")
-    service = _PREFIX.get(service, service)
-    return f"{service}:{_ACTION.get((service, operation), operation)}"
+    service = _IAM_PREFIXES.get(service, service)
+    return f"{service}:{_IAM_ACTIONS.get((service, operation), operation)}"
 
 
-_PREFIX: Mapping[str, str] = MappingProxyType({"monitoring": "cloudwatch"})
-"""IAM's prefix for services that sign their requests with another name."""
+_IAM_PREFIXES: Mapping[str, str] = MappingProxyType({"monitoring": "cloudwatch"})
+"""IAM's prefix for a service that signs its requests with another name."""
 
-_ACTION: Mapping[tuple[str, str], str] = MappingProxyType(
+_IAM_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
     {
         ("lambda", "Invoke"): "InvokeFunction",
         ("s3", "HeadBucket"): "ListBucket",
@@ -129,18 +131,18 @@ _ACTION: Mapping[tuple[str, str], str] = MappingProxyType(
 )
 
 
-def _refused_by_aws(error: ClientError) -> CliError:
+def _next_step(error: ClientError) -> str:
     code = error_code(error)
-    if code in _BY_CODE:
-        return CliError(_BY_CODE[code])
-    if code in _REFUSED:
-        return CliError(
-            f"These credentials may not {iam_action(error)}: ask for that permission "
-            "(docs/command.md lists what each verb needs)."
+    if code in _NEXT_STEP:
+        return _NEXT_STEP[code]
+    if code in ACCESS_DENIED:
+        return (
+            f"These credentials need the permission {iam_action(error)}: docs/command.md lists the permissions of "
+            "each verb."
         )
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if status == 429 or "Throttl" in code or code == "TooManyRequestsException":
-        return CliError(f"AWS is asked too much at the moment ({code} at {iam_action(error)}): try again in a minute.")
-    if status >= 500:
-        return CliError(f"AWS had trouble of its own ({code} at {iam_action(error)}): try again later.")
-    return CliError(f"AWS answered {code} to {iam_action(error)}.")
+    if status == 429 or code in THROTTLED:
+        return "AWS throttled the call: try again in a minute."
+    if status >= 500 or code in UNAVAILABLE:
+        return "The AWS service is unavailable: try again later."
+    return "Look up this error code in the AWS API reference of the operation."

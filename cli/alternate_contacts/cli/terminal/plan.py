@@ -1,4 +1,4 @@
-"""Plan, then apply: the one way in which a verb changes anything."""
+"""Plan and apply: the one way in which a verb changes anything."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,60 +6,65 @@ from typing import Protocol
 
 from alternate_contacts.cli.terminal import output
 
+_DECISION_SECONDS = 600
+
 
 class Plan(Protocol):
-    """What a verb is about to do, told before it is done."""
+    """What a verb will change, printed before it changes anything."""
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to do."""
+        """Whether there is nothing to change."""
 
     @property
-    def sentences(self) -> Sequence[str]:
-        """For people."""
+    def lines(self) -> Sequence[str]:
+        """The plan as text."""
 
     def document(self) -> Mapping[str, object]:
-        """For ``--json``."""
+        """Return the plan for ``--json``."""
 
 
 @dataclass(frozen=True)
 class ApplyResult:
-    """What came of a plan; not ``complete`` if any of it was left undone."""
+    """What was changed; not ``complete`` if a part of the plan failed."""
 
-    sentences: Sequence[str]
+    lines: Sequence[str]
     document: Mapping[str, object]
     complete: bool = True
 
 
 @dataclass(frozen=True)
 class ApplyOptions:
-    """What the operator wants of every change: only the plan; no question; one JSON document."""
+    """The options of every verb that changes something."""
 
     dry_run: bool
     yes: bool
     as_json: bool
 
     @property
-    def thinking(self) -> int:
-        """Seconds that somebody may take to read a plan and agree to it."""
-        return 0 if self.dry_run or self.yes else 600
+    def decision_seconds(self) -> int:
+        """Time in which the operator can read the plan and confirm it."""
+        return 0 if self.dry_run or self.yes else _DECISION_SECONDS
 
 
-def apply(plan: Plan, act: Callable[[], ApplyResult], how: ApplyOptions) -> bool:
-    """Print the plan, ask, act, and tell what came of it; whether all of the plan is done.
+def apply(plan: Plan, change: Callable[[], ApplyResult], options: ApplyOptions) -> bool:
+    """Print the plan, ask for confirmation, ``change``, and print the result.
+
+    Returns:
+        Whether the complete plan was applied; True if there was nothing to apply.
 
     Raises:
-        Trouble: nobody agreed to the plan.
+        CliError: the plan was not confirmed.
     """
-    out = output.notes() if how.as_json else output.results()
-    for sentence in plan.sentences:
-        out.print(sentence)
-    done = ApplyResult((), {})
-    if not (how.dry_run or plan.is_empty):
-        output.confirm(yes=how.yes)
-        done = act()
-        for sentence in done.sentences:
-            out.print(sentence)
-    if how.as_json:
-        output.answer({"plan": plan.document(), **({"done": done.document} if done.document else {})})
-    return done.complete
+    out = output.notes() if options.as_json else output.results()
+    for line in plan.lines:
+        out.print(line)
+    result = ApplyResult((), {})
+    if not (options.dry_run or plan.is_empty):
+        output.confirm(yes=options.yes)
+        result = change()
+        for line in result.lines:
+            out.print(line)
+    if options.as_json:
+        output.print_json({"plan": plan.document(), **({"result": result.document} if result.document else {})})
+    return result.complete

@@ -1,0 +1,26 @@
+"""Command-line options that several verbs have."""
+
+import re
+from typing import Annotated
+
+import typer
+
+
+def _account_ids(values: list[str]) -> list[str]:
+    for value in values:
+        if not re.fullmatch(r"[0-9]{12}", value):
+            raise typer.BadParameter(f"{value} is not an account ID of 12 digits")
+    return values
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, and nothing else on stdout.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and change nothing.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Apply the plan without asking.")]
+AccountIds = Annotated[
+    list[str],
+    typer.Option("--account", metavar="ID", callback=_account_ids, help="Only this account. You can repeat it."),
+]
+MessageIds = Annotated[
+    list[str],
+    typer.Option("--message", metavar="ID", help="Only this message ID, as `failures` prints it. You can repeat it."),
+]

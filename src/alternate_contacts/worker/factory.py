@@ -1,0 +1,59 @@
+"""Build the worker from the environment variables: the one place that connects its parts."""
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from alternate_contacts.worker import aws
+from alternate_contacts.worker.account_processor import AccountProcessor
+from alternate_contacts.worker.batch import ACCOUNTS_AT_A_TIME, BatchProcessor
+from alternate_contacts.worker.contacts import ContactType
+from alternate_contacts.worker.paced_api import PacedAccountApi
+from alternate_contacts.worker.pacing import Pacer
+from alternate_contacts.worker.settings import WorkerSettings
+from alternate_contacts.worker.telemetry import WorkerTelemetry
+
+_CALLS_AT_A_TIME = ACCOUNTS_AT_A_TIME * len(ContactType)
+
+
+@dataclass(frozen=True)
+class Worker:
+    """What the handler needs."""
+
+    batch: BatchProcessor
+    telemetry: WorkerTelemetry
+
+
+def build_worker(environment: Mapping[str, str]) -> Worker:
+    """Return a worker with clients for AWS, full pacers and no thread yet.
+
+    Raises:
+        SettingsError: a variable is missing or invalid.
+    """
+    settings = WorkerSettings.from_environment(environment)
+    telemetry = WorkerTelemetry()
+    accounts = AccountProcessor(
+        PacedAccountApi(
+            aws.AwsAccountApi(aws.account_client(_CALLS_AT_A_TIME)),
+            gets=Pacer(settings.get_rate, settings.get_burst),
+            puts=Pacer(settings.put_rate, settings.put_burst),
+        ),
+        aws.AwsOrganizationLookup(aws.organizations_client()),
+        settings.assignments,
+        own_account_id=settings.management_account_id,
+        mode=settings.mode,
+        pool=ThreadPoolExecutor(_CALLS_AT_A_TIME, "call"),
+    )
+    queues = aws.AwsMessageQueues(
+        aws.sqs_client(),
+        account_queue_url=settings.account_queue_url,
+        failed_account_queue_url=settings.failed_account_queue_url,
+    )
+    batch = BatchProcessor(
+        accounts,
+        queues,
+        telemetry,
+        max_tries=settings.max_tries,
+        pool=ThreadPoolExecutor(ACCOUNTS_AT_A_TIME, "account"),
+    )
+    return Worker(batch, telemetry)

@@ -1,0 +1,45 @@
+"""The wheel, installed into an empty environment as `pipx install .` does."""
+
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+from emulation.settings import ROOT
+
+PARTS = ("src", "custom-resources", "cli")
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A virtual environment that contains nothing, not even pip."""
+    folder = tmp_path_factory.mktemp("environment")
+    venv.create(folder, with_pip=False)
+    return folder
+
+
+def install(environment: Path, *arguments: str) -> None:
+    python = environment / "bin" / "python"
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--python", str(python)]
+    subprocess.run([*pip, "install", *arguments, str(ROOT)], check=True)  # noqa: S603
+
+
+def test_the_wheel_adds_one_name_to_site_packages_and_starts(environment: Path) -> None:
+    [site_packages] = environment.glob("lib/python*/site-packages")
+    assert list(site_packages.iterdir()) == []
+
+    install(environment, "--no-deps")
+    names = {path.name for path in site_packages.iterdir() if path.suffix != ".dist-info"}
+    assert names == {"alternate_contacts"}
+    installed = {path.relative_to(site_packages) for path in site_packages.glob("alternate_contacts/**/*.*")}
+    sources = {
+        path.relative_to(ROOT / part) for part in PARTS for path in (ROOT / part).glob("alternate_contacts/**/*.*")
+    }
+    assert {path for path in installed if path.suffix != ".pyc"} == {path for path in sources if path.suffix != ".pyc"}
+
+    install(environment)
+    command = [str(environment / "bin" / "alternate-contacts"), "--help"]
+    started = subprocess.run(command, capture_output=True, text=True, check=True, env={})  # noqa: S603
+    assert "preflight" in started.stdout

@@ -1,0 +1,20 @@
+"""The pages of the benchmarks are what the benchmarks write from the committed results."""
+
+import json
+
+from benchmarks import backfill_size, cold_start, pace
+
+
+def test_pace() -> None:
+    runs = [pace.Run(**run) for run in json.loads(pace.RESULTS.read_text())]
+    assert pace.DOCUMENT.read_text() == pace.document(runs)
+
+
+def test_backfill_size() -> None:
+    runs = [backfill_size.Run(**run) for run in json.loads(backfill_size.RESULTS.read_text())]
+    assert backfill_size.DOCUMENT.read_text() == backfill_size.document(runs)
+
+
+def test_cold_start() -> None:
+    result = cold_start.Result(**json.loads(cold_start.RESULTS.read_text()))
+    assert cold_start.DOCUMENT.read_text() == cold_start.document(result)

@@ -1,0 +1,271 @@
+"""CloudFormation gets one response to each request, whatever fails, and no secret is logged."""
+
+import json
+import threading
+import time
+
+import pytest
+from botocore.exceptions import ClientError, NoRegionError
+
+from alternate_contacts.backfill.deadline import RESERVED_SECONDS, deadline_after
+from alternate_contacts.backfill.response import ResponseDeliveryError
+from tests.fakes.cloudformation import CONTACT, PHYSICAL_ID, RESPONSE_URL, SIGNATURE, custom_resource_event
+from tests.fakes.wire import HttpAnswer, refusal
+from tests.unit.backfill.conftest import DeployedFunction, set_stack_status
+
+pytestmark = pytest.mark.usefixtures("logs_to_stdout")
+
+REQUEST_TYPES = ["Create", "Update", "Delete"]
+SECRETS = [SIGNATURE, RESPONSE_URL, *CONTACT[1:]]
+ALL_SECRETS = "; ".join(SECRETS)
+
+
+@pytest.mark.parametrize(("request_type", "delay"), [("Create", 0), ("Update", 180)])
+def test_create_and_update_send_a_message_per_active_account(
+    function: DeployedFunction, request_type: str, delay: int
+) -> None:
+    """Those of an Update are delayed: until then a worker may still have the old contacts."""
+    response = function.request(request_type)
+    assert response["Status"] == "SUCCESS"
+    assert response["Data"] == {
+        "Summary": "Accounts: 3 listed, 2 enqueued, skipped: 1 SUSPENDED",
+        "Listed": "3",
+        "Enqueued": "2",
+        "Skipped": "1 SUSPENDED",
+    }
+    entries = function.sent_to("ACCOUNT_QUEUE_URL")
+    assert [entry["DelaySeconds"] for entry in entries] == [delay, delay]
+    bodies = [json.loads(entry["MessageBody"]) for entry in entries]
+    assert [(body["accountId"], body["trigger"]) for body in bodies] == [("1" * 12, "backfill"), ("2" * 12, "backfill")]
+
+
+def test_a_delete_succeeds_without_settings_and_without_a_call(function: DeployedFunction) -> None:
+    function.environment.clear()
+    assert function.request("Delete")["Status"] == "SUCCESS"
+    assert function.wire.requests == []
+
+
+def test_messages_have_the_mode_of_the_stack(function: DeployedFunction) -> None:
+    function.environment["MODE"] = "report"
+    function.request("Create")
+    bodies = [json.loads(entry["MessageBody"]) for entry in function.sent_to("ACCOUNT_QUEUE_URL")]
+    assert {body["mode"] for body in bodies} == {"report"}
+
+
+@pytest.mark.parametrize("request_type", ["Create", "Update"])
+def test_a_disabled_package_deploys_without_a_call(function: DeployedFunction, request_type: str) -> None:
+    function.environment["ENABLED"] = "false"
+    response = function.request(request_type)
+    assert response["Status"] == "SUCCESS"
+    assert response["Data"]["Summary"].startswith("The package is disabled")
+    assert function.wire.requests == []
+
+
+# ---- Exactly one response -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("request_type", ["Create", "Update"])
+@pytest.mark.parametrize(
+    ("operation", "code"),
+    [
+        ("DescribeOrganization", "ServiceException"),
+        ("ListAWSServiceAccessForOrganization", "InvalidInputException"),
+        ("ListAccounts", "InvalidInputException"),
+        ("SendMessageBatch", "AWS.SimpleQueueService.NonExistentQueue"),
+    ],
+)
+def test_a_failed_call_is_reported_with_operation_and_code(
+    function: DeployedFunction, operation: str, code: str, request_type: str
+) -> None:
+    function.wire.answer(operation, refusal(code, 400, ALL_SECRETS))
+    response = function.request(request_type)
+    assert response["Status"] == "FAILED"
+    assert response["Reason"].startswith(f"{operation} failed: {code}. Retry")
+
+
+def test_a_failed_check_is_reported_and_no_message_is_sent(function: DeployedFunction) -> None:
+    organization = {"MasterAccountId": "999999999999", "FeatureSet": "ALL"}
+    function.wire.answer("DescribeOrganization", HttpAnswer(body={"Organization": organization}))
+    response = function.request("Create")
+    assert response["Status"] == "FAILED"
+    assert "999999999999" in response["Reason"]
+    assert function.wire.asked("SendMessageBatch") == []
+
+
+@pytest.mark.parametrize("request_type", ["Create", "Update"])
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (NoRegionError(), "A call to AWS failed: NoRegionError."),
+        (RuntimeError(ALL_SECRETS), "The backfill failed: unexpected RuntimeError."),
+        (MemoryError(), "The backfill failed: unexpected MemoryError."),
+    ],
+)
+def test_any_error_is_reported_with_its_type_only(
+    function: DeployedFunction, error: Exception, reason: str, request_type: str
+) -> None:
+    function.client_errors["sqs"] = [error]
+    response = function.request(request_type)
+    assert (response["Status"], response["Reason"][: len(reason)]) == ("FAILED", reason)
+
+
+def test_rejected_messages_are_reported_with_code_and_counts(function: DeployedFunction) -> None:
+    failed = [{"Id": "0", "SenderFault": False, "Code": "InternalError"}]
+    function.wire.answer("SendMessageBatch", HttpAnswer(body={"Failed": failed}))
+    response = function.request("Create")
+    assert response["Status"] == "FAILED"
+    assert "InternalError. Accounts: 3 listed" in response["Reason"]
+
+
+def test_an_invocation_without_time_reports_that(function: DeployedFunction) -> None:
+    response = function.request("Create", milliseconds=(RESERVED_SECONDS - 1) * 1000)
+    assert (response["Status"], response["Reason"][:28]) == ("FAILED", "The backfill ran out of time")
+
+
+def test_a_call_that_hangs_is_reported_in_time(function: DeployedFunction) -> None:
+    is_over = threading.Event()
+
+    def hang(_: object) -> HttpAnswer:
+        is_over.wait(30)
+        return refusal("InvalidInputException", 400)
+
+    function.wire.answer("ListAccounts", hang)
+    started = time.monotonic()
+    response = function.request("Create", milliseconds=RESERVED_SECONDS * 1000 + 300)
+    is_over.set()
+    assert time.monotonic() - started < 20
+    assert (response["Status"], response["Reason"][:28]) == ("FAILED", "The backfill ran out of time")
+
+
+def test_a_response_that_is_not_delivered_is_raised_so_that_lambda_retries(function: DeployedFunction) -> None:
+    function.response_url.errors = [TimeoutError(RESPONSE_URL)] * 5
+    with pytest.raises(ResponseDeliveryError):
+        function.request("Create")
+
+
+def test_a_retry_of_lambda_sends_the_same_response(function: DeployedFunction) -> None:
+    """It sends the messages again too, which costs Gets only."""
+    built = function.build()
+    for _ in range(2):
+        built.custom_resource.respond(custom_resource_event("Create"), deadline_after(900_000))
+    first, second = function.response_url.responses()
+    assert first == second
+    assert len(function.wire.asked("SendMessageBatch")) == 2
+
+
+# ---- Rollback -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", ["UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_FAILED"])
+def test_a_failed_update_of_a_stack_that_rolls_back_succeeds(function: DeployedFunction, status: str) -> None:
+    set_stack_status(function.wire, status)
+    function.wire.answer("ListAccounts", refusal("AccessDeniedException", 400))
+    response = function.request("Update")
+    assert response["Status"] == "SUCCESS"
+    assert response["Reason"] == (
+        "The rollback continues although its backfill failed. ListAccounts failed: AccessDeniedException. Check that "
+        "policies and permissions boundary of BackfillRole allow the operation, then retry."
+    )
+
+
+def test_a_rollback_sends_the_messages_again_for_the_old_contacts(function: DeployedFunction) -> None:
+    set_stack_status(function.wire, "UPDATE_ROLLBACK_IN_PROGRESS")
+    assert function.request("Update")["Data"]["Enqueued"] == "2"
+    assert function.wire.asked("DescribeStacks") == []
+
+
+@pytest.mark.parametrize(
+    "answer", [refusal("AccessDenied", 403), HttpAnswer(body="<DescribeStacksResponse/>"), HttpAnswer(body="nonsense")]
+)
+def test_a_failed_update_of_a_stack_with_unknown_status_fails(
+    function: DeployedFunction, answer: HttpAnswer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    function.wire.answer("DescribeStacks", answer)
+    function.wire.answer("ListAccounts", refusal("AccessDeniedException", 400))
+    assert function.request("Update")["Status"] == "FAILED"
+    assert "stack status unknown" in capsys.readouterr().out
+
+
+def test_a_failed_create_fails_without_a_look_at_the_stack(function: DeployedFunction) -> None:
+    function.wire.answer("ListAccounts", refusal("AccessDeniedException", 400))
+    assert function.request("Create")["Status"] == "FAILED"
+    assert function.wire.asked("DescribeStacks") == []
+
+
+# ---- The resource stays the same ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("list_accounts", [HttpAnswer(body={"Accounts": []}), refusal("AccessDeniedException", 400)])
+def test_the_physical_id_of_a_create_is_derived_from_stack_and_resource(
+    function: DeployedFunction, list_accounts: HttpAnswer
+) -> None:
+    function.wire.answer("ListAccounts", list_accounts)
+    assert function.request("Create")["PhysicalResourceId"] == PHYSICAL_ID
+
+
+@pytest.mark.parametrize("request_type", ["Update", "Delete"])
+@pytest.mark.parametrize("physical_id", [PHYSICAL_ID, "made up by CloudFormation"])
+def test_the_physical_id_never_changes(function: DeployedFunction, request_type: str, physical_id: str) -> None:
+    """CloudFormation would delete the resource with the old one."""
+    assert function.request(request_type, PhysicalResourceId=physical_id)["PhysicalResourceId"] == physical_id
+
+
+@pytest.mark.parametrize("request_type", [*REQUEST_TYPES, "rollback"])
+def test_every_success_has_the_same_attributes(function: DeployedFunction, request_type: str) -> None:
+    if request_type == "rollback":
+        set_stack_status(function.wire, "UPDATE_ROLLBACK_IN_PROGRESS")
+        function.wire.answer("ListAccounts", refusal("AccessDeniedException", 400))
+    data = function.request("Update" if request_type == "rollback" else request_type)["Data"]
+    assert set(data) == {"Summary", "Listed", "Enqueued", "Skipped"}
+    assert all(isinstance(value, str) and value for value in data.values())
+
+
+# ---- The log --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("request_type", REQUEST_TYPES)
+@pytest.mark.parametrize("failure", ["none", "access denied", "not reached", "unexpected", "not delivered"])
+def test_no_secret_is_logged(
+    function: DeployedFunction, capsys: pytest.CaptureFixture[str], failure: str, request_type: str
+) -> None:
+    if failure == "access denied":
+        function.wire.answer("ListAccounts", refusal("AccessDeniedException", 400, ALL_SECRETS))
+    elif failure == "not reached":
+        function.client_errors["sqs"] = [NoRegionError(msg=ALL_SECRETS)]
+    elif failure == "unexpected":
+        error = RuntimeError(ALL_SECRETS)
+        error.__cause__ = ClientError({"Error": {"Message": ALL_SECRETS}}, ALL_SECRETS)
+        function.client_errors["sqs"] = [error]
+    elif failure == "not delivered":
+        function.response_url.errors = [TimeoutError(ALL_SECRETS)] * 5
+    try:
+        function.request(request_type)
+    except ResponseDeliveryError as not_delivered:
+        print(not_delivered)  # noqa: T201 - as Lambda does
+    output = capsys.readouterr()
+    assert output.err == ""
+    assert "custom resource response" in output.out
+    written = output.out + str(function.response_url.responses())
+    assert [secret for secret in SECRETS if secret in written] == []
+
+
+@pytest.mark.parametrize(("status", "level"), [("SUCCESS", "INFO"), ("FAILED", "ERROR")])
+def test_the_response_is_logged(
+    function: DeployedFunction, capsys: pytest.CaptureFixture[str], status: str, level: str
+) -> None:
+    if status == "FAILED":
+        function.wire.answer("ListAccounts", refusal("ServiceException", 400))
+    response = function.request("Create")
+    *_, line = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (line["level"], line["service"], line["message"]) == (level, "backfill", "custom resource response")
+    assert (line["request_type"], line["status"], line["response_reason"]) == ("Create", status, response["Reason"])
+
+
+def test_an_unexpected_error_is_logged_with_its_frames(
+    function: DeployedFunction, capsys: pytest.CaptureFixture[str]
+) -> None:
+    function.client_errors["sqs"] = [RuntimeError()]
+    function.request("Create")
+    line, _ = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (line["level"], line["message"], line["error_type"]) == ("ERROR", "unexpected error", "RuntimeError")
+    assert line["frames"][-1].endswith(" client")

@@ -1,0 +1,113 @@
+"""The schedule and the operator get a result or an error."""
+
+import json
+from typing import NoReturn
+
+import pytest
+
+from alternate_contacts.backfill.direct_invocation import DirectInvocation
+from alternate_contacts.backfill.errors import BackfillError
+from alternate_contacts.backfill.telemetry import BackfillTelemetry
+from tests.fakes.clock import FakeStop
+from tests.fakes.wire import HttpAnswer, refusal
+from tests.unit.backfill.conftest import ACCOUNTS, DeployedFunction
+
+pytestmark = pytest.mark.usefixtures("logs_to_stdout")
+
+
+def test_a_backfill_returns_its_counts(function: DeployedFunction) -> None:
+    assert function.invoke(trigger="manual") == {
+        "summary": "Accounts: 3 listed, 2 enqueued, skipped: 1 SUSPENDED",
+        "listed": 3,
+        "enqueued": 2,
+        "skipped": {"SUSPENDED": 1},
+        "reconcileSkipped": False,
+    }
+    entries = function.sent_to("ACCOUNT_QUEUE_URL")
+    assert [(entry["DelaySeconds"], json.loads(entry["MessageBody"])["trigger"]) for entry in entries] == [
+        (0, "manual"),
+        (0, "manual"),
+    ]
+
+
+@pytest.mark.parametrize(("waiting", "skipped"), [("0", False), ("3", True)])
+def test_a_reconcile_is_skipped_while_messages_are_waiting(
+    function: DeployedFunction, waiting: str, skipped: bool
+) -> None:
+    attributes = {"ApproximateNumberOfMessages": waiting, "ApproximateNumberOfMessagesNotVisible": "0"}
+    function.wire.answer("GetQueueAttributes", HttpAnswer(body={"Attributes": attributes}))
+    result = function.invoke(trigger="reconcile")
+    assert (result["reconcileSkipped"], result["enqueued"]) == (skipped, 0 if skipped else 2)
+    assert len(function.sent_to("ACCOUNT_QUEUE_URL")) == result["enqueued"]
+
+
+def test_the_backfill_age_is_returned_in_days_without_settings() -> None:
+    def fail() -> NoReturn:
+        raise AssertionError
+
+    invocation = DirectInvocation(
+        fail,
+        BackfillTelemetry(),
+        error_message=str,
+        find_last_backfill=lambda _: None,
+        get_undelivered_queue=fail,
+        new_stop=FakeStop,
+    )
+    assert invocation.run({"trigger": "report_backfill_age"}, deadline=0) == {"daysSinceBackfill": 62.0}
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [("AccessDeniedException", "Check that policies"), ("InvalidInputException", "Retry")],
+)
+def test_a_failure_is_logged_and_raised_without_the_text_of_the_error(
+    function: DeployedFunction, capsys: pytest.CaptureFixture[str], code: str, message: str
+) -> None:
+    """Lambda then retries it, and sends it to UndeliveredQueue."""
+    function.wire.answer("ListAccounts", refusal(code, 400, "secret"))
+    with pytest.raises(BackfillError, match=f"^ListAccounts failed: {code}. {message}") as raised:
+        function.invoke(trigger="manual")
+    assert raised.value.__suppress_context__
+    *_, line = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (line["level"], line["message"], line["failure"]) == ("ERROR", "backfill failed", str(raised.value))
+    assert "secret" not in str(line)
+
+
+@pytest.mark.parametrize(("trigger", "is_recorded"), [("reconcile", True), ("manual", False)])
+def test_a_reconcile_that_fails_after_its_first_messages_is_recorded_on_undelivered_queue(
+    function: DeployedFunction, trigger: str, is_recorded: bool
+) -> None:
+    """Lambda's retry would skip it, because messages are waiting, and so hide the failure."""
+    fail_while_listing(function)
+    with pytest.raises(BackfillError):
+        function.invoke(trigger=trigger)
+    records = [json.loads(entry["MessageBody"]) for entry in function.sent_to("UNDELIVERED_QUEUE_URL")]
+    assert records == ([{"requestPayload": {"trigger": trigger, "reason": trigger}}] if is_recorded else [])
+
+
+def test_a_reconcile_that_cannot_be_recorded_fails_with_its_own_message(
+    function: DeployedFunction, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fail_while_listing(function)
+    is_account_queue = {"QueueUrl": function.environment["ACCOUNT_QUEUE_URL"]}.items()
+    accepted, denied = HttpAnswer(body={"Successful": []}), refusal("AccessDenied", 403)
+    function.wire.answer(
+        "SendMessageBatch", lambda request: accepted if is_account_queue <= request.items() else denied
+    )
+    with pytest.raises(BackfillError, match="ListAccounts"):
+        function.invoke(trigger="reconcile")
+    assert "failed reconcile not recorded" in capsys.readouterr().out
+
+
+def test_an_invalid_input_is_described_without_its_content(function: DeployedFunction) -> None:
+    with pytest.raises(BackfillError, match=r'^Invalid input. Send {"trigger": "manual"}') as raised:
+        function.invoke(command="secret")
+    assert "secret" not in str(raised.value)
+
+
+def fail_while_listing(function: DeployedFunction) -> None:
+    """The first list, of the checks, succeeds. The second fails on its second page."""
+    more = [{"Id": f"{number:012}"} for number in range(20)]
+    pages = iter([HttpAnswer(body={"Accounts": ACCOUNTS}), HttpAnswer(body={"Accounts": more, "NextToken": "more"})])
+    failure = refusal("InvalidInputException", 400)
+    function.wire.answer("ListAccounts", lambda request: failure if "NextToken" in request else next(pages))

@@ -1,0 +1,54 @@
+"""Clients open in the INIT phase. If that fails, each invocation reports it."""
+
+import pytest
+
+from alternate_contacts.backfill.deadline import deadline_after
+from alternate_contacts.backfill.errors import BackfillError
+from tests.fakes.cloudformation import custom_resource_event
+from tests.fakes.wire import refusal
+from tests.unit.backfill.conftest import DeployedFunction
+
+pytestmark = pytest.mark.usefixtures("logs_to_stdout")
+
+
+def test_the_init_phase_opens_the_clients_of_a_backfill_once(function: DeployedFunction) -> None:
+    built = function.build()
+    assert function.opened == ["organizations", "account", "sqs"]
+    assert function.wire.requests == []
+    for _ in range(2):
+        built.direct_invocation.run({"trigger": "reconcile"}, deadline_after(900_000))
+    assert len(function.opened) == 3
+
+
+def test_the_other_clients_open_when_they_are_needed(function: DeployedFunction) -> None:
+    function.wire.answer("ListAccounts", refusal("AccessDeniedException", 400))
+    function.request("Update")
+    assert function.opened[3:] == ["cloudformation"]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("ACCOUNT_QUEUE_URL", None), ("MODE", "Report"), ("UPDATE_DELAY", "soon")]
+)
+@pytest.mark.parametrize("request_type", ["Create", "Update"])
+def test_invalid_settings_get_one_response(
+    function: DeployedFunction, variable: str, value: str | None, request_type: str
+) -> None:
+    del function.environment[variable]
+    function.environment |= {variable: value} if value else {}
+    response = function.request(request_type)
+    assert response["Status"] == "FAILED"
+    assert "unexpected" in response["Reason"]
+
+
+def test_invalid_settings_fail_an_invocation(function: DeployedFunction) -> None:
+    function.environment.clear()
+    with pytest.raises(BackfillError, match="unexpected KeyError"):
+        function.invoke(trigger="manual")
+
+
+def test_an_error_of_the_init_phase_does_not_last(function: DeployedFunction) -> None:
+    function.client_errors["sqs"] = [MemoryError(), RuntimeError()]
+    built = function.build()
+    function.client_errors.clear()
+    built.custom_resource.respond(custom_resource_event("Create"), deadline_after(900_000))
+    assert [response["Status"] for response in function.response_url.responses()] == ["SUCCESS"]

@@ -1,0 +1,123 @@
+"""The worker as the factory builds it, up to the wire: from a batch of messages to requests, log lines and metrics."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+
+from alternate_contacts.worker.batch import QueueRecord
+from alternate_contacts.worker.contacts import Contact, ContactType
+from alternate_contacts.worker.factory import Worker, build_worker
+from alternate_contacts.worker.settings import SettingsError
+from tests.fakes.environment import WORKER, WORKER_SECRETS
+from tests.fakes.wire import FakeWire, HttpAnswer, refusal
+
+MANAGEMENT = WORKER["MANAGEMENT_ACCOUNT_ID"]
+COMPLIANT, UNSET, SUSPENDED, UNAVAILABLE = "300000000001", "300000000002", "300000000003", "300000000004"
+# The pacers run on the real clock here: they must not wait.
+FAST = {"PUT_RATE": "9999", "GET_RATE": "9999", "PUT_BURST": "9999", "GET_BURST": "9999"}
+NEVER = float("inf")
+
+pytestmark = pytest.mark.usefixtures("logs_to_stdout", "default_session")
+
+
+def desired(contact_type: str) -> dict[str, str]:
+    return Contact.from_environment(WORKER, ContactType(contact_type)).to_api()
+
+
+def record(name: str, account_id: str = "", *, body: str | None = None, tries: int = 1) -> QueueRecord:
+    content = {"version": 1, "accountId": account_id, "trigger": "backfill", "mode": "enforce"}
+    return QueueRecord(name, f"handle of {name}", json.dumps(content) if body is None else body, tries)
+
+
+@pytest.fixture
+def wire(session: boto3.Session) -> Iterator[FakeWire]:
+    """An organization whose accounts differ in what AWS responds."""
+    wire = FakeWire()
+
+    def get(parameters: dict[str, Any]) -> HttpAnswer:
+        account_id, contact_type = parameters.get("AccountId"), parameters["AlternateContactType"]
+        if account_id == COMPLIANT:
+            contact = desired(contact_type) | {"AlternateContactType": contact_type}
+            return HttpAnswer(body={"AlternateContact": contact})
+        if account_id == UNAVAILABLE:
+            return refusal("InternalServerException", 500, str(WORKER_SECRETS))
+        return refusal("ResourceNotFoundException", 404)
+
+    def put(parameters: dict[str, Any]) -> HttpAnswer:
+        if parameters.get("AccountId") == SUSPENDED:
+            return refusal("AccessDeniedException", 403, str(WORKER_SECRETS))
+        return HttpAnswer()
+
+    wire.answer("GetAlternateContact", get)
+    wire.answer("PutAlternateContact", put)
+    wire.answer("DescribeAccount", HttpAnswer(body={"Account": {"Id": SUSPENDED, "State": "SUSPENDED"}}))
+    wire.answer("SendMessage", HttpAnswer(body={"MessageId": "1"}))
+    wire.answer("ChangeMessageVisibility", HttpAnswer())
+    with wire.attached_to(session):
+        yield wire
+
+
+@pytest.fixture
+def worker(wire: FakeWire) -> Worker:  # noqa: ARG001 - the clients attach to it
+    return build_worker(dict(WORKER) | FAST)
+
+
+def test_processes_a_batch(worker: Worker, wire: FakeWire, capsys: pytest.CaptureFixture[str]) -> None:
+    records = [
+        record("unset", UNSET),
+        record("compliant", COMPLIANT),
+        record("own", MANAGEMENT),
+        record("suspended", SUSPENDED),
+        record("retry", UNAVAILABLE, tries=3),
+        record("last try", UNAVAILABLE, tries=10),
+        record("invalid", body="not json"),
+    ]
+    assert worker.batch.process_batch(records, deadline=NEVER) == ["retry"]
+    worker.telemetry.flush()
+
+    puts = wire.asked("PutAlternateContact")
+    assert {(put.pop("AccountId", None), put["AlternateContactType"]) for put in puts} == {
+        (account_id, contact_type) for account_id in (UNSET, None, SUSPENDED) for contact_type in ContactType
+    }
+    assert all(put == desired(put.pop("AlternateContactType")) for put in puts)
+    assert wire.asked("DescribeAccount") == [{"AccountId": SUSPENDED}]
+    assert wire.asked("ChangeMessageVisibility") == [
+        {"QueueUrl": WORKER["ACCOUNT_QUEUE_URL"], "ReceiptHandle": "handle of retry", "VisibilityTimeout": 60}
+    ]
+    failed = {sent["MessageAttributes"]["Reason"]["StringValue"]: sent for sent in wire.asked("SendMessage")}
+    assert set(failed) == {"unavailable", "invalid_message"}
+    assert failed["invalid_message"]["MessageBody"] == "not json"
+    assert {sent["QueueUrl"] for sent in failed.values()} == {WORKER["FAILED_ACCOUNT_QUEUE_URL"]}
+
+    output = capsys.readouterr()
+    assert output.err == ""
+    lines = [json.loads(line) for line in output.out.splitlines()]
+    assert {line["message_id"] for line in lines if "message_id" in line} == {each.message_id for each in records}
+    assert {name for line in lines if "_aws" in line for name in line} >= {"ContactsUpdated", "AccountsSkipped"}
+    text = output.out + json.dumps(wire.asked("SendMessage"))
+    assert [secret for secret in WORKER_SECRETS if secret in text] == []
+
+
+def test_a_crash_in_one_account_leaves_its_message_and_no_contact_data(
+    worker: Worker, wire: FakeWire, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def get(parameters: dict[str, Any]) -> HttpAnswer:
+        # A response that is not in the API's form.
+        if parameters["AccountId"] == UNAVAILABLE:
+            return HttpAnswer(body={"AlternateContact": WORKER_SECRETS})
+        return refusal("ResourceNotFoundException", 404)
+
+    wire.answer("GetAlternateContact", get)
+    records = [record("crash", UNAVAILABLE), record("unset", UNSET)]
+    assert worker.batch.process_batch(records, deadline=NEVER) == ["crash"]
+    output = capsys.readouterr()
+    assert [secret for secret in WORKER_SECRETS if secret in output.out + output.err] == []
+
+
+@pytest.mark.usefixtures("wire")
+def test_a_missing_variable_stops_the_start() -> None:
+    with pytest.raises(SettingsError, match="SECURITY_NAME"):
+        build_worker({name: value for name, value in WORKER.items() if name != "SECURITY_NAME"})
