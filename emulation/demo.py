@@ -25,7 +25,7 @@ from emulation.settings import MANAGEMENT_ACCOUNT, ROOT, Settings
 from emulation.waiting import eventually
 
 QUOTA_SPEED = 10
-"""As in samconfig.toml, whose PutRate and GetRate configure the worker for it."""
+"""As in samconfig.toml of the emulation, whose PutRate and GetRate configure the worker for it."""
 DELAY_SPEED = 600
 """The worker retries an account for an hour; here that hour takes six seconds."""
 SUSPENDED_SHARE = 0.05

@@ -1,6 +1,6 @@
 """Deploy a template to the emulation as a user deploys it to AWS: with `sam build` and `sam deploy`.
 
-The differences from AWS are in samconfig.toml (`--config-env emulation`) and AWS_ENDPOINT_URL, none in the template.
+The differences from AWS are in emulation/samconfig.toml and AWS_ENDPOINT_URL, none in the template.
 """
 
 import os
@@ -17,7 +17,8 @@ from emulation.settings import ROOT
 
 _SAM = ROOT / ".venv" / "sam" / "bin" / "sam"
 _ENVIRONMENT = "emulation"
-_CONFIGURATION = "samconfig.toml"
+_CONFIGURATIONS = ("emulation/samconfig.toml", "samconfig.toml")
+"""In a project; earlier releases have only the second."""
 _ERROR_TAIL = 3000
 
 
@@ -42,7 +43,7 @@ def deploy(
 ) -> dict[str, str]:
     """Run `sam deploy` on the folder of `build`, and return the stack's outputs.
 
-    samconfig.toml has the default stack name and parameters; `parameters` overrides single ones.
+    The configuration has the default stack name and parameters; `parameters` overrides single ones.
 
     Raises:
         DeploymentError: the stack could not be created or updated.
@@ -73,7 +74,7 @@ def delete(emulation: Emulation, *, stack_name: str | None = None, project: Path
 
 
 def parameters() -> dict[str, str]:
-    """Return the stack parameters that samconfig.toml has for the emulation."""
+    """Return the stack parameters that emulation/samconfig.toml has."""
     return _parameters(ROOT)
 
 
@@ -84,9 +85,13 @@ def _parameters(project: Path) -> dict[str, str]:
 
 
 def _configured(project: Path, command: str) -> dict[str, str]:
-    configuration = tomllib.loads((project / _CONFIGURATION).read_text())
+    configuration = tomllib.loads(_configuration_file(project).read_text())
     section: dict[str, str] = configuration[_ENVIRONMENT][command]["parameters"]
     return section
+
+
+def _configuration_file(project: Path) -> Path:
+    return next(path for name in _CONFIGURATIONS if (path := project / name).exists())
 
 
 def _quoted(value: str) -> str:
@@ -95,7 +100,7 @@ def _quoted(value: str) -> str:
 
 
 def _sam(arguments: Sequence[str], project: Path, environment: Mapping[str, str]) -> None:
-    configuration = ["--config-file", str(project / _CONFIGURATION), "--config-env", _ENVIRONMENT]
+    configuration = ["--config-file", str(_configuration_file(project)), "--config-env", _ENVIRONMENT]
     process = subprocess.run(  # noqa: S603
         [str(_SAM), *arguments, *configuration],
         cwd=project,

@@ -422,7 +422,7 @@ def test_the_customer_s_key_encrypts_queues_logs_and_topic_and_every_sender_and_
             assert "SqsManagedSseEnabled" not in resolved  # SQS takes one of the two
     assert not of_type(resources, "AWS::KMS::Key")
     assert resources["KmsKeyPolicy"]["Condition"] == "HasKmsKey"
-    # Whoever sends to a queue or receives from one: the role of Scheduler sends what it could not deliver.
+    # Every role sends to a queue or receives from one; that of Scheduler sends what it could not deliver.
     users = {role for role in ROLES.values() if "sqs:" in str(list(statements(resources, role)))}
     assert users == set(ROLES.values())
     for role in users:
