@@ -9,7 +9,7 @@ RUNTIME := $(VENV)/runtime/bin
 ACCOUNTS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit contract template emulated browser-test check format package build screenshots reference lock clean
+.PHONY: help setup demo test unit contract template emulated browser-test check scan format package build screenshots reference lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -52,6 +52,13 @@ check: setup ## format, lint, types, imports, words
 	PYTHONPATH=src:custom-resources:cli:. $(DEV)/lint-imports --no-cache
 	$(DEV)/python -m tools.check_language
 
+# checkov reads no variable and no file of the user, and asks no server. Each skipped check is in the Metadata of its
+# resource, with its reason.
+scan: $(VENV)/dev/.done $(VENV)/scan/.done ## cfn-lint and checkov on both templates
+	$(DEV)/cfn-lint template.yaml control_tower/home_region.yaml
+	$(VENV)/scan/bin/checkov --framework cloudformation --compact --quiet --skip-download \
+	  --file template.yaml --file control_tower/home_region.yaml
+
 format: setup ## let ruff write
 	$(DEV)/ruff format .
 	$(DEV)/ruff check --fix .
@@ -77,7 +84,7 @@ reference: setup ## docs/command.md, from the command's own help
 # has it, because boto3 needs it, and has it compiled. docopt has no wheel, and only the command of pykwalify needs it.
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 lock: ## pin requirements with hashes
-	for name in requirements/dev requirements/sam requirements/runtime; do \
+	for name in requirements/dev requirements/sam requirements/runtime requirements/scan; do \
 	  $(LOCK) --no-emit-package docopt $$name.in --output-file $$name.txt || exit 1; done
 	for name in src/requirements custom-resources/requirements; do \
 	  $(LOCK) --no-emit-package jmespath $$name.in --output-file $$name.txt || exit 1; done

@@ -1,6 +1,6 @@
 """Deploy a template to the emulation as a user deploys it to AWS: with `sam build` and `sam deploy`.
 
-The differences from AWS are in samconfig.toml (`--config-env emulation`) and AWS_ENDPOINT_URL, none in the template.
+The differences from AWS are in samconfig.toml and AWS_ENDPOINT_URL, none in the template.
 """
 
 import os
@@ -45,7 +45,7 @@ def deploy(
 ) -> dict[str, str]:
     """Run `sam deploy` on the folder of `build`, and return the stack's outputs.
 
-    samconfig.toml has the default stack name and parameters; `parameters` overrides single ones.
+    The configuration has the default stack name and parameters; `parameters` overrides single ones.
 
     Raises:
         DeploymentError: the stack could not be created or updated.
@@ -76,7 +76,7 @@ def delete(emulation: Emulation, *, stack_name: str | None = None, project: Path
 
 
 def parameters() -> dict[str, str]:
-    """Return the stack parameters that samconfig.toml has for the emulation."""
+    """Return the stack parameters that samconfig.toml has."""
     return _parameters(ROOT)
 
 

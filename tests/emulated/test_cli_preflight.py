@@ -163,18 +163,16 @@ def test_the_state_machine_of_cfct_can_assume_the_execution_role_that_the_comman
         document = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
         iam.put_role_policy(RoleName=name, PolicyName="sts", PolicyDocument=document)
 
-    def assume(role: str, **caller: str) -> dict[str, str]:
-        answer = prepared.client("sts", **caller).assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
-        return {
-            "aws_access_key_id": answer["AccessKeyId"],
-            "aws_secret_access_key": answer["SecretAccessKey"],
-            "aws_session_token": answer["SessionToken"],
-        }
+    def assume_execution_role(caller: str) -> dict[str, str]:
+        credentials = keys(prepared.assume_role(roles[caller]))
+        sts = prepared.client("sts", **credentials)  # type: ignore[arg-type]
+        return keys(sts.assume_role(RoleArn=execution, RoleSessionName="test")["Credentials"])
 
-    credentials = assume(execution, **assume(roles["CustomControlTowerStateMachineLambdaRole"]))
-    assert prepared.client("cloudformation", **credentials).describe_stacks()["Stacks"] == []
+    credentials = assume_execution_role("CustomControlTowerStateMachineLambdaRole")
+    cloudformation = prepared.client("cloudformation", **credentials)  # type: ignore[arg-type]
+    assert cloudformation.describe_stacks()["Stacks"] == []
     with pytest.raises(ClientError, match="AccessDenied"):
-        assume(execution, **assume(roles["AnotherRole"]))
+        assume_execution_role("AnotherRole")
 
 
 @pytest.mark.usefixtures("prepared")
@@ -247,3 +245,12 @@ def test_without_credentials_the_command_fails_with_one_message(monkeypatch: pyt
     assert "credentials" in result.stderr
     assert len(result.stderr.splitlines()) == 1
     assert result.stdout == ""
+
+
+def keys(credentials: dict[str, str]) -> dict[str, str]:
+    """Return the arguments of a boto3 client for the `Credentials` of a role."""
+    return {
+        "aws_access_key_id": credentials["AccessKeyId"],
+        "aws_secret_access_key": credentials["SecretAccessKey"],
+        "aws_session_token": credentials["SessionToken"],
+    }

@@ -69,7 +69,8 @@ def check_landing_zone(landing_zone: LandingZone, *, baseline: bool | None, main
         f"StackSet {BASELINE} does not exist in {home_region}: {name} does not have it. CfCT needs it, so the pipeline "
         "may fail. Deploy the package without CfCT.",
         "sam build",
-        f"sam deploy --guided --region {main_region}",
+        "sam deploy --guided --config-file samconfig.local.toml --stack-name alternate-contacts "
+        f"--region {main_region}",
     )
 
 
