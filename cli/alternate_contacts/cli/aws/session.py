@@ -7,6 +7,7 @@ import boto3
 import botocore.session
 from botocore.config import Config
 
+from alternate_contacts.cli.aws.hanging_calls import watch_for_hanging_calls
 from alternate_contacts.cli.terminal.errors import SERVICE
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Session:
         self.region = region or (CHINA_REGION if in_china else REGION)
         session = boto3.Session(botocore_session=core, region_name=self.region)
         session.events.register("after-call", _remember_service, unique_id=SERVICE)
+        watch_for_hanging_calls(session.events)
         self.client = session.client
 
     @cached_property
