@@ -42,6 +42,7 @@ STACK = Stack(
         "BackfillLogGroupName": "backfill-log",
         "WorkerFunctionName": "worker-function",
         "BackfillFunctionName": "backfill-function",
+        "AlarmTopicArn": "arn:aws:sns:us-east-1:000000000000:alarm-topic",
     },
     arn="arn:aws:cloudformation:us-east-1:000000000000:stack/alternate-contacts/0f6b7a52",
     status="CREATE_COMPLETE",
@@ -229,6 +230,16 @@ def worker_configuration(stack: Stack) -> HttpAnswer:
         "QUOTA_SHARE": str(quota.share * 100),
     }
     return HttpAnswer(body={"Environment": {"Variables": variables}})
+
+
+def subscriptions(*, confirmed: int = 1, pending: int = 0) -> HttpAnswer:
+    """Return the response to ListSubscriptionsByTopic."""
+    arns = ["arn:aws:sns:us-east-1:000000000000:alarm-topic:1"] * confirmed + ["PendingConfirmation"] * pending
+    members = "".join(f"<member><SubscriptionArn>{arn}</SubscriptionArn></member>" for arn in arns)
+    result = (
+        f"<ListSubscriptionsByTopicResult><Subscriptions>{members}</Subscriptions></ListSubscriptionsByTopicResult>"
+    )
+    return HttpAnswer(body=f"<ListSubscriptionsByTopicResponse>{result}</ListSubscriptionsByTopicResponse>")
 
 
 def deny(wire: FakeWire, operation: str) -> None:

@@ -17,7 +17,7 @@ def load() -> Callable[[], object]:
     from alternate_contacts.cli.aws import stack as stack_module
     from alternate_contacts.cli.aws.session import Session
     from alternate_contacts.cli.main import app
-    from tests.fakes.cli import STACK, FakeSqs, worker_configuration
+    from tests.fakes.cli import STACK, FakeSqs, subscriptions, worker_configuration
     from tests.fakes.wire import FakeWire, HttpAnswer, refusal
 
     wire = FakeWire()
@@ -40,6 +40,7 @@ def load() -> Callable[[], object]:
     wire.answer("GetAlternateContact", refusal("ResourceNotFoundException", 404))
     wire.answer("GetFunctionConfiguration", lambda _: worker_configuration(STACK))
     wire.answer("FilterLogEvents", HttpAnswer(body={"events": []}))
+    wire.answer("ListSubscriptionsByTopic", subscriptions())
     if "INCOMPLETE" in os.environ:
         wire.answer("GetQueueAttributes", HttpAnswer(body={}))
     Session.client = attached  # type: ignore[method-assign]

@@ -11,7 +11,7 @@ from alternate_contacts.cli.aws import stack as stack_module
 from alternate_contacts.cli.aws.session import Session
 from alternate_contacts.cli.aws.stack import Stack
 from alternate_contacts.cli.main import app
-from tests.fakes.cli import STACK, FakeSqs, worker_configuration
+from tests.fakes.cli import STACK, FakeSqs, subscriptions, worker_configuration
 from tests.fakes.wire import FakeWire
 
 Run = Callable[..., Result]
@@ -48,6 +48,7 @@ def run(request: pytest.FixtureRequest, aws: FakeWire, monkeypatch: pytest.Monke
     request.getfixturevalue("sqs")
     deployed = STACK
     aws.answer("GetFunctionConfiguration", lambda _: worker_configuration(deployed))
+    aws.answer("ListSubscriptionsByTopic", subscriptions())
 
     def run(*arguments: str, stack: Stack = STACK, answer: str | None = None) -> Result:
         nonlocal deployed

@@ -137,3 +137,11 @@ def test_the_plan_shows_that_the_package_is_disabled(run: Run) -> None:
 def test_an_account_id_has_twelve_digits(run: Run, sqs: FakeSqs) -> None:
     assert run("backfill", "--account", "1234", "--yes").exit_code == 2
     assert sqs.bodies("AccountQueue") == []
+
+
+def test_a_disabled_package_has_no_plan_that_the_function_would_reject(run: Run) -> None:
+    disabled = replace(STACK, parameters={**PARAMETERS, "Enabled": "false"})
+    for options in (["--yes"], ["--dry-run"]):
+        result = run("backfill", *options, stack=disabled)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert "disabled" in result.stderr

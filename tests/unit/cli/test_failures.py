@@ -184,6 +184,16 @@ def test_all_messages_are_returned(run: Run, sqs: FakeSqs) -> None:
     assert len(sqs.bodies("FailedAccountQueue")) == 25
 
 
+def test_a_thousand_accounts_have_a_total_and_are_grouped(run: Run, sqs: FakeSqs) -> None:
+    for number in range(1000):
+        sqs.fail(f"{number:012}", "throttled" if number % 2 else "unavailable")
+    lines = run("failures").stdout.splitlines()
+    assert lines[0] == "1,000 failed accounts, 1,000 messages."
+    assert len(lines) < 30
+    assert sum(line.endswith("and 450 more: --json lists all of them.") for line in lines) == 2
+    assert len(json.loads(run("failures", "--json").stdout)["accounts"]) == 1000
+
+
 def test_after_ctrl_c_all_messages_are_returned_also_those_of_the_receive_under_way(
     run: Run, aws: FakeWire, sqs: FakeSqs
 ) -> None:

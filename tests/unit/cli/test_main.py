@@ -165,6 +165,7 @@ class TestPermissions:
             "cloudformation:DescribeStacks",
             "lambda:GetFunctionConfiguration",
             "logs:FilterLogEvents",
+            "sns:ListSubscriptionsByTopic",
             "sqs:ChangeMessageVisibility",
             "sqs:GetQueueAttributes",
             "sqs:ReceiveMessage",

@@ -232,7 +232,8 @@ def test_ctrl_c_ends_it_at_any_moment_with_130(environment: dict[str, str], dela
     running.send_signal(signal.SIGINT)
     _, error = running.communicate(timeout=30)
     assert b"Traceback" not in error
-    assert running.returncode == 130
+    # Before Python has started, the signal itself ends the process, which a shell shows as 130 too.
+    assert running.returncode in (130, -signal.SIGINT)
 
 
 def test_a_hangup_that_the_parent_ignores_stays_ignored(environment: dict[str, str]) -> None:

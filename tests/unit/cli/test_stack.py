@@ -142,7 +142,7 @@ class TestFindStack:
         aws.add_stacks(described("contacts", Outputs=[], StackStatus="ROLLBACK_COMPLETE"))
         message = error_message(aws)
         assert "stack contacts is ROLLBACK_COMPLETE" in message
-        assert "delete the stack and deploy again" in message
+        assert "delete it, then deploy again" in message
 
     def test_a_running_deployment_is_waited_for(self, aws: FakeSession) -> None:
         aws.add_stacks(described("contacts", Outputs=[], StackStatus="CREATE_IN_PROGRESS"))

@@ -11,6 +11,7 @@ import boto3
 import botocore.session
 from botocore.config import Config
 
+from alternate_contacts.cli.aws.hanging_calls import watch_for_hanging_calls
 from alternate_contacts.cli.terminal.aws_errors import NOT_FROM_AWS
 from alternate_contacts.cli.terminal.errors import SERVICE, CliError
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_organizations import OrganizationsClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sts import STSClient
 
@@ -61,6 +63,7 @@ class Session:
         # The clients that botocore creates to sign in have these handlers too.
         self._boto3.events.register("before-parse", _check_response, unique_id="check-response")
         self._boto3.events.register("after-call", _remember_service, unique_id="remember-service")
+        watch_for_hanging_calls(self._boto3.events)
         # botocore has no other way to replace the prompt for an MFA code.
         core.get_component("credential_provider").get_provider("assume-role")._prompter = _prompt
 
@@ -102,6 +105,10 @@ class Session:
     ) -> "OrganizationsClient": ...
     @overload
     def client(self, service: Literal["s3"], region: str | None = None, config: Config | None = None) -> "S3Client": ...
+    @overload
+    def client(
+        self, service: Literal["sns"], region: str | None = None, config: Config | None = None
+    ) -> "SNSClient": ...
     @overload
     def client(
         self, service: Literal["sqs"], region: str | None = None, config: Config | None = None

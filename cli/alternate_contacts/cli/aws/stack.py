@@ -49,6 +49,14 @@ class Stack:
         return self.arn.split(":")[4]
 
     @property
+    def is_broken(self) -> bool:
+        """Whether an operation on the stack failed, and AWS needs an operator to continue.
+
+        https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
+        """
+        return self.status.endswith("_FAILED") or self.status == "ROLLBACK_COMPLETE"
+
+    @property
     def backfill_log_group(self) -> str:
         return self.output("BackfillLogGroupName")
 
@@ -144,12 +152,12 @@ def find_stack(session: Session, stack_name: str | None = None) -> Stack:
             complete[0].output(name)
     if stacks:
         states = ", ".join(sorted(f"stack {stack.name} is {stack.status}" for stack in stacks))
-        # CloudFormation cannot update a stack whose creation it has rolled back.
-        if all(stack.status.startswith("ROLLBACK_") for stack in stacks):
-            next_step = "Fix the cause, which is in the events of the stack. Then delete the stack and deploy again."
-        else:
-            next_step = "Wait until it ends, or find the cause in the events of the stack."
-        raise CliError(f"The deployment is not complete: {states}. {next_step}")
+        if any(stack.is_broken for stack in stacks):
+            raise CliError(
+                f"The deployment failed: {states}. Find the cause in the events of the stack. A stack in "
+                "ROLLBACK_COMPLETE cannot be updated: delete it, then deploy again."
+            )
+        raise CliError(f"The deployment is not complete: {states}. Wait until it ends.")
     raise CliError(_explain_missing_stack(session))
 
 
