@@ -125,12 +125,10 @@ def test_the_key_encrypts_every_queue_and_the_roles_may_use_it(package: Package)
 
 
 def test_in_mode_enforce_the_worker_may_set_managed_contact_types_only(package: Package, call: Call) -> None:
-    """The last test of this file: it updates the stack. Without a key, the queues have their default again."""
+    """The last test of this file: it updates the stack."""
     package.update(Mode="enforce", OperationsPolicy="ignore", **NO_CONTACT)
     accounts = package.accounts
     eventually(lambda: all(len(package.emulation.contacts().get(each, {})) == 2 for each in accounts), within=30)
     assert put(call, "WorkerFunction", "SECURITY", accounts[0]) == "success"
     assert put(call, "WorkerFunction", "OPERATIONS", accounts[0]) == "AccessDeniedException"
     assert put(call, "BackfillFunction", "SECURITY", accounts[0]) == "AccessDeniedException"
-    attributes = package.sqs.get_queue_attributes(QueueUrl=package.url("AccountQueue"), AttributeNames=["All"])
-    assert "KmsMasterKeyId" not in attributes["Attributes"]
