@@ -1,6 +1,6 @@
 """Deploy a template to the emulation as a user deploys it to AWS: with `sam build` and `sam deploy`.
 
-The differences from AWS are in emulation/samconfig.toml and AWS_ENDPOINT_URL, none in the template.
+The differences from AWS are in samconfig.toml and AWS_ENDPOINT_URL, none in the template.
 """
 
 import os
@@ -17,8 +17,7 @@ from emulation.settings import ROOT
 
 _SAM = ROOT / ".venv" / "sam" / "bin" / "sam"
 _ENVIRONMENT = "emulation"
-_CONFIGURATIONS = ("emulation/samconfig.toml", "samconfig.toml")
-"""In a project; earlier releases have only the second."""
+_CONFIGURATION = "samconfig.toml"
 _ERROR_TAIL = 3000
 
 
@@ -26,11 +25,14 @@ class DeploymentError(Exception):
     """`sam` failed; the text has CloudFormation's reasons, or else the output of `sam`."""
 
 
-def build(folder: Path, project: Path = ROOT) -> None:
-    """Run `sam build` into the folder, which can be deployed any number of times."""
+def build(folder: Path, project: Path = ROOT, emulation: Emulation | None = None) -> None:
+    """Run `sam build` into the folder, which can be deployed any number of times.
+
+    With an emulation, `sam` ends with it.
+    """
     overrides = {"SAM_CLI_TELEMETRY": "0", "__SAM_CLI_APP_DIR": str(folder / "sam"), "TMPDIR": str(folder)}
     # A folder below the given one, because sam writes a file beside it.
-    _sam(["build", "--build-dir", str(folder / "build")], project, {**os.environ, **overrides})
+    _sam(["build", "--build-dir", str(folder / "build")], project, {**os.environ, **overrides}, emulation)
 
 
 def deploy(
@@ -55,7 +57,7 @@ def deploy(
         arguments += ["--parameter-overrides", *(f"{name}={_quoted(value)}" for name, value in merged.items())]
     earlier = set(_events(emulation, stack))
     try:
-        _sam(arguments, project, emulation.environment)
+        _sam(arguments, project, emulation.environment, emulation)
     except DeploymentError as error:
         reasons = [reason for event, reason in _events(emulation, stack).items() if reason and event not in earlier]
         raise DeploymentError("\n".join(reasons) or str(error)) from None
@@ -70,11 +72,11 @@ def delete(emulation: Emulation, *, stack_name: str | None = None, project: Path
         DeploymentError: the stack could not be deleted.
     """
     stack = stack_name or _configured(project, "global")["stack_name"]
-    _sam(["delete", "--no-prompts", "--stack-name", stack], project, emulation.environment)
+    _sam(["delete", "--no-prompts", "--stack-name", stack], project, emulation.environment, emulation)
 
 
 def parameters() -> dict[str, str]:
-    """Return the stack parameters that emulation/samconfig.toml has."""
+    """Return the stack parameters that samconfig.toml has."""
     return _parameters(ROOT)
 
 
@@ -85,13 +87,9 @@ def _parameters(project: Path) -> dict[str, str]:
 
 
 def _configured(project: Path, command: str) -> dict[str, str]:
-    configuration = tomllib.loads(_configuration_file(project).read_text())
+    configuration = tomllib.loads((project / _CONFIGURATION).read_text())
     section: dict[str, str] = configuration[_ENVIRONMENT][command]["parameters"]
     return section
-
-
-def _configuration_file(project: Path) -> Path:
-    return next(path for name in _CONFIGURATIONS if (path := project / name).exists())
 
 
 def _quoted(value: str) -> str:
@@ -99,8 +97,8 @@ def _quoted(value: str) -> str:
     return '"' + re.sub(r'(["\\])', r"\\\1", value) + '"'
 
 
-def _sam(arguments: Sequence[str], project: Path, environment: Mapping[str, str]) -> None:
-    configuration = ["--config-file", str(_configuration_file(project)), "--config-env", _ENVIRONMENT]
+def _sam(arguments: Sequence[str], project: Path, environment: Mapping[str, str], emulation: Emulation | None) -> None:
+    configuration = ["--config-file", str(project / _CONFIGURATION), "--config-env", _ENVIRONMENT]
     process = subprocess.run(  # noqa: S603
         [str(_SAM), *arguments, *configuration],
         cwd=project,
@@ -110,6 +108,7 @@ def _sam(arguments: Sequence[str], project: Path, environment: Mapping[str, str]
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
+        process_group=emulation.process_group if emulation else None,
     )
     if process.returncode:
         raise DeploymentError(f"sam {arguments[0]}: {process.stdout[-_ERROR_TAIL:]}")

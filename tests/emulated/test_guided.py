@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,10 +26,8 @@ def clone(build: Path, tmp_path: Path) -> Path:
     git = shutil.which("git")
     if git is None:
         pytest.skip("git is not installed")
-    for name in (".gitignore", "template.yaml", "manifest.yaml"):
+    for name in (".gitignore", "template.yaml", "manifest.yaml", "samconfig.toml"):
         shutil.copy(ROOT / name, tmp_path)
-    (tmp_path / "emulation").mkdir()
-    shutil.copy(ROOT / "emulation" / "samconfig.toml", tmp_path / "emulation")
     run([git, "init", "--quiet"], tmp_path)
     run([git, "add", "--all"], tmp_path)
     shutil.copytree(build / "build", tmp_path / ".aws-sam" / "build", symlinks=True)
@@ -54,23 +53,33 @@ def test_the_answers_are_saved_for_the_next_deployment_and_ignored_by_git(emulat
     before = files_for_git(clone)
     environment = {**emulation.environment, "SAM_CLI_TELEMETRY": "0"}
 
-    guided = [str(SAM), "deploy", "--guided", "--stack-name", "alternate-contacts", "--region", "us-east-1"]
+    configuration = ["--config-file", "samconfig.local.toml"]
+    stack = ["--stack-name", "alternate-contacts", "--region", "us-east-1"]
+    guided = [str(SAM), "deploy", "--guided", *configuration, *stack]
     confirm_changes, the_rest = "n", [DEFAULT] * 5
     stdin = "\n".join([DEFAULT, DEFAULT, *answers, confirm_changes, *the_rest, ""])
     run(guided, clone, stdin=stdin, environment=environment)
 
     eventually(lambda: MANAGEMENT_ACCOUNT in emulation.contacts(), within=30)
-    assert desired["BillingEmailAddress"] in (clone / "samconfig.toml").read_text()
+    assert desired["BillingEmailAddress"] in (clone / "samconfig.local.toml").read_text()
     assert files_for_git(clone) == before
 
     # The next deployment and the deletion need no parameters.
-    run([str(SAM), "deploy", "--no-fail-on-empty-changeset"], clone, environment=environment)
-    run([str(SAM), "delete", "--no-prompts"], clone, environment=environment)
+    run([str(SAM), "deploy", *configuration, "--no-fail-on-empty-changeset"], clone, environment=environment)
+    run([str(SAM), "delete", *configuration, "--no-prompts"], clone, environment=environment)
     assert emulation.client("lambda").list_functions()["Functions"] == []
 
 
-@pytest.mark.parametrize("name", ["samconfig.yaml", "manifest.local.yaml", "audit.html", "before.csv", "audit.json"])
+@pytest.mark.parametrize(
+    "name", ["samconfig.local.toml", "manifest.local.yaml", "audit.html", "before.csv", "audit.json"]
+)
 def test_a_file_with_contacts_that_the_pages_name_is_ignored_by_git(clone: Path, name: str) -> None:
     before = files_for_git(clone)
     (clone / name).write_text(yaml.safe_dump({"EmailAddress": "security@acme.test"}))
     assert files_for_git(clone) == before
+
+
+def test_the_tracked_configuration_holds_no_contact_of_a_user() -> None:
+    """`sam deploy --guided` without --config-file would write into it."""
+    configuration = tomllib.loads((ROOT / "samconfig.toml").read_text())
+    assert "parameter_overrides" not in configuration["default"]["deploy"]["parameters"]

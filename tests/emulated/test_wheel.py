@@ -6,6 +6,7 @@ import venv
 from pathlib import Path
 
 import pytest
+from cfnlint.decode.cfn_yaml import load
 
 from emulation.settings import ROOT
 
@@ -18,6 +19,13 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("environment")
     venv.create(folder, with_pip=False)
     return folder
+
+
+def template_version() -> str:
+    """The output `Version` of the stack."""
+    content = load(str(ROOT / "template.yaml"))
+    version: str = content["Outputs"]["Version"]["Value"]
+    return version
 
 
 def install(environment: Path, *arguments: str) -> None:
@@ -43,3 +51,8 @@ def test_the_wheel_adds_one_name_to_site_packages_and_starts(environment: Path) 
     command = [str(environment / "bin" / "alternate-contacts"), "--help"]
     started = subprocess.run(command, capture_output=True, text=True, check=True, env={})  # noqa: S603
     assert "preflight" in started.stdout
+    command = [str(environment / "bin" / "alternate-contacts"), "--version"]
+    version = subprocess.run(command, capture_output=True, text=True, check=True, env={})  # noqa: S603
+    assert version.stdout == f"alternate-contacts {template_version()}\n"
+    crt = subprocess.run([str(environment / "bin" / "python"), "-c", "import awscrt"], check=False)  # noqa: S603
+    assert crt.returncode == 0

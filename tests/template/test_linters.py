@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from control_tower.package import FORWARDER_TEMPLATE, TEMPLATE
+from control_tower.configuration import FORWARDER_TEMPLATE, TEMPLATE
 from control_tower.template import Template
 from tests.template.conftest import ROOT
 

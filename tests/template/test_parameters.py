@@ -163,7 +163,7 @@ def in_manifest(_: dict[str, Any], name: str) -> object:
 
 def in_samconfig(_: dict[str, Any], name: str) -> object:
     """Names only: the emulation needs three different contacts."""
-    overrides = tomllib.loads((ROOT / "emulation" / "samconfig.toml").read_text())["emulation"]["deploy"]["parameters"]
+    overrides = tomllib.loads((ROOT / "samconfig.toml").read_text())["emulation"]["deploy"]["parameters"]
     return [each.split("=")[0] for each in overrides["parameter_overrides"] if each.startswith(name)]
 
 

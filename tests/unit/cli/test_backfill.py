@@ -91,6 +91,17 @@ def test_an_error_of_the_function_is_printed(run: Run, aws: FakeWire, error: dic
     assert (result.exit_code, result.stderr) == (2, f"BackfillFunction failed: {message}\n")
 
 
+@pytest.mark.parametrize("payload", ["null", "[]", "{}", "not JSON", '{"summary": "x", "listed": "many"}'])
+@pytest.mark.parametrize("headers", [{}, {"X-Amz-Function-Error": "Unhandled"}])
+def test_a_response_of_another_release_is_an_error(
+    run: Run, aws: FakeWire, payload: str, headers: dict[str, str]
+) -> None:
+    aws.answer("Invoke", HttpAnswer(200, payload, headers))
+    result = run("backfill", "--yes")
+    assert result.exit_code == 2
+    assert result.stderr.count("\n") == 1
+
+
 def test_a_missing_permission_is_named(run: Run, aws: FakeWire) -> None:
     aws.answer("Invoke", refusal("AccessDeniedException", 403, SECRETS[0]))
     result = run("backfill", "--yes")

@@ -235,3 +235,13 @@ def test_the_visibility_timeout_grows_with_the_queue(run: Run, aws: FakeWire, sq
         sqs.fail(f"{number:012}")
     run("failures", "--json")
     assert aws.asked("ReceiveMessage")[0]["VisibilityTimeout"] == 60 + 1000 // 5
+
+
+@pytest.mark.parametrize("tries", ["²", "٣" * 20, "9" * 5000, "-1", ""])
+@pytest.mark.parametrize("failed_at", ["9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+14:00", "²"])
+def test_any_message_attributes_can_be_listed(run: Run, sqs: FakeSqs, tries: str, failed_at: str) -> None:
+    sqs.fail("111111111111", reason="\x1b[2J[/red]", Tries=tries, FailedAt=failed_at)
+    assert run("failures").exit_code == 1
+    [account] = json.loads(run("failures", "--json").stdout)["accounts"]
+    assert account["tries"] is None
+    assert run("discard", "--account", "111111111111", "--yes").exit_code == 0

@@ -31,6 +31,18 @@ def described(name: str, description: str = OURS, **changes: Any) -> dict[str, A
     } | changes
 
 
+def test_a_stack_of_another_release_is_named_as_such() -> None:
+    parameters = {name: value for name, value in PARAMETERS.items() if name != "BillingName"}
+    for stack in (
+        replace(STACK, parameters=parameters),
+        replace(STACK, parameters={**PARAMETERS, "SecurityPolicy": "delete"}),
+        replace(STACK, parameters={**PARAMETERS, "Mode": "plan"}),
+        replace(STACK, outputs={}),
+    ):
+        with pytest.raises(CliError, match="different releases"):
+            _ = (stack.desired, stack.mode, stack.queue_url("AccountQueue"))
+
+
 class FakeSession:
     """A session with stubs of CloudFormation and Organizations, which have no JSON protocol for `FakeWire`."""
 

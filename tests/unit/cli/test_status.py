@@ -4,6 +4,7 @@ import json
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from importlib import metadata
 from typing import Any
 
 import pytest
@@ -90,6 +91,13 @@ class TestHistory:
             assert f'$.message = "{message}"' in request["filterPattern"]
         assert request["startTime"] == int((NOON - timedelta(days=93)).timestamp() * 1000)
 
+    def test_a_log_line_of_another_release_lacks_fields(self) -> None:
+        run = history._parse_run(0, '{"message": "backfill completed", "trigger": "backfill", "listed": "x"}')
+        assert run == BackfillRun(datetime.fromtimestamp(0, UTC), "backfill", "unknown", skipped={})
+        skipped = history._parse_run(0, '{"message": "reconcile skipped"}')
+        assert skipped is not None
+        assert skipped.reconcile_skipped
+
     @given(st.text() | st.sampled_from(["[]", "1", '{"message": 1}', '{"message": "other"}']))
     def test_other_log_lines_are_ignored(self, text: str) -> None:
         assert history._parse_run(0, text) is None
@@ -136,13 +144,26 @@ def test_a_drain_is_over_after_two_empty_depths_in_a_row(depths: list[int]) -> N
 
 
 class TestStatus:
+    @pytest.fixture(autouse=True)
+    def installed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(metadata, "version", lambda _: "1.2.3")
+
+    @pytest.mark.usefixtures("log")
+    def test_it_shows_both_versions(self, run: Run) -> None:
+        stack = replace(STACK, outputs={**STACK.outputs, "Version": "1.2.4"})
+        assert json.loads(run("status", "--json", stack=stack).stdout)["versions"] == {
+            "command": "1.2.3",
+            "stack": "1.2.4",
+        }
+
     def test_healthy(self, run: Run, log: Pages) -> None:
         log.append([completed(1), skipped(2)])
         result = run("status")
         lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
         assert result.exit_code == 0
-        assert lines[:9] == [
+        assert lines[:10] == [
             "stack alternate-contacts in account 000000000000, us-east-1",
+            "version unknown; this command: 1.2.3",
             "mode enforce",
             "enabled yes",
             "reconcile weekly",
@@ -187,6 +208,7 @@ class TestStatus:
         result = run("status", "--json")
         assert result.exit_code == 1
         assert json.loads(result.stdout) == {
+            "versions": {"command": "1.2.3", "stack": "unknown"},
             "stack": {"name": "alternate-contacts", "account": "000000000000", "region": "us-east-1"},
             "mode": "enforce",
             "enabled": True,

@@ -87,7 +87,14 @@ def _reason(account: FailedAccount) -> str:
 def _table(accounts: Sequence[FailedAccount]) -> Table:
     """Return a table narrow enough for most terminals: the column of message counts appears only where needed."""
     several = any(account.messages > 1 for account in accounts)
-    columns = ("account", "error", "contact types", "tries", "since (UTC)", *(["messages"] if several else []))
+    columns = (
+        output.Exact("account"),
+        "error",
+        "contact types",
+        "tries",
+        "since (UTC)",
+        *(["messages"] if several else []),
+    )
     table = output.table(*columns)
     for account in accounts:
         latest = account.latest

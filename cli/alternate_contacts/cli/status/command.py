@@ -23,10 +23,11 @@ from alternate_contacts.cli.aws.queues import (
 )
 from alternate_contacts.cli.aws.quota import Quota, read_quota
 from alternate_contacts.cli.aws.stack import Stack
+from alternate_contacts.cli.aws.version import command_version
 from alternate_contacts.cli.status.drain import DrainProgress, estimate_time
 from alternate_contacts.cli.status.history import BackfillRun, History, read_history
 from alternate_contacts.cli.terminal import output
-from alternate_contacts.cli.terminal.options import AsJson
+from alternate_contacts.cli.terminal.options import AsJson, finite
 from alternate_contacts.cli.terminal.output import count
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class Status:
         shortest, longest = self.time_left
         last = self.history
         return {
+            "versions": {"command": command_version(), "stack": self.stack.version},
             "stack": {"name": self.stack.name, "account": self.stack.account_id, "region": self.stack.region},
             "mode": self.stack.mode.value,
             "enabled": self.stack.enabled,
@@ -84,7 +86,15 @@ def status(
     context: typer.Context,
     watch: Annotated[bool, typer.Option("--watch", help="Refresh the output until AccountQueue is empty.")] = False,
     interval: Annotated[
-        float, typer.Option("--interval", min=0.1, metavar="SECONDS", help="Time between two refreshes of --watch.")
+        float,
+        typer.Option(
+            "--interval",
+            min=0.1,
+            max=3600,
+            metavar="SECONDS",
+            callback=finite,
+            help="Time between two refreshes of --watch.",
+        ),
     ] = 5.0,
     as_json: AsJson = False,
 ) -> None:
@@ -138,6 +148,7 @@ def _render(now: Status) -> RenderableType:
     stack, quota = now.stack, now.quota
     facts = Table(box=None, show_header=False, pad_edge=False)
     facts.add_row("stack", f"{stack.name} in account {stack.account_id}, {stack.region}")
+    facts.add_row("version", f"{stack.version}; this command: {command_version()}")
     facts.add_row("mode", stack.mode.value)
     facts.add_row("enabled", "yes" if stack.enabled else "no: messages wait until the package is enabled")
     facts.add_row("reconcile", stack.reconcile)

@@ -1,0 +1,51 @@
+"""The real command in a process of its own, against AWS in memory: `python -m tests.fakes.program status`.
+
+The organization has an account and a unit with hostile names in another script, and one account failed.
+"""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from alternate_contacts.cli.terminal import process
+
+NAME = "東京 \x1b[31m"
+
+
+def load() -> Callable[[], object]:
+    """Import the command as its entry point does, and replace AWS."""
+    from alternate_contacts.cli.aws import stack as stack_module
+    from alternate_contacts.cli.aws.session import Session
+    from alternate_contacts.cli.main import app
+    from tests.fakes.cli import STACK, FakeSqs, worker_configuration
+    from tests.fakes.wire import FakeWire, HttpAnswer, refusal
+
+    wire = FakeWire()
+    create = Session.client
+
+    def attached(self: Session, *arguments: Any, **named: Any) -> Any:
+        client = create(self, *arguments, **named)
+        wire.attach(client)
+        return client
+
+    sqs = FakeSqs(wire)
+    if "HEALTHY" not in os.environ:
+        sqs.fail("111111111111", ErrorCode=NAME, Tries="²")
+    if "WAITING" in os.environ:
+        sqs.put("AccountQueue", "message")
+    accounts = [{"Id": "111111111111", "Name": NAME, "State": "ACTIVE", "Paths": ["o-1/r-1/ou-1/111111111111/"]}]
+    wire.answer("DescribeOrganization", HttpAnswer(body={"Organization": {"Id": "o-1"}}))
+    wire.answer("DescribeOrganizationalUnit", HttpAnswer(body={"OrganizationalUnit": {"Name": NAME}}))
+    wire.answer("ListAccounts", HttpAnswer(body={"Accounts": accounts}))
+    wire.answer("GetAlternateContact", refusal("ResourceNotFoundException", 404))
+    wire.answer("GetFunctionConfiguration", lambda _: worker_configuration(STACK))
+    wire.answer("FilterLogEvents", HttpAnswer(body={"events": []}))
+    if "INCOMPLETE" in os.environ:
+        wire.answer("GetQueueAttributes", HttpAnswer(body={}))
+    Session.client = attached  # type: ignore[method-assign]
+    stack_module.find_stack = lambda *_: STACK
+    return app
+
+
+if __name__ == "__main__":
+    process.run(load)
