@@ -124,13 +124,36 @@ def test_the_key_encrypts_every_queue_and_the_roles_may_use_it(package: Package)
     assert names == ["BackfillRole", "ScheduleRole", "WorkerRole"]
 
 
+@pytest.mark.parametrize(("group", "accepted"), [("default", True), ("another", False)])
+def test_only_a_schedule_of_the_group_of_the_stack_gets_the_role_of_scheduler(
+    package: Package, group: str, accepted: bool
+) -> None:
+    """Scheduler names the group in aws:SourceArn when it assumes the role."""
+    scheduler = package.emulation.client("scheduler")
+    [name] = [each["Name"] for each in scheduler.list_schedules()["Schedules"] if "ReconcileSchedule" in each["Name"]]
+    target = scheduler.get_schedule(Name=name)["Target"]
+    if group != "default":
+        scheduler.create_schedule_group(Name=group)
+    schedule = {
+        "Name": f"test-{group}",
+        "GroupName": group,
+        "ScheduleExpression": "rate(30 days)",
+        "State": "DISABLED",
+        "FlexibleTimeWindow": {"Mode": "OFF"},
+        "Target": target,
+    }
+    if accepted:
+        scheduler.create_schedule(**schedule)
+    else:
+        with pytest.raises(scheduler.exceptions.ValidationException, match="to assume the role"):
+            scheduler.create_schedule(**schedule)
+
+
 def test_in_mode_enforce_the_worker_may_set_managed_contact_types_only(package: Package, call: Call) -> None:
-    """The last test of this file: it updates the stack. Without a key, the queues have their default again."""
+    """The last test of this file: it updates the stack."""
     package.update(Mode="enforce", OperationsPolicy="ignore", **NO_CONTACT)
     accounts = package.accounts
     eventually(lambda: all(len(package.emulation.contacts().get(each, {})) == 2 for each in accounts), within=30)
     assert put(call, "WorkerFunction", "SECURITY", accounts[0]) == "success"
     assert put(call, "WorkerFunction", "OPERATIONS", accounts[0]) == "AccessDeniedException"
     assert put(call, "BackfillFunction", "SECURITY", accounts[0]) == "AccessDeniedException"
-    attributes = package.sqs.get_queue_attributes(QueueUrl=package.url("AccountQueue"), AttributeNames=["All"])
-    assert "KmsMasterKeyId" not in attributes["Attributes"]
