@@ -4,7 +4,6 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import boto3
 import pytest
@@ -53,9 +52,7 @@ def test_an_unknown_verb_ends_with_2() -> None:
     assert CliRunner().invoke(app, ["repair"]).exit_code == 2
 
 
-def test_options_before_the_verb_choose_credentials_and_stack(
-    monkeypatch: pytest.MonkeyPatch, session: boto3.Session
-) -> None:
+def test_options_before_the_verb_choose_credentials_and_stack(monkeypatch: pytest.MonkeyPatch) -> None:
     contexts: list[CommandContext] = []
 
     def find(session: Session, stack_name: str | None) -> Stack:
@@ -66,7 +63,7 @@ def test_options_before_the_verb_choose_credentials_and_stack(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(stack_module, "find_stack", find)
-    monkeypatch.setattr(boto3, "Session", lambda **_: SimpleNamespace(client=fail, events=session.events))
+    monkeypatch.setattr(Session, "client", fail)
     arguments = ["--stack-name", "mine", "--region", "cn-northwest-1", "failures"]
     assert CliRunner().invoke(app, arguments).exit_code == 130
     assert CliRunner().invoke(app, ["failures"], env={"ALTERNATE_CONTACTS_STACK_NAME": "theirs"}).exit_code == 130
