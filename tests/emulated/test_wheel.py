@@ -34,6 +34,7 @@ def install(environment: Path, *arguments: str) -> None:
     subprocess.run([*pip, "install", *arguments, str(ROOT)], check=True)  # noqa: S603
 
 
+@pytest.mark.timeout(300)  # pip downloads the dependencies
 def test_the_wheel_adds_one_name_to_site_packages_and_starts(environment: Path) -> None:
     [site_packages] = environment.glob("lib/python*/site-packages")
     assert list(site_packages.iterdir()) == []

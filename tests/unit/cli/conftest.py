@@ -18,7 +18,7 @@ Run = Callable[..., Result]
 
 
 @pytest.fixture
-def aws(session: boto3.Session, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeWire]:
+def aws(session: boto3.Session, monkeypatch: pytest.MonkeyPatch) -> FakeWire:
     """Respond to every client of the command."""
     wire = FakeWire()
     client = Session.client

@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import boto3
-import botocore.session
 from botocore.config import Config
 
 from alternate_contacts.cli.aws.hanging_calls import watch_for_hanging_calls
