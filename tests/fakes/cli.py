@@ -220,7 +220,10 @@ def worker_configuration(stack: Stack) -> HttpAnswer:
     """Return the configuration of WorkerFunction, contacts included, as the template derives it from the parameters."""
     quota = Quota.from_parameters(stack.parameters, stack.partition)
     variables = {
-        **WORKER,
+        **{
+            name: stack.parameters.get("".join(word.capitalize() for word in name.split("_")), value)
+            for name, value in WORKER.items()
+        },
         "GET_RATE": str(quota.get_rate),
         "PUT_RATE": str(quota.put_rate),
         "QUOTA_SHARE": str(quota.share * 100),

@@ -65,7 +65,9 @@ def test_options_before_the_verb_choose_credentials_and_stack(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(stack_module, "find_stack", find)
-    monkeypatch.setattr(boto3, "Session", lambda **_: SimpleNamespace(client=fail, events=session.events))
+    monkeypatch.setattr(
+        boto3, "Session", lambda **_: SimpleNamespace(client=fail, events=session.events, region_name="us-east-1")
+    )
     arguments = ["--stack-name", "mine", "--region", "cn-northwest-1", "failures"]
     assert CliRunner().invoke(app, arguments).exit_code == 130
     assert CliRunner().invoke(app, ["failures"], env={"ALTERNATE_CONTACTS_STACK_NAME": "theirs"}).exit_code == 130

@@ -140,7 +140,13 @@ class TestFindStack:
 
     def test_a_stack_without_outputs_is_not_complete(self, aws: FakeSession) -> None:
         aws.add_stacks(described("contacts", Outputs=[], StackStatus="ROLLBACK_COMPLETE"))
-        assert "stack contacts is ROLLBACK_COMPLETE" in error_message(aws)
+        message = error_message(aws)
+        assert "stack contacts is ROLLBACK_COMPLETE" in message
+        assert "delete the stack and deploy again" in message
+
+    def test_a_running_deployment_is_waited_for(self, aws: FakeSession) -> None:
+        aws.add_stacks(described("contacts", Outputs=[], StackStatus="CREATE_IN_PROGRESS"))
+        assert "Wait until it ends" in error_message(aws)
 
     def test_a_name_that_does_not_exist(self, aws: FakeSession) -> None:
         aws.add_error("ValidationError", "Stack with id wrong does not exist")

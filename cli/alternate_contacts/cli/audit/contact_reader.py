@@ -62,6 +62,7 @@ class ContactReader:
         own_account_id: str,
         rate: float,
         trusted_access: Callable[[], bool],
+        exact: bool = True,
         keep_contacts: bool = False,
         stop: threading.Event | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -73,10 +74,12 @@ class ContactReader:
             rate: calls a second.
             trusted_access: returns whether account.amazonaws.com has trusted access. Called at most once, after the
                 first access denied for a member account. May raise WorkerError.
+            exact: as in :func:`compliance_status`.
             stop: ends all pauses when it is set.
         """
         self._api = api
         self._assignments = assignments
+        self._exact = exact
         self._own_account_id = own_account_id
         self._threads = thread_count(rate)
         self._keep_contacts = keep_contacts
@@ -120,7 +123,7 @@ class ContactReader:
         )
 
     def _finding(self, contact_type: ContactType, result: ReadResult) -> ContactFinding:
-        status = compliance_status(ACTIVE, self._assignments[contact_type], result)
+        status = compliance_status(ACTIVE, self._assignments[contact_type], result, exact=self._exact)
         if isinstance(result, WorkerError):
             return ContactFinding(status, provided=None, reason=result.reason, error_code=result.code)
         return ContactFinding(status, provided=result is not None, contact=result if self._keep_contacts else None)

@@ -40,7 +40,9 @@ def render(report: AuditReport) -> str:
     return environment.from_string(_read("page.html")).render(
         report=report,
         document=_visible_document(json_document.build(report)),
-        moment=output.format_time(report.finished_at),
+        period=output.format_period(report.first_read_at, report.last_read_at)
+        if report.first_read_at and report.last_read_at
+        else "",
         total=Coverage.of(report.rows),
         columns=sorted((column for column in COLUMNS if column.title), key=lambda column: column is not NAME),
         contact_types=list(ContactType),

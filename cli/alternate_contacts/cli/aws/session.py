@@ -25,7 +25,7 @@ _STANDARD_RETRIES = Config(connect_timeout=5, read_timeout=30, retries={"total_m
 
 
 class Session:
-    """The default credential chain of the AWS SDK, and clients with standard retries in the region of the stack."""
+    """The default credential chain of the AWS SDK, and clients for the region of the stack."""
 
     def __init__(self, profile: str | None = None, region: str | None = None) -> None:
         """Load the credentials of ``profile``.

@@ -144,10 +144,12 @@ def find_stack(session: Session, stack_name: str | None = None) -> Stack:
             complete[0].output(name)
     if stacks:
         states = ", ".join(sorted(f"stack {stack.name} is {stack.status}" for stack in stacks))
-        raise CliError(
-            f"The deployment is not complete: {states}. Wait until it ends, or find the cause in the events of the "
-            "stack."
-        )
+        # CloudFormation cannot update a stack whose creation it has rolled back.
+        if all(stack.status.startswith("ROLLBACK_") for stack in stacks):
+            next_step = "Fix the cause, which is in the events of the stack. Then delete the stack and deploy again."
+        else:
+            next_step = "Wait until it ends, or find the cause in the events of the stack."
+        raise CliError(f"The deployment is not complete: {states}. {next_step}")
     raise CliError(_explain_missing_stack(session))
 
 

@@ -151,9 +151,14 @@ def format_time(time: datetime) -> str:
     return f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
+def format_period(start: datetime, end: datetime) -> str:
+    """Return a text such as ``2026-11-24 11:03:00 and 2026-11-24 11:40:12 UTC``, to go after "between"."""
+    return f"{start.astimezone(UTC):%Y-%m-%d %H:%M:%S} and {end.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
 def count(number: int, one: str, many: str | None = None) -> str:
-    """Return a text such as ``1 account`` or ``2 accounts``."""
-    return f"{number} {one if number == 1 else many or one + 's'}"
+    """Return a text such as ``1 account`` or ``2,000 accounts``."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def print_json(document: Mapping[str, object]) -> None:
