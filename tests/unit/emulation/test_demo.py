@@ -17,6 +17,6 @@ def test_the_output_of_a_failed_build_is_shown_whole(monkeypatch: pytest.MonkeyP
         raise DeploymentError(text)
 
     monkeypatch.setattr(demo, "Console", lambda: Console(file=output, width=200))
-    monkeypatch.setattr(demo, "Emulation", fail)
+    monkeypatch.setattr(demo.Emulation, "__enter__", fail)
     assert demo.main([]) == 1
     assert text in output.getvalue()
