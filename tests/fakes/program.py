@@ -5,7 +5,6 @@ The organization has an account and a unit with hostile names in another script,
 
 import os
 from collections.abc import Callable
-from typing import Any
 
 from alternate_contacts.cli.terminal import process
 
@@ -14,20 +13,18 @@ NAME = "東京 \x1b[31m"
 
 def load() -> Callable[[], object]:
     """Import the command as its entry point does, and replace AWS."""
+    if "WAITING" in os.environ:
+        os.write(2, b"loading\n")
+    import boto3
+
     from alternate_contacts.cli.aws import stack as stack_module
-    from alternate_contacts.cli.aws.session import Session
     from alternate_contacts.cli.main import app
     from tests.fakes.cli import STACK, FakeSqs, subscriptions, worker_configuration
     from tests.fakes.wire import FakeWire, HttpAnswer, refusal
 
     wire = FakeWire()
-    create = Session.client
-
-    def attached(self: Session, *arguments: Any, **named: Any) -> Any:
-        client = create(self, *arguments, **named)
-        wire.attach(client)
-        return client
-
+    session = boto3.Session(region_name="us-east-1")
+    boto3.Session = lambda **_: session  # type: ignore[assignment, misc]
     sqs = FakeSqs(wire)
     if "HEALTHY" not in os.environ:
         sqs.fail("111111111111", ErrorCode=NAME, Tries="²")
@@ -43,9 +40,13 @@ def load() -> Callable[[], object]:
     wire.answer("ListSubscriptionsByTopic", subscriptions())
     if "INCOMPLETE" in os.environ:
         wire.answer("GetQueueAttributes", HttpAnswer(body={}))
-    Session.client = attached  # type: ignore[method-assign]
     stack_module.find_stack = lambda *_: STACK
-    return app
+
+    def run() -> None:
+        with wire.attached_to(session):
+            app()
+
+    return run
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from alternate_contacts.cli.aws import stack as stack_module
-from alternate_contacts.cli.aws.session import Session
 from alternate_contacts.cli.aws.stack import Stack
 from alternate_contacts.cli.main import app
 from tests.fakes.cli import STACK, FakeSqs, subscriptions, worker_configuration
@@ -18,22 +17,15 @@ Run = Callable[..., Result]
 
 
 @pytest.fixture
-def aws(session: boto3.Session, monkeypatch: pytest.MonkeyPatch) -> FakeWire:
+def aws(session: boto3.Session, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeWire]:
     """Respond to every client of the command."""
-    wire = FakeWire()
-    client = Session.client
-
-    def attached(self: Session, *arguments: Any, **named: Any) -> Any:
-        created = client(self, *arguments, **named)
-        wire.attach(created)
-        return created
-
     monkeypatch.setattr(boto3, "Session", lambda **_: session)
-    monkeypatch.setattr(Session, "client", attached)
-    yield wire
+    wire = FakeWire()
+    with wire.attached_to(session):
+        yield wire
     # Other tests share the session.
     events: Any = session.events
-    for event, handler in (("before-parse", "check-response"), ("after-call", "remember-service")):
+    for event, handler in (("before-parse", "_check_response"), ("after-call", "_remember_service")):
         events.unregister(event, unique_id=handler)
 
 

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
+from types import SimpleNamespace
 
 import boto3
 import pytest
@@ -51,7 +52,9 @@ def test_an_unknown_verb_ends_with_2() -> None:
     assert CliRunner().invoke(app, ["repair"]).exit_code == 2
 
 
-def test_options_before_the_verb_choose_credentials_and_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_options_before_the_verb_choose_credentials_and_stack(
+    monkeypatch: pytest.MonkeyPatch, session: boto3.Session
+) -> None:
     contexts: list[CommandContext] = []
 
     def find(session: Session, stack_name: str | None) -> Stack:

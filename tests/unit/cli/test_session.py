@@ -33,12 +33,6 @@ def test_the_environment_chooses_the_partition(
     assert Session().region == expected
 
 
-@pytest.mark.usefixtures("profiles")
-def test_the_clients_that_sign_in_use_aws_region(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_REGION", "cn-north-1")
-    assert Session()._boto3.region_name == "cn-north-1"
-
-
 PAGE = "<!DOCTYPE html><html><body>Sign in to the network</body></html>"
 
 
@@ -102,8 +96,8 @@ def test_the_account_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
             calls.append("GetCallerIdentity")
             return {"Account": "123456789012"}
 
-    monkeypatch.setattr(Session, "client", lambda *_: Sts())
     session = Session()
+    monkeypatch.setattr(session, "client", lambda *_: Sts())
     assert (session.account_id, session.account_id) == ("123456789012", "123456789012")
     assert calls == ["GetCallerIdentity"]
 

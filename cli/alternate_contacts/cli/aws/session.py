@@ -5,9 +5,10 @@ import json
 import os
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
 
 from alternate_contacts.cli.aws.hanging_calls import watch_for_hanging_calls
@@ -16,19 +17,6 @@ from alternate_contacts.cli.terminal.errors import SERVICE, CliError
 
 if TYPE_CHECKING:
     from botocore.model import OperationModel
-    from mypy_boto3_account import AccountClient
-    from mypy_boto3_cloudformation import CloudFormationClient
-    from mypy_boto3_cloudtrail import CloudTrailClient
-    from mypy_boto3_cloudwatch import CloudWatchClient
-    from mypy_boto3_events import EventBridgeClient
-    from mypy_boto3_iam import IAMClient
-    from mypy_boto3_lambda import LambdaClient
-    from mypy_boto3_logs import CloudWatchLogsClient
-    from mypy_boto3_organizations import OrganizationsClient
-    from mypy_boto3_s3 import S3Client
-    from mypy_boto3_sns import SNSClient
-    from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_sts import STSClient
 
 REGION = "us-east-1"
 CHINA_REGION = "cn-northwest-1"
@@ -51,78 +39,19 @@ class Session:
             botocore.exceptions.ProfileNotFound: the profile does not exist.
             botocore.exceptions.ConfigParseError: the configuration file cannot be read.
         """
-        core = botocore.session.get_session()
+        core = botocore.session.Session(profile=profile)
+        core.set_default_client_config(_STANDARD_RETRIES)
         # Every AWS tool but boto3 reads AWS_REGION: https://docs.aws.amazon.com/sdkref/latest/guide/feature-region.html
-        configured = region or os.environ.get("AWS_REGION") or None
-        self._boto3 = boto3.Session(botocore_session=core, profile_name=profile, region_name=configured)
-        self.region = region or (CHINA_REGION if (self._boto3.region_name or "").startswith("cn-") else REGION)
-        if not self._boto3.region_name:
-            # The clients that sign in need a region too.
-            core.set_config_variable("region", self.region)
+        configured = os.environ.get("AWS_REGION") or core.get_config_variable("region") or ""
+        self.region = region or (CHINA_REGION if configured.startswith("cn-") else REGION)
+        session = boto3.Session(botocore_session=core, region_name=self.region)
         # The clients that botocore creates to sign in have these handlers too.
-        self._boto3.events.register("before-parse", _check_response, unique_id="check-response")
-        self._boto3.events.register("after-call", _remember_service, unique_id="remember-service")
-        watch_for_hanging_calls(self._boto3.events)
+        session.events.register("before-parse", _check_response, unique_id=_check_response.__name__)
+        session.events.register("after-call", _remember_service, unique_id=_remember_service.__name__)
+        watch_for_hanging_calls(session.events)
         # botocore has no other way to replace the prompt for an MFA code.
         core.get_component("credential_provider").get_provider("assume-role")._prompter = _prompt
-
-    @overload
-    def client(
-        self, service: Literal["account"], region: str | None = None, config: Config | None = None
-    ) -> "AccountClient": ...
-    @overload
-    def client(
-        self, service: Literal["cloudformation"], region: str | None = None, config: Config | None = None
-    ) -> "CloudFormationClient": ...
-    @overload
-    def client(
-        self, service: Literal["cloudtrail"], region: str | None = None, config: Config | None = None
-    ) -> "CloudTrailClient": ...
-    @overload
-    def client(
-        self, service: Literal["cloudwatch"], region: str | None = None, config: Config | None = None
-    ) -> "CloudWatchClient": ...
-    @overload
-    def client(
-        self, service: Literal["events"], region: str | None = None, config: Config | None = None
-    ) -> "EventBridgeClient": ...
-    @overload
-    def client(
-        self, service: Literal["iam"], region: str | None = None, config: Config | None = None
-    ) -> "IAMClient": ...
-    @overload
-    def client(
-        self, service: Literal["lambda"], region: str | None = None, config: Config | None = None
-    ) -> "LambdaClient": ...
-    @overload
-    def client(
-        self, service: Literal["logs"], region: str | None = None, config: Config | None = None
-    ) -> "CloudWatchLogsClient": ...
-    @overload
-    def client(
-        self, service: Literal["organizations"], region: str | None = None, config: Config | None = None
-    ) -> "OrganizationsClient": ...
-    @overload
-    def client(self, service: Literal["s3"], region: str | None = None, config: Config | None = None) -> "S3Client": ...
-    @overload
-    def client(
-        self, service: Literal["sns"], region: str | None = None, config: Config | None = None
-    ) -> "SNSClient": ...
-    @overload
-    def client(
-        self, service: Literal["sqs"], region: str | None = None, config: Config | None = None
-    ) -> "SQSClient": ...
-    @overload
-    def client(
-        self, service: Literal["sts"], region: str | None = None, config: Config | None = None
-    ) -> "STSClient": ...
-    def client(self, service: Any, region: str | None = None, config: Config | None = None) -> Any:
-        """Return a client with standard retries; ``config`` overrides them."""
-        return self._boto3.client(
-            service,
-            region_name=region or self.region,
-            config=_STANDARD_RETRIES.merge(config) if config else _STANDARD_RETRIES,
-        )
+        self.client = session.client
 
     @cached_property
     def account_id(self) -> str:
