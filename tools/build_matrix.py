@@ -72,8 +72,9 @@ def _build(python: str, pip: str) -> str:
         subprocess.run([python, "-m", "venv", venv], check=True, capture_output=True)  # noqa: S603
         installer = [venv / "bin" / "python", "-m", "pip"]
         subprocess.run([*installer, "install", "--quiet", f"pip=={pip}"], capture_output=True, check=False)  # noqa: S603
-        version = subprocess.run([*installer, "--version"], capture_output=True, text=True, check=False)  # noqa: S603
-        if not version.stdout.startswith(f"pip {pip} "):
+        # pip itself starts where this part of it, which every installation needs, does not.
+        probe = [venv / "bin" / "python", "-c", "import pip, pip._vendor.pkg_resources; print(pip.__version__)"]
+        if subprocess.run(probe, capture_output=True, text=True, check=False).stdout.strip() != pip:  # noqa: S603
             return "skipped: this pip does not run on this Python"
         settings = Path(folder) / "pip.conf"
         settings.write_text(CONFIGURATION.format(folder=folder))
