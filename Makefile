@@ -6,10 +6,16 @@ DEV    := $(VENV)/dev/bin
 SAM    := $(VENV)/sam/bin
 RUNTIME := $(VENV)/runtime/bin
 
+# Your pip settings for index, proxy and certificates apply. Settings that move or forbid an installation do not.
+export PIP_USER := 0
+export PIP_REQUIRE_VIRTUALENV := 0
+export PIP_DRY_RUN := 0
+export PIP_CONSTRAINT := /dev/null
+
 ACCOUNTS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit contract template emulated browser-test check scan format package build screenshots reference lock clean
+.PHONY: help setup demo test unit contract template emulated browser-test check scan format package build build-matrix screenshots reference lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -22,7 +28,8 @@ setup: $(VENV)/dev/.done $(VENV)/sam/.done $(VENV)/runtime/.done ## install ever
 $(VENV)/%/.done: requirements/%.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: PYTHON=python3.13 make ...")'
 	$(PYTHON) -m venv --clear $(VENV)/$*
-	$(VENV)/$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+	$(VENV)/$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+	  --prefix=$(abspath $(VENV)/$*) --root=/ --target= --no-binary=:none: -r $<
 	@touch $@
 
 demo: setup ## deploy to an organization on this machine and watch it work (ACCOUNTS=500 for a larger one)
@@ -73,6 +80,9 @@ package: setup ## a configuration package for CfCT in dist/cfct/ (see docs/contr
 
 build: setup ## the two Lambda zips, in .aws-sam/build
 	$(SAM)/sam build
+
+build-matrix: ## sam build's own recipe with old and new Pythons and pips, as far as they are installed here
+	$(PYTHON) tools/build_matrix.py
 
 screenshots: setup ## the pictures in docs/images, from the real command (needs chromium)
 	$(DEV)/python -m tools.screenshots
