@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from alternate_contacts.backfill.enqueue import ListedAccount
 from alternate_contacts.backfill.error_codes import ACCESS_DENIED
-from alternate_contacts.backfill.errors import Failure
+from alternate_contacts.backfill.errors import Failure, error_place
 from alternate_contacts.backfill.metrics import BACKFILL_COMPLETED, SERVICE
 from alternate_contacts.backfill.preflight import OrganizationDescription
 from alternate_contacts.backfill.protocol import ACTIVE, METRIC_NAMESPACE, SERVICE_PRINCIPAL, account_state
@@ -178,7 +178,8 @@ def describe_aws_error(error: Exception) -> Failure | None:
             return Failure(f"{operation} failed: {code}. {next_step}", eventually_consistent=True)
         return Failure(f"{operation} failed: {code}. Retry; if it fails again, see {operation} in the API reference.")
     if isinstance(error, BotoCoreError):
-        return Failure(f"A call to AWS failed: {type(error).__name__}. Retry in a few minutes.")
+        where = error_place(error)
+        return Failure(f"A call to AWS failed: {type(error).__name__} in {where}. Retry in a few minutes.")
     return None
 
 
