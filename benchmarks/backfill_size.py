@@ -11,6 +11,7 @@ lists, and each batch retries its own entries. Waits before retries are not divi
 """
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -19,6 +20,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rich.console import Console
+
+from alternate_contacts.backfill.pacing import LIST_ACCOUNTS_RATE, CallRate
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "backfill_size.json"
@@ -29,17 +32,27 @@ BATCH_SECONDS = 0.020
 
 @dataclass(frozen=True)
 class Conditions:
-    """The size of the organization, the time of a page, the share of rejected entries, and the divisor of waits."""
+    """The size of the organization, the time of a page, the share of rejected entries, and the divisor of waits.
+
+    ``paced``: ListAccounts is called at the rate of the package, otherwise as fast as pages come.
+    """
 
     accounts: int
     page_seconds: float = 0.150
     rejected: float = 0
     speed: int = 4
+    paced: bool = True
+
+    @property
+    def list_accounts_rate(self) -> CallRate:
+        rate = LIST_ACCOUNTS_RATE if self.paced else CallRate(math.inf, 1)
+        return CallRate(rate.calls_per_second * self.speed, rate.burst)
 
 
 SIZES = tuple(Conditions(accounts) for accounts in (100, 1_000, 10_000, 50_000))
 REJECTIONS = tuple(
-    Conditions(10_000, page_seconds=0.030, rejected=rejected, speed=1) for rejected in (0, 0.002, 0.02, 0.2)
+    Conditions(10_000, page_seconds=0.030, rejected=rejected, speed=1, paced=False)
+    for rejected in (0, 0.002, 0.02, 0.2)
 )
 CANDIDATES: Mapping[str, str] = {
     "sequential": "list, then send",

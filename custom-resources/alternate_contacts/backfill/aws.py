@@ -13,6 +13,7 @@ from alternate_contacts.backfill.enqueue import ListedAccount
 from alternate_contacts.backfill.error_codes import ACCESS_DENIED
 from alternate_contacts.backfill.errors import Failure, error_place
 from alternate_contacts.backfill.metrics import BACKFILL_COMPLETED, SERVICE
+from alternate_contacts.backfill.pacing import LIST_ACCOUNTS_RATE, CallPace, CallRate
 from alternate_contacts.backfill.preflight import OrganizationDescription
 from alternate_contacts.backfill.protocol import ACTIVE, METRIC_NAMESPACE, SERVICE_PRINCIPAL, account_state
 
@@ -33,7 +34,7 @@ docs/adr/0005-new-accounts-overtake-a-backfill.md states the limits.
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html
 """
 
-# Organizations throttles without published quotas, hence ten attempts: in standard mode they wait up to 2 min.
+# Ten attempts, which wait up to 2 min in standard mode: other callers share the account's throttling rates.
 _CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 10, "mode": "standard"})
 
 
@@ -70,6 +71,16 @@ class AwsClients:
         return self._session.client("cloudformation", config=_BRIEF)
 
 
+def pace_calls(client: "OrganizationsClient", operation: str, rate: CallRate) -> None:
+    """Let each attempt of an operation wait for its turn, those of botocore's retries included."""
+    pace = CallPace(rate)
+
+    def wait(**_: object) -> None:
+        pace.wait()
+
+    client.meta.events.register(f"request-created.organizations.{operation}", wait)
+
+
 class AwsAccountDirectory:
     """AWS Organizations, and GetAlternateContact of the account API.
 
@@ -77,9 +88,16 @@ class AwsAccountDirectory:
     """
 
     def __init__(
-        self, organizations: "OrganizationsClient", account: "AccountClient", *, region: str, account_id: str
+        self,
+        organizations: "OrganizationsClient",
+        account: "AccountClient",
+        *,
+        region: str,
+        account_id: str,
+        list_accounts_rate: CallRate = LIST_ACCOUNTS_RATE,
     ) -> None:
         """``region`` and ``account_id`` are those of the caller."""
+        pace_calls(organizations, "ListAccounts", list_accounts_rate)
         self._organizations = organizations
         self._account = account
         self.region = region
