@@ -3,6 +3,7 @@
 import io
 import itertools
 import json
+import math
 import random
 import resource
 import sys
@@ -21,6 +22,7 @@ from alternate_contacts.backfill import aws
 from alternate_contacts.backfill.counts import BackfillCounts
 from alternate_contacts.backfill.enqueue import BATCH_SIZE, SENDS_AT_A_TIME, enqueue_accounts
 from alternate_contacts.backfill.message import account_message_body
+from alternate_contacts.backfill.pacing import LIST_ACCOUNTS_RATE, CallRate
 from alternate_contacts.backfill.protocol import ACTIVE, Mode, Trigger
 from benchmarks.backfill_size import BATCH_SECONDS, Conditions
 
@@ -72,6 +74,12 @@ class Wire:
         if end < self._conditions.accounts:
             response["NextToken"] = f"{end}-{self.pages}"  # botocore rejects the same token twice
         return response
+
+
+def _list_accounts_rate(conditions: Conditions) -> CallRate:
+    if not conditions.paced:
+        return CallRate(math.inf, 1)
+    return CallRate(LIST_ACCOUNTS_RATE.calls_per_second * conditions.speed, LIST_ACCOUNTS_RATE.burst)
 
 
 def _account(number: int) -> dict[str, Any]:
@@ -144,12 +152,13 @@ def main() -> None:
     clients = aws.AwsClients(boto3.Session())
     for client in (clients.organizations, clients.sqs):
         wire.attach(client)
+    rate = _list_accounts_rate(conditions)
     organization = aws.AwsAccountDirectory(
         clients.organizations,
         clients.account,
         region="us-east-1",
         account_id="000000000000",
-        list_accounts_rate=conditions.list_accounts_rate,
+        list_accounts_rate=rate,
     )
     unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes there, in KiB on Linux
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -162,7 +171,7 @@ def main() -> None:
         _account(number)["Id"] for number in range(conditions.accounts) if number % SUSPENDED or not number % STATELESS
     }
     # The first pages of the burst are faster, which only makes the bound a little too long.
-    page_seconds = max(conditions.page_seconds, conditions.speed / conditions.list_accounts_rate.calls_per_second)
+    page_seconds = max(conditions.page_seconds, conditions.speed / rate.calls_per_second)
     figures = {
         "seconds": round(seconds * conditions.speed, 2),
         "bound": round(wire.pages * page_seconds, 2),

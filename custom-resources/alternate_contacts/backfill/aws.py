@@ -19,6 +19,7 @@ from alternate_contacts.backfill.protocol import ACTIVE, METRIC_NAMESPACE, SERVI
 
 if TYPE_CHECKING:
     from mypy_boto3_account import AccountClient
+    from mypy_boto3_account.literals import AlternateContactTypeType
     from mypy_boto3_account.type_defs import GetAlternateContactRequestTypeDef
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -94,12 +95,14 @@ class AwsAccountDirectory:
         *,
         region: str,
         account_id: str,
+        contact_type: "AlternateContactTypeType" = "SECURITY",
         list_accounts_rate: CallRate = LIST_ACCOUNTS_RATE,
     ) -> None:
-        """``region`` and ``account_id`` are those of the caller."""
+        """``region`` and ``account_id`` are those of the caller; ``contact_type`` is what `get_contact_error` reads."""
         pace_calls(organizations, "ListAccounts", list_accounts_rate)
         self._organizations = organizations
         self._account = account
+        self._contact_type = contact_type
         self.region = region
         self.account_id = account_id
 
@@ -135,7 +138,7 @@ class AwsAccountDirectory:
 
         A contact that is not set is no error. An error without a code returns ``none`` or the type of the error.
         """
-        request: GetAlternateContactRequestTypeDef = {"AlternateContactType": "SECURITY"}
+        request: GetAlternateContactRequestTypeDef = {"AlternateContactType": self._contact_type}
         if account_id is not None:
             request["AccountId"] = account_id
         try:

@@ -2,20 +2,27 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from alternate_contacts.backfill.errors import BackfillError
 from alternate_contacts.backfill.protocol import Mode
 
+if TYPE_CHECKING:
+    from mypy_boto3_account.literals import AlternateContactTypeType
+
 Value = TypeVar("Value")
 
+_CONTACT_TYPES: tuple["AlternateContactTypeType", ...] = ("BILLING", "OPERATIONS", "SECURITY")
 _MAX_DELAY = 900
 """Seconds. https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html"""
 
 
 @dataclass(frozen=True)
 class BackfillSettings:
-    """The stack parameters and resources that the backfill needs. ``update_delay`` is in seconds."""
+    """The stack parameters and resources that the backfill needs. ``update_delay`` is in seconds.
+
+    ``managed_contact_types`` are those that the worker reads, at least one, in the order BILLING, OPERATIONS, SECURITY.
+    """
 
     region: str
     management_account_id: str
@@ -24,6 +31,7 @@ class BackfillSettings:
     mode: Mode
     enabled: bool
     update_delay: int
+    managed_contact_types: tuple["AlternateContactTypeType", ...]
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "BackfillSettings":
@@ -40,6 +48,7 @@ class BackfillSettings:
             mode=_parse(environment, "MODE", Mode),
             enabled=_parse(environment, "ENABLED", _boolean),
             update_delay=_parse(environment, "UPDATE_DELAY", _delay),
+            managed_contact_types=_parse(environment, "MANAGED_CONTACT_TYPES", _contact_types),
         )
 
 
@@ -70,3 +79,11 @@ def _delay(value: str) -> int:
     if not 0 <= delay <= _MAX_DELAY:
         raise ValueError
     return delay
+
+
+def _contact_types(value: str) -> tuple["AlternateContactTypeType", ...]:
+    names = value.split(",")
+    contact_types = tuple(contact_type for contact_type in _CONTACT_TYPES if contact_type in names)
+    if len(contact_types) != len(names):
+        raise ValueError
+    return contact_types

@@ -35,13 +35,13 @@ RESERVE = 60
 
 A call of the account API can take 15 s. Two calls of Organizations, to explain a 403, and one of SQS can take 13 s
 each: two attempts of 6 s and 1 s between them. The calls of Organizations wait for their turn: all accounts of a batch
-5 / 5 = 1 s and 5 / 2 = 2.5 s at most. 15 + 3 x 13 + 3.5 = 57.5 s.
+5 / 4 = 1.25 s and 5 / 2 = 2.5 s at most. 15 + 3 x 13 + 3.75 = 57.75 s.
 """
 
 # Calls of Organizations a second, and at once, of each of the two workers.
 # AWS throttles DescribeAccount at 20 a second, burst 30. No rate of ListAWSServiceAccessForOrganization is known.
 # https://docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits.html#throttling-limits
-_DESCRIBE_ACCOUNT = (5, 5)
+_DESCRIBE_ACCOUNT = (4, 4)
 _LIST_SERVICE_ACCESS = (2, 2)
 
 

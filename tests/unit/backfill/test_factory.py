@@ -53,3 +53,10 @@ def test_an_error_of_the_init_phase_does_not_last(function: DeployedFunction) ->
     function.client_errors.clear()
     built.custom_resource.respond(custom_resource_event("Create"), deadline_after(900_000))
     assert [response["Status"] for response in function.response_url.responses()] == ["SUCCESS"]
+
+
+@pytest.mark.parametrize(("managed", "read"), [("BILLING,SECURITY", "BILLING"), ("OPERATIONS", "OPERATIONS")])
+def test_the_check_reads_the_first_managed_contact_type(function: DeployedFunction, managed: str, read: str) -> None:
+    function.environment["MANAGED_CONTACT_TYPES"] = managed
+    function.request("Create")
+    assert {request["AlternateContactType"] for request in function.wire.asked("GetAlternateContact")} == {read}

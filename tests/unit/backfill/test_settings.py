@@ -27,6 +27,10 @@ def test_a_missing_variable_is_named(name: str) -> None:
         ("UPDATE_DELAY", "-1"),
         ("UPDATE_DELAY", "901"),
         ("UPDATE_DELAY", "180.0"),
+        ("MANAGED_CONTACT_TYPES", "Billing"),
+        ("MANAGED_CONTACT_TYPES", "BILLING,"),
+        ("MANAGED_CONTACT_TYPES", "BILLING,BILLING"),
+        ("MANAGED_CONTACT_TYPES", "BILLING,PRIMARY"),
     ],
 )
 def test_an_invalid_variable_is_named_and_its_value_is_not_repeated(name: str, value: str) -> None:
@@ -39,3 +43,12 @@ def test_an_invalid_variable_is_named_and_its_value_is_not_repeated(name: str, v
 @pytest.mark.parametrize(("value", "enabled"), [("true", True), ("false", False)])
 def test_enabled_is_true_or_false(value: str, enabled: bool) -> None:
     assert BackfillSettings.from_environment(ENVIRONMENT | {"ENABLED": value}).enabled is enabled
+
+
+@pytest.mark.parametrize(
+    ("value", "contact_types"),
+    [("SECURITY", ("SECURITY",)), ("OPERATIONS,SECURITY", ("OPERATIONS", "SECURITY"))],
+)
+def test_managed_contact_types_are_a_list(value: str, contact_types: tuple[str, ...]) -> None:
+    settings = BackfillSettings.from_environment(ENVIRONMENT | {"MANAGED_CONTACT_TYPES": value})
+    assert settings.managed_contact_types == contact_types

@@ -226,7 +226,7 @@ def test_the_reserve_covers_the_calls_that_can_time_out_at_the_end() -> None:
 # ---- Organizations --------------------------------------------------------------------------------------------------
 
 
-LONGEST_WAITS = 3.5
+LONGEST_WAITS = 3.75
 """Seconds that the accounts of one batch wait for their two calls at most."""
 
 
@@ -237,7 +237,7 @@ def test_calls_of_organizations_stay_below_half_of_the_published_rate(session: b
     wire.answer("DescribeAccount", HttpAnswer(body={"Account": {}}))
     wire.answer("ListAWSServiceAccessForOrganization", HttpAnswer(body={"EnabledServicePrincipals": []}))
     lookup = aws.AwsOrganizationLookup(client, clock=clock, sleep=clock.sleep)
-    for call, rate, burst in ((lambda: lookup.account_state(MEMBER), 5, 5), (lookup.trusted_access, 2, 2)):
+    for call, rate, burst in ((lambda: lookup.account_state(MEMBER), 4, 4), (lookup.trusted_access, 2, 2)):
         started = clock()
         for _ in range(burst):
             call()

@@ -128,7 +128,7 @@ def find_stack(session: Session, stack_name: str | None = None) -> Stack:
         states = ", ".join(sorted(f"stack {stack.name} is {stack.status}" for stack in stacks))
         raise CliError(
             f"The deployment is not complete: {states}. Wait until it ends, or find the cause in the events of the "
-            "stack."
+            "stack. A stack in ROLLBACK_COMPLETE cannot be updated: delete it before you deploy again."
         )
     raise CliError(_explain_missing_stack(session))
 
