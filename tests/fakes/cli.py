@@ -6,14 +6,13 @@ from typing import Any
 
 from alternate_contacts.backfill.message import account_message_body
 from alternate_contacts.backfill.protocol import Mode, Trigger
-from alternate_contacts.cli.aws.queues import ACCOUNT_QUEUE, FAILED_ACCOUNT_QUEUE, UNDELIVERED_QUEUE
+from alternate_contacts.cli.aws.queues import FAILED_ACCOUNT_QUEUE, QUEUES
 from alternate_contacts.cli.aws.quota import Quota
 from alternate_contacts.cli.aws.stack import Stack
 from tests.fakes.clock import FakeClock
 from tests.fakes.environment import WORKER
 from tests.fakes.wire import FakeWire, HttpAnswer, refusal
 
-QUEUES = (ACCOUNT_QUEUE, FAILED_ACCOUNT_QUEUE, UNDELIVERED_QUEUE)
 _SQS = "https://sqs.us-east-1.amazonaws.com/000000000000"
 _SENT = 1_767_225_600_000
 """2026-01-01 in milliseconds: the time at which every message was sent."""

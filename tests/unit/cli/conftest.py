@@ -1,14 +1,12 @@
 """Run the command in this process, against AWS in memory."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import boto3
 import pytest
 from typer.testing import CliRunner, Result
 
 from alternate_contacts.cli.aws import stack as stack_module
-from alternate_contacts.cli.aws.session import Session
 from alternate_contacts.cli.aws.stack import Stack
 from alternate_contacts.cli.main import app
 from tests.fakes.cli import STACK, FakeSqs, worker_configuration
@@ -18,19 +16,12 @@ Run = Callable[..., Result]
 
 
 @pytest.fixture
-def aws(session: boto3.Session, monkeypatch: pytest.MonkeyPatch) -> FakeWire:
+def aws(session: boto3.Session, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeWire]:
     """Respond to every client of the command."""
-    wire = FakeWire()
-    client = Session.client
-
-    def attached(self: Session, *arguments: Any, **named: Any) -> Any:
-        created = client(self, *arguments, **named)
-        wire.attach(created)
-        return created
-
     monkeypatch.setattr(boto3, "Session", lambda **_: session)
-    monkeypatch.setattr(Session, "client", attached)
-    return wire
+    wire = FakeWire()
+    with wire.attached_to(session):
+        yield wire
 
 
 @pytest.fixture

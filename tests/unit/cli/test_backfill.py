@@ -32,7 +32,7 @@ def test_the_function_is_invoked_for_the_organization(run: Run, function: FakeWi
         "Send one message per account to AccountQueue, for every active account. The worker sets every contact that "
         "differs.",
         "12 accounts listed, 11 enqueued.",
-        "The worker processes the messages now. Run `alternate-contacts status --watch` to follow it.",
+        "The messages are not processed yet. Run `alternate-contacts status --watch` to follow the worker.",
     ]
     assert function.asked("Invoke") == [{"trigger": "manual", "reason": "manual", "mode": "enforce"}]
 

@@ -24,7 +24,7 @@ def failed(sqs: FakeSqs) -> FakeSqs:
 
 
 def new_lease(seconds: int = 60) -> QueueLease:
-    return QueueLease(Session().client("sqs"), STACK.failed_account_queue_url, seconds=seconds)
+    return QueueLease(Session().client("sqs"), STACK.queue_url("FailedAccountQueue"), seconds=seconds)
 
 
 def test_after_an_error_all_messages_are_visible(failed: FakeSqs) -> None:

@@ -133,13 +133,7 @@ class TestMoveTasks:
     @pytest.fixture
     def tasks(self, sqs: FakeSqs, clock: FakeClock) -> MoveTasks:
         assert sqs.tasks == []
-        return MoveTasks(
-            Session().client("sqs"),
-            url=STACK.failed_account_queue_url,
-            source_arn="arn:aws:sqs:us-east-1:000000000000:FailedAccountQueue",
-            destination_arn="arn:aws:sqs:us-east-1:000000000000:AccountQueue",
-            sleep=clock.sleep,
-        )
+        return MoveTasks(Session().client("sqs"), STACK, clock.sleep)
 
     def test_it_reports_progress(self, tasks: MoveTasks, sqs: FakeSqs) -> None:
         sqs.moves_at_a_time = 4

@@ -53,8 +53,8 @@ def test_the_account_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
             calls.append("GetCallerIdentity")
             return {"Account": "123456789012"}
 
-    monkeypatch.setattr(Session, "client", lambda *_: Sts())
     session = Session()
+    monkeypatch.setattr(session, "client", lambda *_: Sts())
     assert (session.account_id, session.account_id) == ("123456789012", "123456789012")
     assert calls == ["GetCallerIdentity"]
 

@@ -89,7 +89,7 @@ class TestFindStack:
     def test_by_its_description_whatever_its_name(self, aws: FakeSession, name: str) -> None:
         aws.add_stacks(described("network", "A network"), described(name), described("forwarder", OURS, Outputs=[]))
         stack = find(aws)
-        assert (stack.name, stack.account_queue_url) == (name, STACK.account_queue_url)
+        assert (stack.name, stack.queue_url("AccountQueue")) == (name, STACK.queue_url("AccountQueue"))
 
     def test_on_a_later_page(self, aws: FakeSession) -> None:
         aws.add_first_page(described("network", "A network"), token="more")
@@ -177,7 +177,7 @@ class TestStack:
 
     def test_a_missing_output_is_an_output_of_another_release(self) -> None:
         with pytest.raises(CliError, match="no output AccountQueueUrl: stack and command are of different releases"):
-            _ = replace(STACK, outputs={}).account_queue_url
+            _ = replace(STACK, outputs={}).queue_url("AccountQueue")
 
     def test_its_repr_has_no_contact_data(self) -> None:
         assert not any(secret in f"{STACK!r}{STACK.desired!r}" for secret in SECRETS)

@@ -146,7 +146,7 @@ class TestStatus:
             "mode enforce",
             "enabled yes",
             "reconcile weekly",
-            "API quota 10 Gets and 5 Puts per second, 100% of it used",
+            "API quota 10 Gets and 5 Puts per second; the worker uses 100%",
             "(from the configuration of WorkerFunction)",
             "last backfill 2026-11-24 11:00 UTC (backfill, enforce): 45 accounts listed, 42 enqueued, "
             "skipped: 3 SUSPENDED",

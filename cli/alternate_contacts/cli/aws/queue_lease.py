@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Self
 from botocore.exceptions import BotoCoreError, ClientError
 
 from alternate_contacts.cli.aws.queues import BATCH, QueueMessage, batches, queue_depth
+from alternate_contacts.cli.aws.stack import Stack
 from alternate_contacts.cli.terminal import output
 
 if TYPE_CHECKING:
@@ -152,17 +153,18 @@ def lease_seconds(expected: int, decision_seconds: int = 0) -> int:
     return min(60 + expected // 5 + decision_seconds, _MAX_VISIBILITY_TIMEOUT)
 
 
-def read_queue(client: "SQSClient", url: str, queue: str) -> QueueSnapshot:
-    """Read the queue with this name, and return all its messages."""
-    with lease_queue(client, url, queue) as (_, snapshot):
+def read_queue(client: "SQSClient", stack: Stack, queue: str) -> QueueSnapshot:
+    """Read a queue of the stack, and return all its messages."""
+    with lease_queue(client, stack, queue) as (_, snapshot):
         return snapshot
 
 
 @contextmanager
 def lease_queue(
-    client: "SQSClient", url: str, queue: str, *, decision_seconds: int = 0
+    client: "SQSClient", stack: Stack, queue: str, *, decision_seconds: int = 0
 ) -> Iterator[tuple[QueueLease, QueueSnapshot]]:
-    """Read the queue with this name, and lease its messages for the block. `lease_seconds` says for how long."""
+    """Read a queue of the stack, and lease its messages for the block; at most for `lease_seconds`."""
+    url = stack.queue_url(queue)
     depth = queue_depth(client, url)
     seconds = lease_seconds(depth.visible, decision_seconds)
     lease = QueueLease(client, url, seconds=seconds)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
 
 ACCOUNT_QUEUE, FAILED_ACCOUNT_QUEUE, UNDELIVERED_QUEUE = "AccountQueue", "FailedAccountQueue", "UndeliveredQueue"
+QUEUES = (ACCOUNT_QUEUE, FAILED_ACCOUNT_QUEUE, UNDELIVERED_QUEUE)
 
 Item = TypeVar("Item")
 

@@ -1,27 +1,16 @@
 """AWS clients with the operator's credentials in the region of the stack."""
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
 
 from alternate_contacts.cli.terminal.errors import SERVICE
 
 if TYPE_CHECKING:
     from botocore.model import OperationModel
-    from mypy_boto3_account import AccountClient
-    from mypy_boto3_cloudformation import CloudFormationClient
-    from mypy_boto3_cloudtrail import CloudTrailClient
-    from mypy_boto3_cloudwatch import CloudWatchClient
-    from mypy_boto3_events import EventBridgeClient
-    from mypy_boto3_iam import IAMClient
-    from mypy_boto3_lambda import LambdaClient
-    from mypy_boto3_logs import CloudWatchLogsClient
-    from mypy_boto3_organizations import OrganizationsClient
-    from mypy_boto3_s3 import S3Client
-    from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_sts import STSClient
 
 REGION = "us-east-1"
 CHINA_REGION = "cn-northwest-1"
@@ -31,7 +20,7 @@ _STANDARD_RETRIES = Config(connect_timeout=5, read_timeout=30, retries={"total_m
 
 
 class Session:
-    """The default credential chain of the AWS SDK, and clients for the region of the stack."""
+    """The default credential chain of the AWS SDK, and clients with standard retries in the region of the stack."""
 
     def __init__(self, profile: str | None = None, region: str | None = None) -> None:
         """Load the credentials of ``profile``.
@@ -43,64 +32,13 @@ class Session:
         Raises:
             botocore.exceptions.ProfileNotFound: the profile does not exist.
         """
-        self._boto3 = boto3.Session(profile_name=profile)
-        self.region = region or (CHINA_REGION if (self._boto3.region_name or "").startswith("cn-") else REGION)
-
-    @overload
-    def client(
-        self, service: Literal["account"], region: str | None = None, config: Config | None = None
-    ) -> "AccountClient": ...
-    @overload
-    def client(
-        self, service: Literal["cloudformation"], region: str | None = None, config: Config | None = None
-    ) -> "CloudFormationClient": ...
-    @overload
-    def client(
-        self, service: Literal["cloudtrail"], region: str | None = None, config: Config | None = None
-    ) -> "CloudTrailClient": ...
-    @overload
-    def client(
-        self, service: Literal["cloudwatch"], region: str | None = None, config: Config | None = None
-    ) -> "CloudWatchClient": ...
-    @overload
-    def client(
-        self, service: Literal["events"], region: str | None = None, config: Config | None = None
-    ) -> "EventBridgeClient": ...
-    @overload
-    def client(
-        self, service: Literal["iam"], region: str | None = None, config: Config | None = None
-    ) -> "IAMClient": ...
-    @overload
-    def client(
-        self, service: Literal["lambda"], region: str | None = None, config: Config | None = None
-    ) -> "LambdaClient": ...
-    @overload
-    def client(
-        self, service: Literal["logs"], region: str | None = None, config: Config | None = None
-    ) -> "CloudWatchLogsClient": ...
-    @overload
-    def client(
-        self, service: Literal["organizations"], region: str | None = None, config: Config | None = None
-    ) -> "OrganizationsClient": ...
-    @overload
-    def client(self, service: Literal["s3"], region: str | None = None, config: Config | None = None) -> "S3Client": ...
-    @overload
-    def client(
-        self, service: Literal["sqs"], region: str | None = None, config: Config | None = None
-    ) -> "SQSClient": ...
-    @overload
-    def client(
-        self, service: Literal["sts"], region: str | None = None, config: Config | None = None
-    ) -> "STSClient": ...
-    def client(self, service: Any, region: str | None = None, config: Config | None = None) -> Any:
-        """Return a client with standard retries; ``config`` overrides them."""
-        client = self._boto3.client(
-            service,
-            region_name=region or self.region,
-            config=_STANDARD_RETRIES.merge(config) if config else _STANDARD_RETRIES,
-        )
-        client.meta.events.register("after-call", _remember_service)
-        return client
+        core = botocore.session.Session(profile=profile)
+        core.set_default_client_config(_STANDARD_RETRIES)
+        in_china = (core.get_config_variable("region") or "").startswith("cn-")
+        self.region = region or (CHINA_REGION if in_china else REGION)
+        session = boto3.Session(botocore_session=core, region_name=self.region)
+        session.events.register("after-call", _remember_service, unique_id=SERVICE)
+        self.client = session.client
 
     @cached_property
     def account_id(self) -> str:

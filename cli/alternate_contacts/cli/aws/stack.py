@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from alternate_contacts.cli.aws.queues import QUEUES
 from alternate_contacts.cli.aws.session import CHINA_REGION, REGION, Session
 from alternate_contacts.cli.terminal.errors import CliError, error_code, is_access_denied
 from alternate_contacts.worker.account_processor import Assignment
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 DESCRIPTION = "Alternate Contacts for AWS:"
 """Start of the Description in template.yaml. The name of the stack identifies nothing: CfCT chooses one."""
 
-_OUTPUTS = frozenset({"AccountQueueUrl", "FailedAccountQueueUrl", "UndeliveredQueueUrl"})
+_OUTPUTS = frozenset(f"{queue}Url" for queue in QUEUES)
+"""Outputs of a complete deployment."""
 
 
 @dataclass(frozen=True)
@@ -44,18 +46,6 @@ class Stack:
     def account_id(self) -> str:
         """The management account."""
         return self.arn.split(":")[4]
-
-    @property
-    def account_queue_url(self) -> str:
-        return self.output("AccountQueueUrl")
-
-    @property
-    def failed_account_queue_url(self) -> str:
-        return self.output("FailedAccountQueueUrl")
-
-    @property
-    def undelivered_queue_url(self) -> str:
-        return self.output("UndeliveredQueueUrl")
 
     @property
     def backfill_log_group(self) -> str:
@@ -87,6 +77,10 @@ class Stack:
     def desired(self) -> Mapping[ContactType, Assignment]:
         """Policy and desired contact by contact type. Contact data: never print it without --show-contacts."""
         return {contact_type: self._assignment(contact_type) for contact_type in ContactType}
+
+    def queue_url(self, queue: str) -> str:
+        """Return the URL of a queue, such as ``AccountQueue``."""
+        return self.output(f"{queue}Url")
 
     def output(self, name: str) -> str:
         """Return the value of an output.

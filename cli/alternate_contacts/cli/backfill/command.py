@@ -10,7 +10,7 @@ from alternate_contacts.backfill.message import account_message_body
 from alternate_contacts.backfill.protocol import Mode, Trigger
 from alternate_contacts.cli.aws.backfill_function import invoke_backfill
 from alternate_contacts.cli.aws.context import CommandContext
-from alternate_contacts.cli.aws.queues import batches, send_messages
+from alternate_contacts.cli.aws.queues import ACCOUNT_QUEUE, batches, send_messages
 from alternate_contacts.cli.aws.session import Session
 from alternate_contacts.cli.aws.stack import Stack
 from alternate_contacts.cli.terminal import output
@@ -21,7 +21,7 @@ from alternate_contacts.cli.terminal.plan import ApplyOptions, ApplyResult, appl
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-_NOT_PROCESSED_YET = "The worker processes the messages now. Run `alternate-contacts status --watch` to follow it."
+_NOT_PROCESSED_YET = "The messages are not processed yet. Run `alternate-contacts status --watch` to follow the worker."
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class BackfillPlan:
 
     @property
     def lines(self) -> list[str]:
-        accounts = f"account {', '.join(self.accounts)}" if self.accounts else "every active account"
+        accounts = ", ".join(self.accounts) or "every active account"
         effect = "sets every contact that differs" if self.mode is Mode.ENFORCE else "logs what it would set"
         lines = [f"Send one message per account to AccountQueue, for {accounts}. The worker {effect}."]
         if not self.enabled:
@@ -59,7 +59,7 @@ def backfill(
 ) -> None:
     """Send one message per account to AccountQueue, for every account or for some. The worker sets the contacts.
 
-    Exit code 0: all messages sent; 1: some messages were not sent, or you declined; 2: command failed.
+    Exit codes: 0 all messages sent; 1 some messages were not sent, or you declined; 2 command failed.
     """
     context_options: CommandContext = context.obj
     session, stack = context_options.session(), context_options.stack()
@@ -85,7 +85,7 @@ def _backfill_accounts(client: "SQSClient", stack: Stack, plan: BackfillPlan) ->
     not_sent: list[str] = []
     for batch in batches(plan.accounts):
         bodies = [account_message_body(account_id, trigger=Trigger.MANUAL, mode=plan.mode) for account_id in batch]
-        not_sent.extend(batch[index] for index in sorted(send_messages(client, stack.account_queue_url, bodies)))
+        not_sent.extend(batch[index] for index in sorted(send_messages(client, stack.queue_url(ACCOUNT_QUEUE), bodies)))
     enqueued = len(plan.accounts) - len(not_sent)
     lines = [f"{count(enqueued, 'message')} sent.", _NOT_PROCESSED_YET]
     if not_sent:

@@ -46,15 +46,15 @@ class FailureReport:
 def failures(context: typer.Context, as_json: AsJson = False) -> None:
     """List every failed account with the failure reason, the time and the remedy. All messages stay on the queue.
 
-    Exit code 0: healthy; 1: an account failed, or something is undelivered; 2: command failed.
+    Exit codes: 0 healthy; 1 an account failed, or something is undelivered; 2 command failed.
     """
     options: CommandContext = context.obj
     stack, sqs = options.stack(), options.session().client("sqs")
-    failed = read_queue(sqs, stack.failed_account_queue_url, FAILED_ACCOUNT_QUEUE)
+    failed = read_queue(sqs, stack, FAILED_ACCOUNT_QUEUE)
     report = FailureReport(
         accounts=by_account(parse_failure(message) for message in failed.messages),
         failed=failed,
-        undelivered=read_queue(sqs, stack.undelivered_queue_url, UNDELIVERED_QUEUE),
+        undelivered=read_queue(sqs, stack, UNDELIVERED_QUEUE),
     )
     if as_json:
         output.print_json(report.document())
@@ -75,9 +75,7 @@ def _print_report(report: FailureReport, console: Console) -> None:
     kinds = count_kinds(report.undelivered.messages)
     if kinds:
         counts = ", ".join(count(number, kind) for kind, number in kinds.items())
-        console.print(
-            f"On {UNDELIVERED_QUEUE}: {counts}. Run `alternate-contacts replay --undelivered` to deliver them again."
-        )
+        console.print(f"On {UNDELIVERED_QUEUE}: {counts}. Run `alternate-contacts replay --undelivered`.")
     for remark in (*report.failed.remarks, *report.undelivered.remarks):
         console.print(remark)
 

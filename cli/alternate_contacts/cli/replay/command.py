@@ -1,6 +1,7 @@
 """The verbs `replay` and `discard`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,11 +11,11 @@ from alternate_contacts.cli.aws.context import CommandContext
 from alternate_contacts.cli.aws.move_task import MoveTasks
 from alternate_contacts.cli.aws.queue_lease import QueueLease, lease_queue
 from alternate_contacts.cli.aws.queues import (
+    ACCOUNT_QUEUE,
     FAILED_ACCOUNT_QUEUE,
     UNDELIVERED_QUEUE,
     QueueMessage,
     batches,
-    queue_arn,
     queue_depth,
     send_messages,
 )
@@ -49,7 +50,7 @@ def replay(
 ) -> None:
     """Move failed messages back to AccountQueue: all of them, or a selection. A compliant account stays as it is.
 
-    Exit code 0: all messages replayed; 1: some messages were not replayed, or you declined; 2: command failed.
+    Exit codes: 0 all messages replayed; 1 some messages were not replayed, or you declined; 2 command failed.
     """
     context_options: CommandContext = context.obj
     selection = Selection.of(account, reason)
@@ -62,7 +63,8 @@ def replay(
     elif selection.is_everything:
         complete = _replay_all(session.client("sqs"), stack, options)
     else:
-        complete = _replay_selected(session.client("sqs"), stack, selection, options)
+        client = session.client("sqs")
+        complete = _apply_to_selection(client, stack, selection, options, partial(_send, client, stack))
     if not complete:
         raise typer.Exit(1)
 
@@ -78,44 +80,31 @@ def discard(
 ) -> None:
     """Delete failed messages that a replay cannot help: accounts outside the organization, and invalid messages.
 
-    Exit code 0: all messages deleted; 1: some messages were not deleted, or you declined; 2: command failed.
+    Exit codes: 0 all messages deleted; 1 some messages were not deleted, or you declined; 2 command failed.
     """
     context_options: CommandContext = context.obj
     selection = Selection.of(account, reason, message)
     if selection.is_everything:
         raise typer.BadParameter("use --account, --reason or --message to select messages")
-    stack, client = context_options.stack(), context_options.session().client("sqs")
-    options = ApplyOptions(dry_run, yes, as_json)
-    with lease_queue(
-        client, stack.failed_account_queue_url, FAILED_ACCOUNT_QUEUE, decision_seconds=options.decision_seconds
-    ) as (lease, snapshot):
-        selected = selection.choose(snapshot.messages)
-        plan = SelectedMessages(selected, selection.missing(selected), snapshot.remarks, discard=True)
+    client, stack = context_options.session().client("sqs"), context_options.stack()
 
-        def change() -> ApplyResult:
-            remaining = lease.delete(selected)
-            lines = [f"{count(len(selected) - remaining, 'message')} deleted."]
-            if remaining:
-                lines.append(f"{count(remaining, 'message')} could not be deleted. Run the command again.")
-            document = {"deleted": len(selected) - remaining, "remaining": remaining}
-            return ApplyResult(lines, document, complete=not remaining)
+    def delete(lease: QueueLease, messages: Sequence[QueueMessage]) -> ApplyResult:
+        remaining = lease.delete(messages)
+        deleted = len(messages) - remaining
+        lines = [f"{count(deleted, 'message')} deleted."]
+        if remaining:
+            lines.append(f"{count(remaining, 'message')} could not be deleted. Run the command again.")
+        return ApplyResult(lines, {"deleted": deleted, "remaining": remaining}, complete=not remaining)
 
-        complete = apply(plan, change, options) and not (plan.missing or plan.remarks)
-    if not complete:
+    if not _apply_to_selection(client, stack, selection, ApplyOptions(dry_run, yes, as_json), delete, discard=True):
         raise typer.Exit(1)
 
 
 def _replay_all(client: "SQSClient", stack: Stack, options: ApplyOptions) -> bool:
-    url = stack.failed_account_queue_url
-    plan = ReplayAll(queue_depth(client, url), stack.enabled)
+    plan = ReplayAll(queue_depth(client, stack.queue_url(FAILED_ACCOUNT_QUEUE)), stack.enabled)
 
     def change() -> ApplyResult:
-        tasks = MoveTasks(
-            client,
-            url=url,
-            source_arn=queue_arn(client, url),
-            destination_arn=queue_arn(client, stack.account_queue_url),
-        )
+        tasks = MoveTasks(client, stack)
         with output.progress_bar("Moving messages", plan.depth.visible) as on_progress:
             moved = tasks.move(plan.depth.visible, on_progress)
         remaining = tasks.remaining()
@@ -130,25 +119,31 @@ def _replay_all(client: "SQSClient", stack: Stack, options: ApplyOptions) -> boo
     return apply(plan, change, options) and not plan.depth.in_flight
 
 
-def _replay_selected(client: "SQSClient", stack: Stack, selection: Selection, options: ApplyOptions) -> bool:
-    with lease_queue(
-        client, stack.failed_account_queue_url, FAILED_ACCOUNT_QUEUE, decision_seconds=options.decision_seconds
-    ) as (lease, snapshot):
+def _apply_to_selection(
+    client: "SQSClient",
+    stack: Stack,
+    selection: Selection,
+    options: ApplyOptions,
+    change: Callable[[QueueLease, Sequence[QueueMessage]], ApplyResult],
+    *,
+    discard: bool = False,
+) -> bool:
+    """Plan and apply ``change`` to the selected messages; return whether all of them were found and changed."""
+    with lease_queue(client, stack, FAILED_ACCOUNT_QUEUE, decision_seconds=options.decision_seconds) as leased:
+        lease, snapshot = leased
         selected = selection.choose(snapshot.messages)
-        plan = SelectedMessages(selected, selection.missing(selected), snapshot.remarks, enabled=stack.enabled)
-        complete = apply(plan, lambda: _send(client, lease, stack, selected), options)
-        return complete and not (plan.missing or plan.remarks)
+        missing = selection.missing(selected)
+        plan = SelectedMessages(selected, missing, snapshot.remarks, discard=discard, enabled=stack.enabled)
+        return apply(plan, lambda: change(lease, selected), options) and not (missing or snapshot.remarks)
 
 
 def _redrive_undelivered(session: Session, stack: Stack, options: ApplyOptions) -> bool:
     client = session.client("sqs")
-    with lease_queue(
-        client, stack.undelivered_queue_url, UNDELIVERED_QUEUE, decision_seconds=options.decision_seconds
-    ) as (lease, snapshot):
+    with lease_queue(client, stack, UNDELIVERED_QUEUE, decision_seconds=options.decision_seconds) as (lease, snapshot):
         plan = RedriveUndelivered(snapshot.messages, snapshot.remarks, stack.enabled)
 
         def change() -> ApplyResult:
-            sent = _send(client, lease, stack, plan.to_send)
+            sent = _send(client, stack, lease, plan.to_send)
             if not plan.failed_invocations:
                 return sent
             start_backfill(session, stack.backfill_function)
@@ -163,7 +158,7 @@ def _redrive_undelivered(session: Session, stack: Stack, options: ApplyOptions) 
         return apply(plan, change, options) and not (plan.left_in_place or plan.remarks)
 
 
-def _send(client: "SQSClient", lease: QueueLease, stack: Stack, messages: Sequence[QueueMessage]) -> ApplyResult:
+def _send(client: "SQSClient", stack: Stack, lease: QueueLease, messages: Sequence[QueueMessage]) -> ApplyResult:
     """Send the messages to AccountQueue, then delete them.
 
     If the command ends in between, a message is on both queues, which does no harm: for a compliant account the worker
@@ -172,7 +167,7 @@ def _send(client: "SQSClient", lease: QueueLease, stack: Stack, messages: Sequen
     sent = not_sent = not_deleted = 0
     with output.progress_bar("Sending to AccountQueue", len(messages)) as on_progress:
         for batch in batches(messages, size=lambda message: len(message.body.encode())):
-            rejected = send_messages(client, stack.account_queue_url, [message.body for message in batch])
+            rejected = send_messages(client, stack.queue_url(ACCOUNT_QUEUE), [message.body for message in batch])
             accepted = [message for index, message in enumerate(batch) if index not in rejected]
             not_deleted += lease.delete(accepted)
             sent += len(accepted)

@@ -16,6 +16,7 @@ from alternate_contacts.cli.aws.context import CommandContext
 from alternate_contacts.cli.aws.queues import (
     ACCOUNT_QUEUE,
     FAILED_ACCOUNT_QUEUE,
+    QUEUES,
     UNDELIVERED_QUEUE,
     QueueDepth,
     queue_depth,
@@ -89,7 +90,7 @@ def status(
 ) -> None:
     """Show the configuration, the queues, and the last backfill and reconcile.
 
-    Exit code 0: healthy; 1: an account failed, or something is undelivered; 2: command failed.
+    Exit codes: 0 healthy; 1 an account failed, or something is undelivered; 2 command failed.
     """
     options: CommandContext = context.obj
     stack, session = options.stack(), options.session()
@@ -109,11 +110,7 @@ def status(
 
 
 def _read_depths(client: "SQSClient", stack: Stack) -> dict[str, QueueDepth]:
-    return {
-        ACCOUNT_QUEUE: queue_depth(client, stack.account_queue_url),
-        FAILED_ACCOUNT_QUEUE: queue_depth(client, stack.failed_account_queue_url),
-        UNDELIVERED_QUEUE: queue_depth(client, stack.undelivered_queue_url),
-    }
+    return {queue: queue_depth(client, stack.queue_url(queue)) for queue in QUEUES}
 
 
 def _watch(now: Status, client: "SQSClient", interval: float, *, as_json: bool) -> None:
@@ -145,7 +142,8 @@ def _render(now: Status) -> RenderableType:
     facts.add_row("enabled", "yes" if stack.enabled else "no: messages wait until the package is enabled")
     facts.add_row("reconcile", stack.reconcile)
     facts.add_row(
-        "API quota", f"{quota.get_rate:g} Gets and {quota.put_rate:g} Puts per second, {quota.share:.0%} of it used"
+        "API quota",
+        f"{quota.get_rate:g} Gets and {quota.put_rate:g} Puts per second; the worker uses {quota.share:.0%}",
     )
     facts.add_row("", f"(from the {quota.source})")
     facts.add_row("last backfill", _describe_run(now.history.backfill))
