@@ -73,6 +73,12 @@ class Run:
         return self.seconds / self.bound
 
 
+def read_results() -> list[Run]:
+    """Return the committed runs."""
+    runs = json.loads(RESULTS.read_text())
+    return [Run(**run | {"conditions": Conditions(**run["conditions"])}) for run in runs]
+
+
 def size_table(runs: Sequence[Run]) -> str:
     """Return the runs without rejected entries as a Markdown table."""
     lines = [
