@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from emulation.account_api import Fault
-from emulation.services import account, organizations, sqs
+from emulation.services import account, organizations, sqs, ssm
 
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -22,6 +22,11 @@ _PREFIX = "/_emulation/"
 def contacts() -> dict[str, dict[str, dict[str, str]]]:
     """Return the contacts of all accounts."""
     return account.api.contacts()
+
+
+def contact_count() -> int:
+    """Return the number of contacts of all accounts."""
+    return account.api.contact_count
 
 
 def set_contact(account_id: str, contact: Mapping[str, str]) -> None:
@@ -44,15 +49,23 @@ def clear_faults(account_id: str) -> None:
     account.api.clear_faults(account_id)
 
 
+def enforce_quotas(speed: float) -> None:
+    """Throttle Organizations and Systems Manager at AWS's published rates, until the next reset."""
+    organizations.enforce_quotas(speed)
+    ssm.enforce_quotas(speed)
+
+
 def reset_data() -> None:
     """Restore an organization of one account and empty queues, and keep what was deployed."""
     organizations.remove_members()
     account.api.reset()
     sqs.delete_messages()
+    ssm.remove_quotas()
 
 
 _ROUTES: dict[str, Callable[..., object]] = {
     "contacts": contacts,
+    "contact-count": contact_count,
     "set-contact": set_contact,
     "counts": counts,
     "set-faults": set_faults,
@@ -61,6 +74,7 @@ _ROUTES: dict[str, Callable[..., object]] = {
     "set-state": organizations.set_state,
     "set-feature-set": organizations.set_feature_set,
     "throttle-organizations": organizations.throttle,
+    "enforce-quotas": enforce_quotas,
     "reset-data": reset_data,
 }
 
