@@ -81,7 +81,9 @@ def send_message(original: Any, parameters: Parameters, queue_url: str) -> Any:
         raise sqs._Err("InvalidParameterValue", f"Value {delay} for parameter DelaySeconds is invalid. {reason}")
     with lock:
         queue = sqs._get_q(parameters.get("QueueUrl", queue_url))
-        _check_size(queue, parameters.get("MessageBody", ""), attributes)
+        if not fits(queue, parameters.get("MessageBody", ""), attributes):
+            reason = f"Reason: Message must be shorter than {_limit(queue)} bytes."
+            raise sqs._Err("InvalidParameterValue", f"One or more parameters are invalid. {reason}")
         response = original(parameters, queue_url)
         for message in queue["messages"][-1:]:
             if message["id"] == response["MessageId"]:
@@ -132,6 +134,14 @@ def put(queue: Queue, body: str, attributes: Mapping[str, str] | None = None) ->
     with lock:
         url = queue["url"]
         sqs._act_send_message({"QueueUrl": url, "MessageBody": body, "MessageAttributes": named}, url)
+
+
+def fits(queue: Queue, body: str, attributes: Mapping[str, Mapping[str, Any]] | None = None) -> bool:
+    """Return whether a message is within the MaximumMessageSize of a queue."""
+    parts: list[str | bytes] = [body]
+    for name, attribute in (attributes or {}).items():
+        parts += [name, attribute.get("DataType", ""), attribute.get("StringValue") or attribute.get("BinaryValue", "")]
+    return sum(len(part.encode() if isinstance(part, str) else part) for part in parts) <= _limit(queue)
 
 
 def visible(queue: Queue) -> list[Message]:
@@ -203,14 +213,8 @@ def _check_attributes(attributes: Mapping[str, Mapping[str, Any]]) -> None:
             raise sqs._Err("InvalidParameterValue", message)
 
 
-def _check_size(queue: Queue, body: str, attributes: Mapping[str, Mapping[str, Any]]) -> None:
-    limit = int(queue["attributes"].get("MaximumMessageSize", _MAX_MESSAGE_SIZE))
-    parts: list[str | bytes] = [body]
-    for name, attribute in attributes.items():
-        parts += [name, attribute.get("DataType", ""), attribute.get("StringValue") or attribute.get("BinaryValue", "")]
-    if sum(len(part.encode() if isinstance(part, str) else part) for part in parts) > limit:
-        message = f"One or more parameters are invalid. Reason: Message must be shorter than {limit} bytes."
-        raise sqs._Err("InvalidParameterValue", message)
+def _limit(queue: Queue) -> int:
+    return int(queue["attributes"].get("MaximumMessageSize", _MAX_MESSAGE_SIZE))
 
 
 def _in_fair_order(messages: list[Message], now: float) -> Iterator[Message]:

@@ -53,7 +53,7 @@ class CustomResourceRequest:
         """Parse the event. A Create gets a stable physical ID: with a new one CloudFormation deletes the old one.
 
         Raises:
-            BackfillError: a field is missing. Without all of them no response is possible.
+            BackfillError: a field is missing, or the ResponseURL is not https. No response is possible then.
         """
         stack_id, logical_resource_id = _text(event, "StackId"), _text(event, "LogicalResourceId")
         return cls(
@@ -62,7 +62,7 @@ class CustomResourceRequest:
             request_id=_text(event, "RequestId"),
             logical_resource_id=logical_resource_id,
             physical_resource_id=event.get("PhysicalResourceId") or f"{stack_id}/{logical_resource_id}",
-            response_url=_text(event, "ResponseURL"),
+            response_url=_https_url(event),
         )
 
 
@@ -71,6 +71,14 @@ def _text(event: Mapping[str, Any], name: str) -> str:
     if not isinstance(value, str) or not value:
         raise BackfillError(f"Invalid request: {name} is missing. Only CloudFormation sends requests with RequestType.")
     return value
+
+
+def _https_url(event: Mapping[str, Any]) -> str:
+    """Return the ResponseURL. With it anyone can respond, so it must not travel in plain text, nor name a file."""
+    url = _text(event, "ResponseURL")
+    if not url.startswith("https://"):
+        raise BackfillError("Invalid request: ResponseURL is not an https URL.")
+    return url
 
 
 @dataclass(frozen=True)
@@ -149,7 +157,7 @@ def send_response(
     for attempt in range(_ATTEMPTS):
         try:
             # The signature of the presigned URL covers an empty content type.
-            put = urllib.request.Request(  # noqa: S310 - the URL is CloudFormation's
+            put = urllib.request.Request(  # noqa: S310 - an https URL
                 request.response_url, data=body, method="PUT", headers={"Content-Type": ""}
             )
             with open_url(put, timeout=10):

@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError, NoRegionError
 
 from alternate_contacts.backfill.deadline import RESERVED_SECONDS, deadline_after
+from alternate_contacts.backfill.errors import BackfillError
 from alternate_contacts.backfill.response import ResponseDeliveryError
 from tests.fakes.cloudformation import CONTACT, PHYSICAL_ID, RESPONSE_URL, SIGNATURE, custom_resource_event
 from tests.fakes.wire import HttpAnswer, refusal
@@ -118,6 +119,16 @@ def test_rejected_messages_are_reported_with_code_and_counts(function: DeployedF
     response = function.request("Create")
     assert response["Status"] == "FAILED"
     assert "InternalError. Accounts: 3 listed" in response["Reason"]
+
+
+def test_a_request_without_tls_fails_before_anything_is_done(function: DeployedFunction) -> None:
+    url = RESPONSE_URL.replace("https:", "http:")
+    with pytest.raises(BackfillError):
+        function.build().custom_resource.respond(
+            custom_resource_event("Create", ResponseURL=url), deadline_after(900_000)
+        )
+    assert function.wire.requests == []
+    assert function.response_url.requests == []
 
 
 def test_an_invocation_without_time_reports_that(function: DeployedFunction) -> None:

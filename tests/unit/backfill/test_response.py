@@ -172,8 +172,6 @@ def test_the_last_failure_is_raised_without_the_url(failure: str, error: Excepti
 @pytest.mark.parametrize(
     "url",
     [
-        f"nonsense?{SIGNATURE}",
-        f"nonsense://x/?{SIGNATURE}",
         f"https://?{SIGNATURE}",
         f"https://[::1/?{SIGNATURE}",
         f"https://x.invalid/a b?{SIGNATURE}",
@@ -206,3 +204,20 @@ def test_a_request_without_a_field_is_invalid(name: str, value: object) -> None:
     with pytest.raises(BackfillError, match=name) as raised:
         CustomResourceRequest.from_event(custom_resource_event("Create", **{name: value}))
     assert SIGNATURE not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        RESPONSE_URL.replace("https:", "http:"),
+        RESPONSE_URL.replace("https:", "ftp:"),
+        f" {RESPONSE_URL}",
+        f"<URL:{RESPONSE_URL.replace('https:', 'http:')}>",
+        f"file:///tmp/response?{SIGNATURE}",
+        f"nonsense?{SIGNATURE}",
+    ],
+)
+def test_a_response_url_without_tls_is_an_error_that_does_not_repeat_it(url: str) -> None:
+    with pytest.raises(BackfillError, match="ResponseURL is not an https URL") as raised:
+        CustomResourceRequest.from_event(custom_resource_event("Create", ResponseURL=url))
+    assert SIGNATURE not in "".join(traceback.format_exception(raised.value))
