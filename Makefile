@@ -56,9 +56,13 @@ format: setup ## let ruff write
 	$(DEV)/ruff format .
 	$(DEV)/ruff check --fix .
 
+# Options of package come from the command line only. A variable in the environment would change the package unnoticed.
+# The exception is HOME_REGION, which docs/control-tower.md exports: control_tower.package compares it with the manifest.
+option = $(if $($(1)),$(if $(filter command,$(origin $(1))),$(2) "$($(1))",$(error \
+  $(1) is set in the environment. Unset it, or write make package $(1)=...)))
 package: setup ## a configuration package for CfCT in dist/cfct/ (see docs/control-tower.md)
-	$(DEV)/python -m control_tower.package $(if $(BUCKET),--bucket "$(BUCKET)") $(if $(MANIFEST),--manifest "$(MANIFEST)") \
-	  $(if $(MERGE),--merge "$(MERGE)") $(if $(HOME_REGION),--home-region "$(HOME_REGION)")
+	$(DEV)/python -m control_tower.package $(call option,BUCKET,--bucket) $(call option,MANIFEST,--manifest) \
+	  $(call option,MERGE,--merge) $(if $(filter command,$(origin HOME_REGION)),--home-region "$(HOME_REGION)")
 
 build: setup ## the two Lambda zips, in .aws-sam/build
 	$(SAM)/sam build
@@ -70,11 +74,11 @@ reference: setup ## docs/command.md, from the command's own help
 	PYTHONPATH=cli:custom-resources:src:. $(DEV)/python -m tools.command_reference > docs/command.md
 
 # The only target that needs uv; run it after editing an .in file. The functions' files leave out jmespath: the runtime
-# has it, because boto3 needs it, and has it compiled.
+# has it, because boto3 needs it, and has it compiled. docopt has no wheel, and only the command of pykwalify needs it.
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 lock: ## pin requirements with hashes
 	for name in requirements/dev requirements/sam requirements/runtime; do \
-	  $(LOCK) $$name.in --output-file $$name.txt || exit 1; done
+	  $(LOCK) --no-emit-package docopt $$name.in --output-file $$name.txt || exit 1; done
 	for name in src/requirements custom-resources/requirements; do \
 	  $(LOCK) --no-emit-package jmespath $$name.in --output-file $$name.txt || exit 1; done
 

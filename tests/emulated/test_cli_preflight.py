@@ -11,6 +11,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from typer.testing import CliRunner, Result
 
 from alternate_contacts.cli.main import app
@@ -145,12 +146,43 @@ def test_the_commands_create_the_execution_role(prepared: Emulation, run: Run) -
     assert by_check["AWSControlTowerExecution"] == by_check["AWSControlTowerExecution may deploy"] == "ok"
 
 
+def test_the_state_machine_of_cfct_can_assume_the_execution_role_that_the_commands_create(
+    prepared: Emulation, run: Run
+) -> None:
+    """CfCT reads the outputs of the stack with the execution role after every create and update."""
+    create, attach = (shlex.split(line) for line in commands(run("--control-tower", "--json")) if " iam " in line)
+    iam = prepared.client("iam")
+    execution = iam.create_role(RoleName=create[4], AssumeRolePolicyDocument=create[6])["Role"]["Arn"]
+    iam.attach_role_policy(RoleName=attach[4], PolicyArn=attach[6])
+    anyone = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+    roles = {}
+    for name in ("CustomControlTowerStateMachineLambdaRole", "AnotherRole"):
+        document = json.dumps({"Version": "2012-10-17", "Statement": [anyone]})
+        roles[name] = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]["Arn"]
+        allowed = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": execution}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+        iam.put_role_policy(RoleName=name, PolicyName="sts", PolicyDocument=document)
+
+    def assume(role: str, **caller: str) -> dict[str, str]:
+        answer = prepared.client("sts", **caller).assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
+        return {
+            "aws_access_key_id": answer["AccessKeyId"],
+            "aws_secret_access_key": answer["SecretAccessKey"],
+            "aws_session_token": answer["SessionToken"],
+        }
+
+    credentials = assume(execution, **assume(roles["CustomControlTowerStateMachineLambdaRole"]))
+    assert prepared.client("cloudformation", **credentials).describe_stacks()["Stacks"] == []
+    with pytest.raises(ClientError, match="AccessDenied"):
+        assume(execution, **assume(roles["AnotherRole"]))
+
+
 @pytest.mark.usefixtures("prepared")
 def test_without_control_tower_its_checks_are_not_ok(run: Run) -> None:
     result = run("--control-tower", "--json")
     assert result.exit_code == 1
     by_check = states(result)
-    assert by_check["CfCT in the home region"] == "missing"
+    assert by_check["CfCT in the home region"] == "unknown"  # the home region is not known either
     assert by_check["CfCT and the landing zone"] == "unknown"
 
 
