@@ -163,7 +163,7 @@ def test_the_state_machine_of_cfct_can_assume_the_execution_role_that_the_comman
         document = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
         iam.put_role_policy(RoleName=name, PolicyName="sts", PolicyDocument=document)
 
-    def assume(role: str, **caller: str) -> dict[str, str]:
+    def assume(role: str, **caller: Any) -> dict[str, Any]:
         answer = prepared.client("sts", **caller).assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
         return {
             "aws_access_key_id": answer["AccessKeyId"],
