@@ -60,6 +60,8 @@ def deploy(
         _sam(arguments, project, emulation.environment, emulation)
     except DeploymentError as error:
         reasons = [reason for event, reason in _events(emulation, stack).items() if reason and event not in earlier]
+        if _status(emulation, stack) == "ROLLBACK_COMPLETE":
+            reasons.append(f"Stack {stack} is in ROLLBACK_COMPLETE: delete it before you deploy again.")
         raise DeploymentError("\n".join(reasons) or str(error)) from None
     [described] = emulation.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
     return {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
@@ -112,6 +114,13 @@ def _sam(arguments: Sequence[str], project: Path, environment: Mapping[str, str]
     )
     if process.returncode:
         raise DeploymentError(f"sam {arguments[0]}: {process.stdout[-_ERROR_TAIL:]}")
+
+
+def _status(emulation: Emulation, stack: str) -> str:
+    try:
+        return str(emulation.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"])
+    except ClientError:
+        return "no stack"
 
 
 def _events(emulation: Emulation, stack: str) -> dict[str, str]:

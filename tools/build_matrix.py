@@ -70,10 +70,11 @@ def _build(python: str, pip: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
         venv = Path(folder) / "venv"
         subprocess.run([python, "-m", "venv", venv], check=True, capture_output=True)  # noqa: S603
-        installer = [venv / "bin" / "python", "-m", "pip"]
+        python_of_venv = str(venv / "bin" / "python")
+        installer = [python_of_venv, "-m", "pip"]
         subprocess.run([*installer, "install", "--quiet", f"pip=={pip}"], capture_output=True, check=False)  # noqa: S603
         # pip itself starts where this part of it, which every installation needs, does not.
-        probe = [venv / "bin" / "python", "-c", "import pip, pip._vendor.pkg_resources; print(pip.__version__)"]
+        probe = [python_of_venv, "-c", "import pip, pip._vendor.pkg_resources; print(pip.__version__)"]
         if subprocess.run(probe, capture_output=True, text=True, check=False).stdout.strip() != pip:  # noqa: S603
             return "skipped: this pip does not run on this Python"
         settings = Path(folder) / "pip.conf"

@@ -168,6 +168,18 @@ def test_an_invalid_message_fails_after_every_replay_and_stops_no_other(package:
     assert second["MessageAttributes"]["Reason"]["StringValue"] == "invalid_message"
 
 
+def test_the_largest_message_fails_at_once_and_can_be_replayed(package: Package) -> None:
+    attributes = package.sqs.get_queue_attributes(QueueUrl=package.url("AccountQueue"), AttributeNames=["All"])
+    body = "x" * int(attributes["Attributes"]["MaximumMessageSize"])
+    with pytest.raises(ClientError, match="InvalidParameterValue"):
+        package.sqs.send_message(QueueUrl=package.url("AccountQueue"), MessageBody=f"{body}x")
+    package.send(body)
+    failure = package.failure_of("unknown")
+    assert (failure["Reason"], failure["Tries"]) == ("invalid_message", "1")
+    [message] = package.messages("FailedAccountQueue")
+    assert message["Body"] == body
+
+
 def test_an_event_without_an_account_fails(package: Package) -> None:
     package.send(event("create-account-result-failed", "111122223333"))
     assert package.failure_of("unknown")["Reason"] == "event_without_account"

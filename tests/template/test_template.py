@@ -3,6 +3,7 @@
 import itertools
 import json
 import re
+import sys
 from collections import UserDict
 from collections.abc import Mapping
 from datetime import timedelta
@@ -17,9 +18,12 @@ from alternate_contacts.backfill.protocol import SERVICE_PRINCIPAL, Mode, Trigge
 from alternate_contacts.backfill.response import CustomResourceResponse
 from alternate_contacts.backfill.service import MAX_BACKFILL_AGE
 from alternate_contacts.backfill.settings import BackfillSettings
-from alternate_contacts.worker.batch import ACCOUNTS_AT_A_TIME
+from alternate_contacts.worker.account_processor import AccountResult
+from alternate_contacts.worker.batch import ACCOUNTS_AT_A_TIME, QueueRecord, failure_attributes
 from alternate_contacts.worker.contacts import ContactType
-from alternate_contacts.worker.message import ACCOUNT_JOINED, EVENT_ACCOUNT
+from alternate_contacts.worker.decision import Outcome
+from alternate_contacts.worker.errors import AccessDenied
+from alternate_contacts.worker.message import ACCOUNT_JOINED, EVENT_ACCOUNT, AccountMessage
 from alternate_contacts.worker.settings import WorkerSettings
 from tests.template.conftest import (
     ALL_CONDITIONS,
@@ -112,6 +116,18 @@ def test_a_failed_message_outlives_its_time_on_account_queue(resources: Resource
     assert retention["AccountQueue"] <= retention["FailedAccountQueue"] / 2
 
 
+def test_a_failed_message_fits_with_its_attributes(resources: Resources) -> None:
+    """Name, type and value of the attributes count towards the size, and an error code may be anything."""
+    record = QueueRecord("", "", "", tries=sys.maxsize)
+    result = AccountResult(outcomes=dict.fromkeys(ContactType, Outcome.FAILED))
+    error = AccessDenied("\N{OWL}" * 10_000, "\N{OWL}" * 10_000)
+    attributes = failure_attributes(AccountMessage("1" * 12, "manual"), record, result, error)
+    size = sum(len(f"{name}String{value}".encode()) for name, value in attributes.items())
+    limits = {queue: resources[queue]["Properties"].get("MaximumMessageSize", 2**20) for queue in QUEUES}
+    assert limits["AccountQueue"] + size <= limits["FailedAccountQueue"] <= 2**18
+    assert size <= 7_294
+
+
 def test_the_worker_gives_up_before_sqs_moves_a_message(resources: Resources) -> None:
     redrive = resources["AccountQueue"]["Properties"]["RedrivePolicy"]
     assert redrive["deadLetterTargetArn"] == arn("FailedAccountQueue")
@@ -175,7 +191,8 @@ def test_each_function_reads_exactly_the_variables_that_it_gets(resources: Resou
     assert worker.names == names
 
     names = environment(resources, "BackfillFunction").keys()
-    backfill = RecordedEnvironment(dict.fromkeys(names, "180") | {"MODE": "report", "AWS_REGION": "us-east-1"})
+    valid = {"MODE": "report", "ENABLED": "true", "AWS_REGION": "us-east-1", "MANAGED_CONTACT_TYPES": "BILLING"}
+    backfill = RecordedEnvironment(dict.fromkeys(names, "180") | valid)
     BackfillSettings.from_environment(backfill)
     assert backfill.names == names | {"AWS_REGION"}  # which Lambda sets
 
@@ -295,6 +312,20 @@ def test_the_worker_may_not_send_to_the_queue_that_it_reads(resources: Resources
     assert send["Resource"] == arn("FailedAccountQueue")
 
 
+def if_(condition: str, then: object, otherwise: object) -> dict[str, object]:
+    return {"Fn::If": [condition, then, otherwise]}
+
+
+def test_the_backfill_gets_the_contact_types_whose_policy_is_not_ignore(resources: Resources, template: Any) -> None:
+    """In the order of the role's condition: its preflight reads the first."""
+    nothing = {"Ref": "AWS::NoValue"}
+    types = [if_(f"Manages{each.capitalize()}", each.value, nothing) for each in ContactType]
+    assert environment(resources, "BackfillFunction")["MANAGED_CONTACT_TYPES"] == {"Fn::Join": [",", types]}
+    for each in ContactType:
+        ignored = {"Fn::Equals": [{"Ref": f"{each.capitalize()}Policy"}, "ignore"]}
+        assert template["Conditions"][f"Manages{each.capitalize()}"] == {"Fn::Not": [ignored]}
+
+
 CONTACT_ACTIONS = {"WorkerRole": {"Get", "Put"}, "BackfillRole": {"Get"}, "ScheduleRole": set()}
 
 
@@ -316,7 +347,8 @@ def test_contacts_are_limited_to_accounts_of_the_organization_and_to_managed_con
             "arn:${AWS::Partition}:account::${AWS::AccountId}:account/o-*/*",
             "arn:${AWS::Partition}:account::${AWS::AccountId}:account",
         ]
-        types = [each.value for each in managed]
+        # The backfill only checks that contacts can be read, so one type is enough.
+        types = [each.value for each in managed][: 1 if role == "BackfillRole" else None]
         assert contacts["Condition"] == {"ForAnyValue:StringEquals": {"account:AlternateContactTypes": types}}
 
 

@@ -1,5 +1,6 @@
 """The accounts of the organization, with the names of their organizational units."""
 
+import time
 from typing import Any
 
 import boto3
@@ -107,6 +108,27 @@ def test_without_paths_parents_are_read_and_those_of_units_once(wire: FakeWire, 
         "333333333333",
         "222222222222",
     ]
+
+
+@pytest.mark.parametrize(
+    ("operation", "calls", "seconds"),
+    [("ListAccounts", 10, 2 / 6), ("ListParents", 8, 2 / 4), ("DescribeOrganizationalUnit", 8, 2 / 4)],
+)
+def test_calls_stay_within_the_rates_of_organizations(
+    wire: FakeWire, session: boto3.Session, operation: str, calls: int, seconds: float
+) -> None:
+    """One ListParents call per account, and one DescribeOrganizationalUnit call per unit."""
+    wire.answer("DescribeOrganizationalUnit", HttpAnswer(body={"OrganizationalUnit": {"Name": "Unit"}}))
+    wire.answer("ListParents", HttpAnswer(body={"Parents": [{"Id": ROOT, "Type": "ROOT"}]}))
+    accounts: list[dict[str, Any]] = [{"Id": f"{number:012}"} for number in range(8)]
+    if operation != "ListParents":
+        accounts = [{**account, "Paths": [f"o-1/{ROOT}/ou-{account['Id']}/{account['Id']}/"]} for account in accounts]
+    if operation == "ListAccounts":
+        accounts.append(accounts[0])
+    started = time.monotonic()
+    list_accounts(wire, session, *accounts)
+    assert len(wire.asked(operation)) == calls
+    assert time.monotonic() - started >= seconds - 0.01
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ def test_a_look_up_is_accepted_and_returned() -> None:
 def test_ignoring_all_contact_types_is_a_violation() -> None:
     policies = {f"{contact_type}Policy": '"ignore"' for contact_type in ("Billing", "Operations", "Security")}
     [violation] = violations(with_values(filled(), {**policies, **dict.fromkeys(CONTACTS, '"none"')}))
-    assert violation.startswith("All three contact types are ignored")
+    assert violation.startswith("All three contact types have the policy ignore")
 
 
 PATH = "resource_file: template.yaml"

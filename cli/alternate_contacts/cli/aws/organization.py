@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from alternate_contacts.backfill.aws import pace_calls
+from alternate_contacts.backfill.pacing import LIST_ACCOUNTS_RATE, CallRate
 from alternate_contacts.cli.terminal.errors import error_code
 from alternate_contacts.worker.error_codes import ACCESS_DENIED, THROTTLED, UNAVAILABLE
 from alternate_contacts.worker.protocol import ACTIVE, account_state
@@ -17,7 +19,13 @@ if TYPE_CHECKING:
     from mypy_boto3_organizations.type_defs import AccountTypeDef
 
 RETRIES = Config(retries={"total_max_attempts": 10, "mode": "standard"})
-"""The quotas of Organizations are not published, and a large organization has hundreds of pages of accounts."""
+"""Other callers share the rates at which AWS throttles the account."""
+UNIT_RATE = CallRate(4, 6)
+"""Of ListParents and of DescribeOrganizationalUnit, each. AWS throttles ListParents at 5 a second, burst 8. No rate of
+DescribeOrganizationalUnit is known.
+
+https://docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits.html#throttling-limits
+"""
 
 _ROOT = "Root"
 _UNKNOWN = "unknown"
@@ -49,6 +57,9 @@ class OrganizationTree:
     """AWS Organizations. https://docs.aws.amazon.com/organizations/latest/APIReference/API_Operations.html"""
 
     def __init__(self, client: "OrganizationsClient") -> None:
+        pace_calls(client, "ListAccounts", LIST_ACCOUNTS_RATE)
+        pace_calls(client, "ListParents", UNIT_RATE)
+        pace_calls(client, "DescribeOrganizationalUnit", UNIT_RATE)
         self._client = client
         self._names: dict[str, str] = {}
         self._paths: dict[str, tuple[str, ...]] = {}

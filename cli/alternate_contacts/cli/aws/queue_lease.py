@@ -5,7 +5,7 @@ SQS has no read-only receive: a received message is invisible to other readers u
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import wait
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -142,10 +142,14 @@ class QueueLease:
             KeyboardInterrupt: the operator pressed Ctrl-C meanwhile.
         """
         was_interrupted = interrupted
-        returning = start(self._return_batches)
+        returning: Future[None] = Future()
+        is_started = False
         while not returning.done():
             remaining = len(self._messages)
             try:
+                if not is_started:
+                    is_started = True
+                    start(self._return_batches, returning)
                 wait([returning], timeout=GRACE_SECONDS if interrupted else None)
                 if len(self._messages) == remaining:
                     break

@@ -8,9 +8,8 @@ GRACE_SECONDS = 5.0
 """How long an interrupted operator waits for a call that is under way. SQS takes far less, unless it hangs."""
 
 
-def start(function: Callable[[], None]) -> "Future[None]":
-    """Run ``function`` in a thread of its own, which the end of the program does not wait for."""
-    future: Future[None] = Future()
+def start(function: Callable[[], None], future: "Future[None]") -> None:
+    """Run ``function`` in a thread of its own, which the end of the program does not wait for, and end ``future``."""
 
     def run() -> None:
         try:
@@ -21,7 +20,6 @@ def start(function: Callable[[], None]) -> "Future[None]":
             future.set_result(None)
 
     threading.Thread(target=run, name="uninterrupted", daemon=True).start()
-    return future
 
 
 def run_to_end(function: Callable[[], None]) -> None:
@@ -33,8 +31,10 @@ def run_to_end(function: Callable[[], None]) -> None:
         KeyboardInterrupt: the operator pressed Ctrl-C. ``function`` has ended, or hangs.
         Exception: what ``function`` raised.
     """
-    future = start(function)
+    future: Future[None] = Future()
     try:
+        # Within the block, because Ctrl-C may come before the thread has returned.
+        start(function, future)
         future.result()
     except KeyboardInterrupt:
         wait([future], timeout=GRACE_SECONDS)
