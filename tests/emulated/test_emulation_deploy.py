@@ -123,5 +123,6 @@ def test_a_failure_has_its_reason(
     with pytest.raises(deploy.DeploymentError, match=reason) as failed:
         deploy.deploy(emulation, built, project=project, parameters=parameters)
     # A stack that cannot be created has to be deleted first; invalid parameters create none.
-    has_stack = bool(emulation.client("cloudformation").describe_stacks()["Stacks"])
+    stacks = emulation.client("cloudformation").describe_stacks()["Stacks"]
+    has_stack = any(stack["StackName"] == "echo" for stack in stacks)
     assert ("ROLLBACK_COMPLETE" in str(failed.value)) is has_stack
