@@ -7,6 +7,7 @@ from rich.console import Console
 
 from emulation import demo
 from emulation.deploy import DeploymentError
+from emulation.organization import Emulation
 
 
 def test_the_output_of_a_failed_build_is_shown_whole(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -17,6 +18,6 @@ def test_the_output_of_a_failed_build_is_shown_whole(monkeypatch: pytest.MonkeyP
         raise DeploymentError(text)
 
     monkeypatch.setattr(demo, "Console", lambda: Console(file=output, width=200))
-    monkeypatch.setattr(demo.Emulation, "__enter__", fail)
+    monkeypatch.setattr(Emulation, "__enter__", fail)
     assert demo.main([]) == 1
     assert text in output.getvalue()
