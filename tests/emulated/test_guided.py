@@ -53,6 +53,8 @@ def test_the_answers_are_saved_for_the_next_deployment_and_ignored_by_git(emulat
     before = files_for_git(clone)
     environment = {**emulation.environment, "SAM_CLI_TELEMETRY": "0"}
 
+    # SAM does not create a configuration file that is named.
+    shutil.copy(clone / "samconfig.toml", clone / "samconfig.local.toml")
     configuration = ["--config-file", "samconfig.local.toml"]
     stack = ["--stack-name", "alternate-contacts", "--region", "us-east-1"]
     guided = [str(SAM), "deploy", "--guided", *configuration, *stack]

@@ -69,8 +69,8 @@ def check_landing_zone(landing_zone: LandingZone, *, baseline: bool | None, main
         f"StackSet {BASELINE} does not exist in {home_region}: {name} does not have it. CfCT needs it, so the pipeline "
         "may fail. Deploy the package without CfCT.",
         "sam build",
-        "sam deploy --guided --config-file samconfig.local.toml --stack-name alternate-contacts "
-        f"--region {main_region}",
+        "cp samconfig.toml samconfig.local.toml",
+        f"sam deploy --guided --config-file samconfig.local.toml --region {main_region}",
     )
 
 
