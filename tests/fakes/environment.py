@@ -13,6 +13,7 @@ WORKER: Mapping[str, str] = MappingProxyType(
         "ACCOUNT_QUEUE_URL": f"{_SQS}/AccountQueue",
         "FAILED_ACCOUNT_QUEUE_URL": f"{_SQS}/FailedAccountQueue",
         "MODE": "enforce",
+        "CONTACTS_PATH": "none",
         "MAX_TRIES": "10",
         "CONCURRENT_WORKERS": "2",
         "QUOTA_SHARE": "100",
@@ -51,5 +52,6 @@ BACKFILL: Mapping[str, str] = MappingProxyType(
         "MODE": "enforce",
         "ENABLED": "true",
         "UPDATE_DELAY": "180",
+        "CONTACTS_PATH": "none",
     }
 )

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from alternate_contacts.cli.audit.state_file import StateFile, StateKey, default_path, digest
 from alternate_contacts.cli.terminal.errors import CliError
-from alternate_contacts.worker.account_processor import Assignment
+from alternate_contacts.worker.contact_selection import Assignment
 from alternate_contacts.worker.contacts import ContactType
 from alternate_contacts.worker.decision import Policy
 from tests.fakes.audit import ASSIGNMENTS, DIFFERENT, MISSING, NOON, UNREADABLE, reading, row_with_contacts

@@ -15,7 +15,7 @@ from typing import Any
 from alternate_contacts.cli.audit.compliance import ComplianceStatus
 from alternate_contacts.cli.audit.findings import AccountReading, ContactFinding
 from alternate_contacts.cli.terminal.errors import CliError
-from alternate_contacts.worker.account_processor import Assignment
+from alternate_contacts.worker.contact_selection import Assignment
 from alternate_contacts.worker.contacts import ContactType
 
 MAX_AGE = timedelta(hours=24)
