@@ -47,6 +47,7 @@ def actions(statement: dict[str, Any]) -> set[str]:
 
 
 def statements(resources: Resources, role: str) -> Iterator[dict[str, Any]]:
-    """Yield the statements of the inline policies of a role."""
+    """Yield the statements of the inline policies of a role, those under a condition too."""
     for policy in resources[role]["Properties"]["Policies"]:
+        _, policy, _ = policy.get("Fn::If", (None, policy, None))
         yield from policy["PolicyDocument"]["Statement"]

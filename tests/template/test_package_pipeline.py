@@ -94,7 +94,7 @@ def test_no_example_lets_cfct_delete_stack_sets() -> None:
         (
             "      - parameter_key: QuotaShare",
             "      - parameter_value: 1\n      - parameter_key: QuotaShare",
-            "resources: [0] parameters: [20] parameter_key: is missing",
+            "resources: [0] parameters: [21] parameter_key: is missing",
         ),
     ],
 )  # fmt: skip

@@ -186,7 +186,7 @@ def test_a_changed_contact_policy_or_mode_runs_the_backfill_and_so_does_enabled(
     """Enabled too, because SQS deletes messages after seven days."""
     references = re.findall(r"'Ref': '(\w+)'", str(resources["Backfill"]["Properties"]))
     contacts = [name for name in template["Parameters"] if name.startswith(("Billing", "Operations", "Security"))]
-    assert sorted(references) == sorted([*contacts, "Mode", "Enabled"])
+    assert sorted(references) == sorted([*contacts, "Mode", "Enabled", "ContactsPath"])
 
 
 def test_the_response_has_every_attribute_that_an_output_reads(template: dict[str, Any]) -> None:

@@ -51,7 +51,14 @@ def build_function(
             clients.organizations, clients.account, region=settings.region, account_id=settings.management_account_id
         )
         queue = aws.AwsBackfillQueue(clients.sqs, settings.account_queue_url)
-        return BackfillService(settings, directory, queue, telemetry, aws.describe_aws_error)
+        return BackfillService(
+            settings,
+            directory,
+            queue,
+            telemetry,
+            aws.describe_aws_error,
+            lambda path: aws.read_parameters(clients.ssm, path),
+        )
 
     def get_undelivered_queue() -> aws.AwsBackfillQueue:
         url = BackfillSettings.from_environment(environment).undelivered_queue_url

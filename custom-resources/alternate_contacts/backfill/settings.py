@@ -8,7 +8,10 @@ from alternate_contacts.backfill.protocol import Mode
 
 @dataclass(frozen=True)
 class BackfillSettings:
-    """The stack parameters and resources that the backfill needs. ``update_delay`` is in seconds."""
+    """The stack parameters and resources that the backfill needs.
+
+    ``update_delay`` is in seconds. ``contacts_path`` is None if the stack's contacts are those of every account.
+    """
 
     region: str
     management_account_id: str
@@ -17,6 +20,7 @@ class BackfillSettings:
     mode: Mode
     enabled: bool
     update_delay: int
+    contacts_path: str | None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "BackfillSettings":
@@ -34,4 +38,5 @@ class BackfillSettings:
             mode=Mode(environment["MODE"]),
             enabled=environment["ENABLED"] == "true",
             update_delay=int(environment["UPDATE_DELAY"]),
+            contacts_path=None if environment["CONTACTS_PATH"] == "none" else environment["CONTACTS_PATH"],
         )
