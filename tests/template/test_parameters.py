@@ -106,6 +106,22 @@ def test_a_parameter_rejects(template: dict[str, Any], field: str, value: str) -
     assert not accepts(template["Parameters"][f"Security{field}"], value)
 
 
+@pytest.mark.parametrize("path", ["none", "/contacts", "/teams/alternate-contacts", "/a.b_c-D/1", "/x" * 13])
+def test_contacts_path_accepts(template: dict[str, Any], path: str) -> None:
+    assert accepts(template["Parameters"]["ContactsPath"], path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("", "/", "contacts", "/contacts/", "//contacts", "/a//b", "/x" * 14, "/a b", "/a*", "/a?", "/${a}", "/a\n"),
+        *("None", "/aws", "/aws/contacts", "/AWSx", "/ssm", "/Ssm-contacts", "/" + "x" * 512),
+    ],
+)
+def test_contacts_path_rejects(template: dict[str, Any], path: str) -> None:
+    assert not accepts(template["Parameters"]["ContactsPath"], path)
+
+
 def test_a_restricted_parameter_has_an_anchored_pattern_and_describes_its_values(template: dict[str, Any]) -> None:
     for name, parameter in template["Parameters"].items():
         assert parameter["Description"], name

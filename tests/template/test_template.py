@@ -282,6 +282,36 @@ def test_contacts_are_limited_to_accounts_of_the_organization_and_to_contact_typ
         assert contacts["Condition"] == {"ForAnyValue:StringEquals": {"account:AlternateContactTypes": types}}
 
 
+CONTACT_CONFIGURATION = {"WorkerRole": ["ssm:GetParametersByPath", "organizations:ListParents"]} | {
+    "BackfillRole": ["ssm:GetParametersByPath"]
+}
+
+
+@pytest.mark.parametrize("role", CONTACT_CONFIGURATION)
+def test_the_contact_configuration_may_be_read_only_with_a_path_and_only_there(
+    template: dict[str, Any], resources: Resources, role: str
+) -> None:
+    assert template["Conditions"]["HasContactsPath"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "ContactsPath"}, "none"]}]}
+    [conditional] = [each["Fn::If"] for each in resources[role]["Properties"]["Policies"] if "Fn::If" in each]
+    condition, policy, otherwise = conditional
+    assert (condition, otherwise) == ("HasContactsPath", {"Ref": "AWS::NoValue"})
+    granted = policy["PolicyDocument"]["Statement"]
+    assert [each["Action"] for each in granted] == CONTACT_CONFIGURATION[role]
+    path = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter${ContactsPath}"
+    assert granted[0]["Resource"] == {"Fn::Sub": path}
+    assert [each for each in statements(resources, role) if any("ssm:" in action for action in actions(each))] == [
+        granted[0]
+    ]
+
+
+def test_all_contact_types_may_be_ignored_only_with_a_contact_configuration(template: dict[str, Any]) -> None:
+    [assertion] = template["Rules"]["AtLeastOneContactType"]["Assertions"]
+    managed, configured = assertion["Assert"]["Fn::Or"]
+    assert configured == {"Fn::Not": [{"Fn::Equals": [{"Ref": "ContactsPath"}, "none"]}]}
+    [ignored] = [each["Fn::And"] for each in managed["Fn::Not"]]
+    assert ignored == [{"Fn::Equals": [{"Ref": f"{each.title()}Policy"}, "ignore"]} for each in ContactType]
+
+
 def test_trusted_access_may_be_enabled_for_account_management_only(resources: Resources) -> None:
     [enable] = [
         each
