@@ -12,7 +12,7 @@ ACCOUNTS ?= 60
 .PHONY: help setup demo test unit contract template emulated browser-test check format package build screenshots reference lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 # Three environments: the dev tools with the emulator, the SAM command line (its pins and the emulator's
 # exclude each other), and a bare one that stands in for Lambda's runtime. The files are complete closures,

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from emulation.account_api import Fault
-from emulation.services import account, organizations, sqs
+from emulation.services import account, organizations, sqs, ssm
 
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -61,6 +61,7 @@ _ROUTES: dict[str, Callable[..., object]] = {
     "set-state": organizations.set_state,
     "set-feature-set": organizations.set_feature_set,
     "throttle-organizations": organizations.throttle,
+    "throttle-parameter-store": ssm.throttle,
     "reset-data": reset_data,
 }
 

@@ -134,6 +134,10 @@ class Emulation:
         """Make the next calls of Organizations fail with TooManyRequestsException."""
         self._control("throttle-organizations", calls=calls)
 
+    def throttle_parameter_store(self, calls: int) -> None:
+        """Make the next calls of Systems Manager fail with ThrottlingException."""
+        self._control("throttle-parameter-store", calls=calls)
+
     def contacts(self) -> dict[str, dict[str, dict[str, str]]]:
         """Return the contacts of all accounts, by account ID and contact type."""
         return dict(self._control("contacts"))

@@ -13,6 +13,7 @@ from emulation.services import (
     message_move_tasks,
     organizations,
     sqs,
+    ssm,
 )
 from emulation.services.patching import Patches
 from emulation.settings import Settings
@@ -27,6 +28,7 @@ _MODULES = (
     message_move_tasks,
     organizations,
     sqs,
+    ssm,
 )
 
 #: All replaced names of ministack, by service.

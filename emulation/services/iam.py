@@ -13,9 +13,12 @@ AWS (service authorization reference: list_awsaccountmanagement.html, list_awsor
 * The resource of FilterLogEvents is the log group's streams, `...:log-group:{name}:log-stream:`, as in AWS's errors: a
   policy needs the ARN that ends in `:*` (iam-access-control-overview-cwl.html in the CloudWatch Logs documentation).
 
-ministack has no route for the account API, one invented ARN for all calls of Organizations, "*" for move tasks, none of
-these condition keys, an action of its own for each batch call, and the log group itself for FilterLogEvents. It sees
-only plain HTTP (`_ORIGIN`).
+* GetParametersByPath is authorized on the requested path only (ps-retrieval-authorization.html in the Systems Manager
+  user guide): whoever may read a path may read everything below it.
+
+ministack has no route for the account API, one invented ARN for all calls of Organizations, "*" for move tasks and
+GetParametersByPath, none of these condition keys, an action of its own for each batch call, and the log group itself
+for FilterLogEvents. It sees only plain HTTP (`_ORIGIN`).
 """
 
 import base64
@@ -80,6 +83,8 @@ def extract_resource_arn(
         return _organizations_arn(parameters)
     if service == "sqs" and (source := parameters.get("SourceArn") or _source_of(parameters.get("TaskHandle"))):
         return str(source)
+    if service == "ssm" and "Path" in parameters:
+        return f"arn:aws:ssm:{region}:{account}:parameter{parameters['Path']}"
     arn = str(original(service, method, path, headers, body, query, region, account))
     if service == "logs" and headers.get("x-amz-target", "").endswith(".FilterLogEvents"):
         return f"{arn}:log-stream:"
@@ -155,7 +160,7 @@ def _source_of(task_handle: str | None) -> str | None:
 
 def _parameters(service: str, body: bytes) -> dict[str, Any]:
     """Return the request's JSON, for the services that this module handles."""
-    if service not in ("account", "organizations", "sqs") or not body.startswith(b"{"):
+    if service not in ("account", "organizations", "sqs", "ssm") or not body.startswith(b"{"):
         return {}
     parameters: dict[str, Any] = json.loads(body)
     return parameters

@@ -113,12 +113,11 @@ class Package:
         body = {"version": 1, "accountId": account, "trigger": trigger, "reason": trigger, "mode": "enforce"}
         return json.dumps(body)
 
-    def send(self, *bodies: str, queue: str = "AccountQueue", **attributes: str) -> set[str]:
+    def send(self, *bodies: str, queue: str = "AccountQueue", group: str = "", **attributes: str) -> set[str]:
         """Send messages in one batch, with string attributes, and return the message IDs."""
         typed = {name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()}
-        entries = [
-            {"Id": str(number), "MessageBody": body, "MessageAttributes": typed} for number, body in enumerate(bodies)
-        ]
+        options = {"MessageAttributes": typed, **({"MessageGroupId": group} if group else {})}
+        entries = [{"Id": str(number), "MessageBody": body, **options} for number, body in enumerate(bodies)]
         response = self.sqs.send_message_batch(QueueUrl=self.url(queue), Entries=entries)
         return {each["MessageId"] for each in response["Successful"]}
 

@@ -7,29 +7,24 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
-from alternate_contacts.backfill.message import account_message_body
-from alternate_contacts.backfill.protocol import Mode, Trigger
 from alternate_contacts.cli.aws import queue_lease
 from alternate_contacts.cli.aws.queues import ACCOUNT_QUEUE, FAILED_ACCOUNT_QUEUE, UNDELIVERED_QUEUE
 from alternate_contacts.cli.main import app
 from emulation import deploy
-from emulation.demo import wanted_contacts
 from emulation.organization import Emulation
 from emulation.settings import MANAGEMENT_ACCOUNT, ROOT, Settings
 from emulation.waiting import eventually
-from tests.fakes.cli import QUEUES, failed_attributes
-from tools import permissions
+from tests.emulated.caller import use_role, use_root_user
+from tests.emulated.package import QUEUES, Package, event
+from tests.fakes.cli import failed_attributes
 from tools.permissions import BACKFILL_FUNCTION, BACKFILL_LOG_GROUP, STACK, WORKER_FUNCTION, statements
 
 MEMBERS, SUSPENDED = 6, 1
-EVENTS = Path(__file__).parents[1] / "events"
 EVERY_TYPE = ["BILLING", "OPERATIONS", "SECURITY"]
 
 #: The worker processes a thousand accounts in seconds, and an hour of retries takes half a second.
@@ -37,13 +32,8 @@ SETTINGS = Settings(quota_speed=400, delay_speed=6000)
 QUOTA = {"PutRate": "2000", "GetRate": "4000"}
 
 
-@dataclass
-class Operator:
-    """The command in a deployed package, and what tests need to break and to check that package."""
-
-    emulation: Emulation
-    outputs: dict[str, str]
-    desired: dict[str, dict[str, str]]
+class Operator(Package):
+    """The command in a deployed package, and what tests need to break that package."""
 
     def run(self, *arguments: str) -> Result:
         return CliRunner().invoke(app, arguments)
@@ -54,51 +44,14 @@ class Operator:
         document: dict[str, Any] = json.loads(result.stdout)
         return document
 
-    def new_account(self) -> str:
-        [account] = self.emulation.create_accounts(1)
-        return account
-
-    def is_compliant(self, *accounts: str) -> bool:
-        contacts = self.emulation.contacts()
-        return all(contacts.get(account) == self.desired for account in accounts)
-
-    @property
-    def sqs(self) -> Any:
-        return self.emulation.client("sqs")
-
-    def url(self, queue: str) -> str:
-        return self.outputs[f"{queue}Url"]
-
-    def attribute(self, queue: str, name: str) -> str:
-        response = self.sqs.get_queue_attributes(QueueUrl=self.url(queue), AttributeNames=[name])
-        value: str = response["Attributes"][name]
-        return value
-
-    def message_count(self, queue: str) -> int:
-        """Return the number of messages on a queue, including those in flight and delayed."""
-        names = [f"ApproximateNumberOfMessages{suffix}" for suffix in ("", "NotVisible", "Delayed")]
-        return sum(int(self.attribute(queue, name)) for name in names)
-
-    def send(self, queue: str, *bodies: str) -> None:
-        for body in bodies:
-            self.sqs.send_message(QueueUrl=self.url(queue), MessageBody=body)
-
     def request(self, *accounts: str) -> None:
         """Send a message to AccountQueue for each account."""
-        self.send(ACCOUNT_QUEUE, *map(message_body, accounts))
+        self.send(*map(self.message_body, accounts))
 
     def fail(self, reason: str, *accounts: str) -> None:
-        """Send a message to FailedAccountQueue for each of up to ten accounts, as the worker does."""
-
-        def attributes(account: str) -> dict[str, dict[str, str]]:
-            values = failed_attributes(account, reason)
-            return {name: {"DataType": "String", "StringValue": value} for name, value in values.items()}
-
-        entries = [
-            {"Id": account, "MessageBody": message_body(account), "MessageAttributes": attributes(account)}
-            for account in accounts
-        ]
-        self.sqs.send_message_batch(QueueUrl=self.url(FAILED_ACCOUNT_QUEUE), Entries=entries)
+        """Send a message to FailedAccountQueue for each account, as the worker does."""
+        for account in accounts:
+            self.send(self.message_body(account), queue=FAILED_ACCOUNT_QUEUE, **failed_attributes(account, reason))
 
     def delay_last_call(self, account: str, seconds: float = 2) -> None:
         """Delay the last call for an account, once."""
@@ -107,10 +60,7 @@ class Operator:
 
     def reconcile(self) -> None:
         """Invoke BackfillFunction as the schedule does, and wait until it ends."""
-        function = self.outputs["BackfillFunctionName"]
-        payload = json.dumps({"trigger": "reconcile", "reason": "reconcile"})
-        response = self.emulation.client("lambda").invoke(FunctionName=function, Payload=payload)
-        assert "FunctionError" not in response
+        assert "errorMessage" not in self.invoke_backfill(trigger="reconcile", reason="reconcile")
 
     @contextmanager
     def impatient_worker(self) -> Iterator[None]:
@@ -151,34 +101,16 @@ class Operator:
         for process in processes.stdout.split():
             os.kill(int(process), signal.SIGKILL)
 
-    def credentials(self, role: str, *verbs: str) -> dict[str, str]:
-        """Return environment variables with the credentials of a new role that has the permissions of these verbs."""
-        iam = self.emulation.client("iam")
-        trust = {"Effect": "Allow", "Principal": {"AWS": MANAGEMENT_ACCOUNT}, "Action": "sts:AssumeRole"}
-        arn = iam.create_role(RoleName=role, AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))["Role"]["Arn"]
-        policy = json.dumps({"Version": "2012-10-17", "Statement": statements(verbs, self.arns())})
-        iam.put_role_policy(RoleName=role, PolicyName="policy", PolicyDocument=policy)
-        keys = self.emulation.client("sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
-        return {
-            "AWS_ACCESS_KEY_ID": keys["AccessKeyId"],
-            "AWS_SECRET_ACCESS_KEY": keys["SecretAccessKey"],
-            "AWS_SESSION_TOKEN": keys["SessionToken"],
-        }
-
     def arns(self) -> dict[str, str]:
         """Return the ARNs of the resources in `tools.permissions`."""
         here = f"us-east-1:{MANAGEMENT_ACCOUNT}"
         return {
             STACK: f"arn:aws:cloudformation:{here}:stack/alternate-contacts/*",
-            **{queue: self.attribute(queue, "QueueArn") for queue in QUEUES},
+            **{queue: self.arn(queue) for queue in QUEUES},
             WORKER_FUNCTION: f"arn:aws:lambda:{here}:function:{self.outputs['WorkerFunctionName']}",
             BACKFILL_FUNCTION: f"arn:aws:lambda:{here}:function:{self.outputs['BackfillFunctionName']}",
             BACKFILL_LOG_GROUP: f"arn:aws:logs:{here}:log-group:{self.outputs['BackfillLogGroupName']}:*",
         }
-
-
-def message_body(account: str) -> str:
-    return account_message_body(account, trigger=Trigger.MANUAL, mode=Mode.ENFORCE)
 
 
 @pytest.fixture(scope="module")
@@ -187,23 +119,20 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
     folder = tmp_path_factory.mktemp("build")
     deploy.build(folder)
     with Emulation(SETTINGS) as emulation:
-        emulation.create_accounts(MEMBERS, suspended=SUSPENDED)
-        outputs = deploy.deploy(emulation, folder, parameters=QUOTA)
-        yield Operator(emulation, outputs, wanted_contacts(deploy.parameters()))
+        accounts = emulation.create_accounts(MEMBERS, suspended=SUSPENDED)
+        operator = Operator(emulation, folder, accounts)
+        operator.update(**QUOTA)
+        yield operator
 
 
 @pytest.fixture
 def operator(deployed: Operator, monkeypatch: pytest.MonkeyPatch) -> Operator:
     """The root user of the management account, with empty queues."""
-    for name, value in deployed.emulation.environment.items():
-        if name.startswith("AWS_") or name == "NO_PROXY":
-            monkeypatch.setenv(name, value)
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    use_root_user(deployed.emulation, monkeypatch)
     # The emulated SQS has one server, so a short poll finds every message. The subprocess below uses the long poll.
     monkeypatch.setattr(queue_lease, "LONG_POLL", 0)
     eventually(lambda: deployed.message_count(ACCOUNT_QUEUE) == 0, within=30)
-    for queue in QUEUES:
-        deployed.sqs.purge_queue(QueueUrl=deployed.url(queue))
+    deployed.purge(*QUEUES)
     return deployed
 
 
@@ -268,7 +197,7 @@ def test_every_failure_is_listed_with_its_reason_and_replayed_when_it_is_fixed(o
             operator.request(forbidden)
             eventually(lambda: operator.message_count(FAILED_ACCOUNT_QUEUE) == 2, within=20)
         operator.request(invalid, broken, throttled, closed, outside)
-        operator.send(ACCOUNT_QUEUE, "poison", (EVENTS / "create-account-result-failed.json").read_text())
+        operator.send("poison", event("create-account-result-failed", "none"))
         eventually(lambda: operator.message_count(FAILED_ACCOUNT_QUEUE) == 8, within=30)
         eventually(lambda: operator.message_count(ACCOUNT_QUEUE) == 0)
 
@@ -317,12 +246,14 @@ def test_a_message_that_sqs_moved_after_crashes_has_that_reason_whatever_its_old
     operator.delay_last_call(account, seconds=30)
     # Given a message that once failed for another reason, and a queue that moves it after the first crash
     operator.fail("throttled", account)
-    redrive_policy = operator.attribute(ACCOUNT_QUEUE, "RedrivePolicy")
+    queue = operator.url(ACCOUNT_QUEUE)
+    attributes = operator.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["RedrivePolicy"])["Attributes"]
+    redrive_policy = attributes["RedrivePolicy"]
     one_receive = json.dumps({**json.loads(redrive_policy), "maxReceiveCount": 1})
 
     def configure(visibility_timeout: str, redrive_policy: str) -> None:
         attributes = {"VisibilityTimeout": visibility_timeout, "RedrivePolicy": redrive_policy}
-        operator.sqs.set_queue_attributes(QueueUrl=operator.url(ACCOUNT_QUEUE), Attributes=attributes)
+        operator.sqs.set_queue_attributes(QueueUrl=queue, Attributes=attributes)
 
     configure("2", one_receive)
     try:
@@ -343,9 +274,8 @@ def test_a_message_that_sqs_moved_after_crashes_has_that_reason_whatever_its_old
 
 def test_undelivered_events_are_sent_again_and_failed_invocations_start_a_backfill(operator: Operator) -> None:
     with_event, without_event = operator.new_account(), operator.new_account()
-    event = (EVENTS / "create-account-result.json").read_text().replace("111122223333", with_event)
     invocation = json.dumps({"requestPayload": {"ResponseURL": "https://secret.invalid"}})
-    operator.send(UNDELIVERED_QUEUE, event, invocation)
+    operator.send(event("create-account-result", with_event), invocation, queue=UNDELIVERED_QUEUE)
     result = operator.run("failures")
     assert result.exit_code == 1
     assert "1 event, 1 failed invocation" in result.stdout
@@ -367,9 +297,10 @@ class TestLeastPrivilege:
     def assume_role(self, operator: Operator, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         """Return a function that assumes a new role with the permissions of these verbs."""
 
-        def assume_role(name: str, *verbs: str) -> None:
-            for variable, value in operator.credentials(name, *verbs).items():
-                monkeypatch.setenv(variable, value)
+        def assume_role(name: str, *verbs: str, without: str = "") -> None:
+            arns = operator.arns()
+            allowed = [each for each in statements(verbs, arns) if each["Resource"] != arns.get(without)]
+            use_role(operator.emulation, monkeypatch, allowed, name)
 
         return assume_role
 
@@ -381,7 +312,7 @@ class TestLeastPrivilege:
         replayed, selected, backfilled = operator.emulation.create_accounts(3)
         operator.fail("unavailable", replayed, selected)
         operator.fail("not_in_organization", "999999999999")
-        operator.send(UNDELIVERED_QUEUE, "{}")
+        operator.send("{}", queue=UNDELIVERED_QUEUE)
         assume_role("first-aid", "status", "failures", "discard")
         status = self.run(operator, "status", "--json")
         assert status.exit_code == 1
@@ -416,13 +347,9 @@ class TestLeastPrivilege:
         assert operator.message_count(FAILED_ACCOUNT_QUEUE) == 1
 
     def test_without_permission_for_the_configuration_status_uses_the_defaults(
-        self, operator: Operator, assume_role: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+        self, operator: Operator, assume_role: Callable[..., None]
     ) -> None:
-        without = [
-            permission for permission in permissions.PERMISSIONS["status"] if permission.resource != WORKER_FUNCTION
-        ]
-        monkeypatch.setattr(permissions, "PERMISSIONS", {"status": without})
-        assume_role("no-configuration", "status")
+        assume_role("no-configuration", "status", without=WORKER_FUNCTION)
         result = self.run(operator, "status", "--json")
         assert result.exit_code == 0
         assert "lambda:GetFunctionConfiguration" in json.loads(result.stdout)["quota"]["source"]
@@ -439,8 +366,8 @@ def test_a_member_account_gets_the_id_of_the_management_account(
 
 def test_a_thousand_failed_accounts_are_replayed_without_loss(operator: Operator) -> None:
     accounts = operator.emulation.create_accounts(1000)
-    for number in range(0, len(accounts), 10):
-        operator.fail("throttled" if number < 300 else "unavailable", *accounts[number : number + 10])
+    operator.fail("throttled", *accounts[:300])
+    operator.fail("unavailable", *accounts[300:])
     selected = operator.json("replay", "--reason", "throttled", "--yes")
     assert selected["result"] == {"sent": 300, "notSent": 0, "notDeleted": 0}
     others = operator.json("replay", "--yes")

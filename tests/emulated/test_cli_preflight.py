@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 
 from alternate_contacts.cli.main import app
 from emulation.organization import Emulation
+from tests.emulated.caller import use_role, use_root_user
 from tools.preflight_permissions import STATEMENTS
 
 Run = Callable[..., Result]
@@ -26,10 +27,7 @@ ADMINISTRATION = "service-role/AWSControlTowerStackSetRole"
 @pytest.fixture
 def environment(emulation: Emulation, monkeypatch: pytest.MonkeyPatch) -> None:
     """The environment of the root user of the management account."""
-    for name, value in emulation.environment.items():
-        if name.startswith("AWS_") or name == "NO_PROXY":
-            monkeypatch.setenv(name, value)
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    use_root_user(emulation, monkeypatch)
 
 
 @pytest.fixture
@@ -38,17 +36,7 @@ def run(emulation: Emulation, request: pytest.FixtureRequest, monkeypatch: pytes
     request.getfixturevalue("environment")
 
     def run(*arguments: str, statements: list[dict[str, Any]] | None = None) -> Result:
-        iam = emulation.client("iam")
-        trust = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}]}
-        if not [role for role in iam.list_roles()["Roles"] if role["RoleName"] == "operator"]:
-            iam.create_role(RoleName="operator", AssumeRolePolicyDocument=json.dumps(trust))
-        policy = {"Version": "2012-10-17", "Statement": STATEMENTS if statements is None else statements}
-        iam.put_role_policy(RoleName="operator", PolicyName="policy", PolicyDocument=json.dumps(policy))
-        arn = iam.get_role(RoleName="operator")["Role"]["Arn"]
-        keys = emulation.client("sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", keys["AccessKeyId"])
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", keys["SecretAccessKey"])
-        monkeypatch.setenv("AWS_SESSION_TOKEN", keys["SessionToken"])
+        use_role(emulation, monkeypatch, STATEMENTS if statements is None else statements)
         return CliRunner().invoke(app, ["preflight", *arguments])
 
     return run

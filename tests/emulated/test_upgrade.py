@@ -149,9 +149,8 @@ def send_messages(package: Package) -> Upgrade:
     denied, rejected = package.emulation.create_accounts(2)
     failed = {"not_authorized": denied, "contact_refused": rejected, "unreadable_letter": "unknown"}
     sent = {
-        "AccountQueue": package.send(
-            old_message(manual, "manual"), old_message(reconcile, "reconcile"), event("create-account-result", created)
-        ),
+        "AccountQueue": package.send(old_message(manual, "manual"), event("create-account-result", created))
+        | package.send(old_message(reconcile, "reconcile"), group="backfill"),
         "FailedAccountQueue": set(),
         "UndeliveredQueue": package.send(
             event("create-account-result", package.accounts[0]),

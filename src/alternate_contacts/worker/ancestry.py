@@ -8,8 +8,8 @@ from alternate_contacts.worker.errors import NotInOrganization
 from alternate_contacts.worker.paced_api import CallCounter, call_paced
 from alternate_contacts.worker.pacing import Pacer
 
-DESCRIBE_ACCOUNT_RATE = 20
-LIST_PARENTS_RATE = 5
+DESCRIBE_ACCOUNT_RATE = 20.0
+LIST_PARENTS_RATE = 5.0
 """Calls per second that Organizations allows an account.
 
 https://docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits.html#throttling-limits

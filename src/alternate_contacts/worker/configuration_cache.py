@@ -11,8 +11,8 @@ from alternate_contacts.worker.errors import ConfigurationUnreadable, OutOfTime,
 
 KEPT_SECONDS = 60.0
 """How long a configuration is used. Messages of a backfill wait longer: `UPDATE_DELAY` in template.yaml."""
-_ERROR_KEPT_SECONDS = 10.0
-"""Accounts that wait for the same read get its error. The first retry comes later, after 15 s."""
+_ERROR_KEPT_SECONDS = 2.0
+"""Accounts that wait for the same read get its error, and a backfill of 10,000 does not add to a throttle."""
 
 
 class ParameterStore(Protocol):

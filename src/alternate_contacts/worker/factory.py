@@ -4,14 +4,8 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from alternate_contacts.worker import aws
+from alternate_contacts.worker import ancestry, aws
 from alternate_contacts.worker.account_processor import AccountProcessor, DesiredContactsFinder
-from alternate_contacts.worker.ancestry import (
-    DESCRIBE_ACCOUNT_RATE,
-    LIST_PARENTS_RATE,
-    ORGANIZATIONS_SHARE,
-    AncestryReader,
-)
 from alternate_contacts.worker.batch import ACCOUNTS_AT_A_TIME, BatchProcessor
 from alternate_contacts.worker.configuration_cache import ConfigurationCache
 from alternate_contacts.worker.contacts import ContactType
@@ -71,13 +65,13 @@ def build_worker(environment: Mapping[str, str]) -> Worker:
 def _contacts_finder(settings: WorkerSettings, organization: aws.AwsOrganizationLookup) -> DesiredContactsFinder:
     if settings.contacts_path is None:
         return StackContacts(settings.assignments)
-    share = ORGANIZATIONS_SHARE / settings.concurrent_workers
+    share = ancestry.ORGANIZATIONS_SHARE / settings.concurrent_workers
     return ConfiguredContacts(
         ConfigurationCache(aws.AwsParameterStore(aws.ssm_client(), settings.contacts_path)),
-        AncestryReader(
+        ancestry.AncestryReader(
             organization,
-            descriptions=Pacer(DESCRIBE_ACCOUNT_RATE * share, burst=1),
-            parents=Pacer(LIST_PARENTS_RATE * share, burst=1),
+            descriptions=Pacer(ancestry.DESCRIBE_ACCOUNT_RATE * share, burst=1),
+            parents=Pacer(ancestry.LIST_PARENTS_RATE * share, burst=1),
         ),
         settings.assignments,
     )

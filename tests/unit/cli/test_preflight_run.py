@@ -1,12 +1,13 @@
 """Which checks run in which account, and the results of checks whose calls to AWS fail."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from alternate_contacts.backfill.enqueue import ListedAccount
 from alternate_contacts.backfill.preflight import CHECKS, ENABLE_TRUSTED_ACCESS, OrganizationDescription
 from alternate_contacts.cli.preflight import bucket, execution_role, organization, pipeline, trail
 from alternate_contacts.cli.preflight.execution_role import Role
@@ -20,10 +21,12 @@ from alternate_contacts.cli.preflight.run import (
     run_preflight,
 )
 from alternate_contacts.cli.preflight.trail import Trail
+from tests.fakes.backfill import MANAGEMENT_ACCOUNT as ACCOUNT
+from tests.fakes.backfill import FakeAccountDirectory
 
-ACCOUNT = "111122223333"
 MEMBER = "444455556666"
 ORGANIZATION = [check.name for check in CHECKS]
+ELSEWHERE = OrganizationDescription("999999999999", "ALL")
 ZONE = LandingZone("eu-west-1", "3.3")
 CFCT = [pipeline.NAME, pipeline.LANDING_ZONE, execution_role.NAME, execution_role.PERMISSIONS]
 EXECUTION_ROLE = Role(
@@ -32,52 +35,23 @@ EXECUTION_ROLE = Role(
 )
 
 
+def access_denied(operation: str) -> ClientError:
+    return ClientError({"Error": {"Code": "AccessDenied", "Message": "secret"}}, operation)
+
+
+def directory(**changes: Any) -> FakeAccountDirectory:
+    """Return an organization with one member that passes every check."""
+    return FakeAccountDirectory([ListedAccount(MEMBER)], **changes)
+
+
 @dataclass
-class FakeAws:
-    """Methods named in ``denied_calls`` raise AccessDenied."""
+class FakeEnvironment:
+    """A management account with Control Tower and CfCT in eu-west-1 that passes every check.
+
+    Methods named in ``denied_calls`` raise AccessDenied.
+    """
 
     denied_calls: Sequence[str] = ()
-
-    def _called(self, name: str) -> None:
-        if name in self.denied_calls:
-            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "secret"}}, name)
-
-
-@dataclass
-class FakeView(FakeAws):
-    """An organization that passes every check."""
-
-    region: str = "us-east-1"
-    account_id: str = ACCOUNT
-    management_account_id: str = ACCOUNT
-    feature_set: str = "ALL"
-    trusted: bool = True
-    contact_errors: dict[str | None, str | None] = field(default_factory=dict)
-    """Error codes of GetAlternateContact by account; None: the caller's own."""
-
-    def describe_organization(self) -> OrganizationDescription | None:
-        self._called("describe_organization")
-        return OrganizationDescription(self.management_account_id, self.feature_set)
-
-    def has_trusted_access(self) -> bool:
-        self._called("has_trusted_access")
-        return self.trusted
-
-    def enable_trusted_access(self) -> None:
-        raise AssertionError("the preflight must change nothing")
-
-    def list_active_members(self) -> Iterator[str]:
-        self._called("list_active_members")
-        yield MEMBER
-
-    def get_contact_error(self, account_id: str | None) -> str | None:
-        return self.contact_errors.get(account_id)
-
-
-@dataclass
-class FakeEnvironment(FakeAws):
-    """A management account with Control Tower and CfCT in eu-west-1 that passes every check."""
-
     partition: str = "aws"
     roles: Sequence[str] = (execution_role.NAME, execution_role.ADMINISTRATION_ROLE)
     denied: Sequence[str] = ()
@@ -126,11 +100,15 @@ class FakeEnvironment(FakeAws):
         assert bucket in self.buckets
         return None
 
+    def _called(self, name: str) -> None:
+        if name in self.denied_calls:
+            raise access_denied(name)
+
 
 def preflight(
-    view: FakeView | None = None, environment: FakeEnvironment | None = None, **options: Any
+    view: FakeAccountDirectory | None = None, environment: FakeEnvironment | None = None, **options: Any
 ) -> PreflightReport:
-    return run_preflight(view or FakeView(), environment or FakeEnvironment(), PreflightOptions(**options))
+    return run_preflight(view or directory(), environment or FakeEnvironment(), PreflightOptions(**options))
 
 
 def states(report: PreflightReport) -> dict[str, CheckState]:
@@ -161,12 +139,12 @@ def test_every_check_runs_once_and_is_ok() -> None:
 @pytest.mark.parametrize(
     ("view", "check"),
     [
-        (FakeView(management_account_id="999999999999"), "management account"),
-        (FakeView(feature_set="CONSOLIDATED_BILLING"), "all features"),
-        (FakeView(trusted=False), "trusted access"),
+        (directory(organization=ELSEWHERE), "management account"),
+        (directory(organization=OrganizationDescription(ACCOUNT, "CONSOLIDATED_BILLING")), "all features"),
+        (directory(trusted_access=False), "trusted access"),
     ],
 )
-def test_the_checks_after_a_missing_one_are_not_run(view: FakeView, check: str) -> None:
+def test_the_checks_after_a_missing_one_are_not_run(view: FakeAccountDirectory, check: str) -> None:
     report = preflight(view)
     assert result_of(report, check).state is CheckState.MISSING
     assert result_of(report, check).message
@@ -176,27 +154,29 @@ def test_the_checks_after_a_missing_one_are_not_run(view: FakeView, check: str) 
 
 
 def test_in_another_account_only_the_organization_is_checked() -> None:
-    report = preflight(FakeView(management_account_id="999999999999"), bucket="code")
+    report = preflight(directory(organization=ELSEWHERE), bucket="code")
     assert [result.check for result in report.results] == ORGANIZATION
     assert "management account" in report.remark
 
 
 def test_the_checks_after_the_region_are_run_in_another_region() -> None:
-    report = preflight(FakeView(region="eu-west-1"))
+    report = preflight(directory(region="eu-west-1"))
     assert states(report)["region"] is CheckState.MISSING
     assert states(report)["a contact can be read"] is CheckState.OK
 
 
 def test_the_command_enables_trusted_access_and_the_preflight_does_not() -> None:
-    assert result_of(preflight(FakeView(trusted=False)), "trusted access").commands == (ENABLE_TRUSTED_ACCESS,)
+    view = directory(trusted_access=False)
+    assert result_of(preflight(view), "trusted access").commands == (ENABLE_TRUSTED_ACCESS,)
+    assert view.times_enabled == 0
 
 
 def test_a_contact_that_no_credentials_may_read_is_unknown() -> None:
     error = "AccessDeniedException"
     check = organization.READ
-    report = preflight(FakeView(contact_errors={MEMBER: error}))
+    report = preflight(directory(contact_errors={MEMBER: [error]}))
     assert result_of(report, check).state is CheckState.MISSING
-    report = preflight(FakeView(contact_errors={MEMBER: error, None: error}))
+    report = preflight(directory(contact_errors={MEMBER: [error], None: [error]}))
     assert result_of(report, check).state is CheckState.UNKNOWN
     assert "account:GetAlternateContact" in result_of(report, check).message
 
@@ -210,7 +190,7 @@ def test_a_contact_that_no_credentials_may_read_is_unknown() -> None:
     ],
 )
 def test_access_denied_for_the_organization_is_unknown(call: str, check: str) -> None:
-    result = result_of(preflight(FakeView([call])), check)
+    result = result_of(preflight(directory(errors={call: [access_denied(call)]})), check)
     assert result.state is CheckState.UNKNOWN
     assert call in result.message
     assert "secret" not in result.message

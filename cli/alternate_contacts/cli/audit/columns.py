@@ -6,10 +6,12 @@ A new column is one entry in ``COLUMNS``.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from alternate_contacts.cli.audit.checks import CHECKS, CONTACTS_DIFFER, AuditCheck, AuditCheckResult
 from alternate_contacts.cli.audit.compliance import WORST_FIRST
+from alternate_contacts.cli.audit.findings import ContactFinding
 from alternate_contacts.cli.audit.report import AuditRow
 from alternate_contacts.worker.contacts import CONTACT_FIELDS, ContactField, ContactType
 
@@ -44,20 +46,22 @@ def timestamp(time: datetime) -> str:
     return time.isoformat(timespec="seconds")
 
 
-def _finding_column(contact_type: ContactType, attribute: str, csv: str = "", **options: Any) -> Column:
+def _finding_column(
+    contact_type: ContactType, key: str, value: Callable[[ContactFinding], Value], csv: str = "", **options: Any
+) -> Column:
     """Create the column of one attribute of a `ContactFinding`."""
-    path = ("contacts", contact_type, _camel_case(attribute))
-    return Column(path, lambda row: getattr(row.findings[contact_type], attribute), csv, **options)
+    return Column(("contacts", contact_type, key), lambda row: value(row.findings[contact_type]), csv, **options)
 
 
 def _contact_column(contact_type: ContactType, field: ContactField) -> Column:
     """Create the column of one field of the contact that the account has."""
-    return Column(
-        path=("contacts", contact_type, "contact", field.json_key),
-        value=lambda row: getattr(row.findings[contact_type].contact, field.key, None),
-        csv=f"{contact_type.lower()}_{field.key}",
-        optional=True,
-    )
+
+    def value(row: AuditRow) -> Value:
+        contact = row.findings[contact_type].contact
+        return field.value_of(contact) if contact else None
+
+    path = ("contacts", contact_type, "contact", field.json_key)
+    return Column(path, value, f"{contact_type.lower()}_{field.key}", optional=True)
 
 
 def _check_column(check: AuditCheck) -> Column:
@@ -79,15 +83,12 @@ def _read_at(row: AuditRow) -> Value:
     return timestamp(row.reading.read_at) if row.reading else None
 
 
-def _camel_case(name: str) -> str:
-    first, *others = name.split("_")
-    return first + "".join(map(str.capitalize, others))
-
-
 NAME = Column(("name",), lambda row: row.account.name, "account_name", "name")
 SHARED = Column(("shared",), _shared, "shared", optional=True)
 REASONS: Mapping[ContactType, Column] = {
-    contact_type: _finding_column(contact_type, "reason", f"{contact_type.lower()}_reason", optional=True)
+    contact_type: _finding_column(
+        contact_type, "reason", attrgetter("reason"), f"{contact_type.lower()}_reason", optional=True
+    )
     for contact_type in ContactType
 }
 CONTACT_DATA: Mapping[ContactType, Sequence[Column]] = {
@@ -99,6 +100,7 @@ STATUSES = tuple(
     _finding_column(
         contact_type,
         "status",
+        attrgetter("status"),
         contact_type.lower(),
         title=contact_type,
         order=WORST_FIRST,
@@ -114,9 +116,12 @@ COLUMNS: tuple[Column, ...] = (
     Column(("organizationalUnit",), lambda row: row.unit_path, "organizational_unit", "organizational unit"),
     Column(("state",), lambda row: row.account.state, "state"),
     *STATUSES,
-    *(_finding_column(contact_type, "provided") for contact_type in ContactType),
+    *(_finding_column(contact_type, "provided", attrgetter("provided")) for contact_type in ContactType),
     *REASONS.values(),
-    *(_finding_column(contact_type, "error_code", optional=True) for contact_type in ContactType),
+    *(
+        _finding_column(contact_type, "errorCode", attrgetter("error_code"), optional=True)
+        for contact_type in ContactType
+    ),
     *CHECK_RESULTS,
     SHARED,
     Column(("readAt",), _read_at, "read_at", optional=True),

@@ -17,7 +17,7 @@ from alternate_contacts.cli.audit.report import AuditReport, AuditRow, worst_fir
 from alternate_contacts.cli.audit.state_file import StateFile, StateKey, default_path, digest
 from alternate_contacts.cli.aws.context import CommandContext
 from alternate_contacts.cli.aws.organization import RETRIES, OrganizationAccount, OrganizationTree
-from alternate_contacts.cli.aws.quota import Quota, read_quota
+from alternate_contacts.cli.aws.quota import read_quota
 from alternate_contacts.cli.aws.stack import Stack
 from alternate_contacts.cli.terminal import output
 from alternate_contacts.cli.terminal.errors import CliError
@@ -65,15 +65,15 @@ def audit(
     unmanaged (the policy leaves the contact alone: ignore, or fill if there is another contact),
     skipped (the account is not ACTIVE).
 
-    A run that Ctrl-C interrupts reports the accounts that it has read. The next run continues from there
-    if it starts within 24 hours and the contacts of the stack are unchanged.
+    If Ctrl-C interrupts a run, it reports the accounts that it has read.
+    The next run reads the others, if it starts within 24 hours and the stack has the same contacts.
     With --show-contacts, no results are kept and every run reads all accounts.
 
     Exit codes: 0 healthy; 1 problems found; 2 command failed; 130 interrupted.
     """
     options: CommandContext = context.obj
     stack = options.stack()
-    rate = _rate(rate, _quota(options, stack))
+    rate = _rate(rate, options, stack)
     for path in (csv, html):
         _check_writable(path)
     organization = OrganizationTree(options.session().client("organizations", config=RETRIES))
@@ -112,14 +112,10 @@ def audit(
         raise typer.Exit(_PROBLEMS_FOUND)
 
 
-def _quota(options: CommandContext, stack: Stack) -> Quota:
+def _rate(rate: float | None, options: CommandContext, stack: Stack) -> float:
     quota = read_quota(options.session(), stack)
     if not quota.from_worker:
         _note(f"API quota: {quota.source}.")
-    return quota
-
-
-def _rate(rate: float | None, quota: Quota) -> float:
     if rate is None:
         return quota.get_rate * QUOTA_SHARE
     if rate > quota.get_rate:
