@@ -225,7 +225,7 @@ def test_a_backfill_survives_a_parameter_store_that_fails_in_the_middle(
     ou = organization.ous[0]
     organization.configure({ou: {"security": "own"}}, "own")
     accounts = [organization.new_account(ou) for _ in range(12)]
-    organization.restart_worker()
+    organization.package.enable_worker(enabled=False)
     organization.package.invoke_backfill(trigger="manual")
     iam, role = organization.emulation.client("iam"), worker_role(organization.emulation)
     policy = iam.get_role_policy(RoleName=role, PolicyName="contact-configuration")["PolicyDocument"]
@@ -234,6 +234,7 @@ def test_a_backfill_survives_a_parameter_store_that_fails_in_the_middle(
     else:
         organization.emulation.throttle_parameter_store(6)
     organization.restart_worker()
+    organization.package.enable_worker(enabled=True)
     retried = eventually(lambda: unreadable(organization, accounts), within=30)
     expected = "AccessDeniedException" if is_denied else "ThrottlingException"
     assert {line["error_code"] for line in retried} == {expected}
@@ -337,7 +338,7 @@ def test_switched_off_every_account_gets_the_contacts_of_the_stack(organization:
     ou = organization.ous[0]
     organization.configure({ou: {"exclude": True}})
     account = organization.new_account(ou)
-    organization.package.update(ContactsPath="none")
+    organization.package.update(ContactsPath="none", BillingPolicy="overwrite", SecurityPolicy="overwrite")
     organization.wait_for(account, "default", "default", "default")
     policies = organization.emulation.client("iam").list_role_policies(RoleName=worker_role(organization.emulation))
     assert policies["PolicyNames"] == ["worker"]
