@@ -30,6 +30,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
+from emulation.quotas import Quota, Throttle
+
 Contact = dict[str, str]
 """A contact as Get returns it: ``AlternateContactType``, ``Name``, ``Title``, ``EmailAddress``, ``PhoneNumber``."""
 
@@ -86,14 +88,6 @@ MEMBERS: Final[Mapping[str, Member]] = {
     "EmailAddress": Member(max_length=254, pattern=r"[\s]*[\w+=.#|!&-]+@[\w.-]+\.[\w]+[\s]*"),
     "PhoneNumber": Member(max_length=25, pattern=r"[\s0-9()+-]+"),
 }
-
-
-@dataclass(frozen=True)
-class Quota:
-    """A token bucket: ``rate`` calls a second, after a pause ``burst`` calls at once."""
-
-    rate: float
-    burst: int
 
 
 QUOTAS: Final[Mapping[str, Quota]] = {
@@ -194,8 +188,9 @@ class AccountApi:
             latency: seconds of every response, or a function that draws them for each.
         """
         self._membership = membership
-        self._clock = clock
-        self._quotas = {name: Quota(quota.rate * speed, quota.burst) for name, quota in (quotas or {}).items()}
+        # [quotas] has "requests per account" but not whose account. The caller of [terraform] was throttled although
+        # every call was on another account, so the bucket is the caller's.
+        self._throttle = Throttle(quotas or {}, speed=speed, clock=clock)
         self._latency = latency
         self._lock = threading.RLock()
         self.reset()
@@ -205,23 +200,27 @@ class AccountApi:
         with self._lock:
             self._contacts: dict[tuple[str, str], Contact] = {}
             self._faults: dict[str, list[Fault]] = {}
-            self._buckets: dict[tuple[str, str], _Bucket] = {}
+            self._throttle.reset()
             self._counts = dict.fromkeys(
                 (*REQUIRED, "throttled", *(f"throttled {name}" for name in REQUIRED), "unchanged puts"), 0
             )
 
-    def call(self, operation: str, parameters: Mapping[str, object], caller: str) -> Response:
+    def call(
+        self, operation: str, parameters: Mapping[str, object], caller: str, caller_arn: str | None = None
+    ) -> Response:
         """Handle one call.
 
         Args:
             operation: its name in the API model, such as ``PutAlternateContact``.
             parameters: the request's JSON body; members that are not in the model are ignored.
             caller: 12-digit ID of the account whose credentials signed the call.
+            caller_arn: the principal, which an access denied error names; None: the account's root user.
         """
         if operation not in REQUIRED:
             return Response(404, {"message": "The emulation does not have this operation"}, "UnknownOperationException")
         with self._lock:
-            response = self._check_and_apply(operation, parameters, caller)
+            arn = caller_arn or f"arn:aws:iam::{caller}:root"
+            response = self._check_and_apply(operation, parameters, caller, arn)
             throttled = response.error == "TooManyRequestsException"
             self._counts[operation] += 1
             self._counts[f"throttled {operation}"] += throttled
@@ -253,6 +252,12 @@ class AccountApi:
                 contacts.setdefault(account_id, {})[contact_type] = dict(contact)
         return contacts
 
+    @property
+    def contact_count(self) -> int:
+        """The number of stored contacts."""
+        with self._lock:
+            return len(self._contacts)
+
     def set_contact(self, account_id: str, contact: Mapping[str, str]) -> None:
         """Store a contact. No quota, authorization or count applies.
 
@@ -278,13 +283,15 @@ class AccountApi:
         with self._lock:
             self._faults.pop(account_id, None)
 
-    def _check_and_apply(self, operation: str, parameters: Mapping[str, object], caller: str) -> Response:
-        if not self._take_token(caller, operation):
+    def _check_and_apply(
+        self, operation: str, parameters: Mapping[str, object], caller: str, caller_arn: str
+    ) -> Response:
+        if not self._throttle.take(caller, operation):
             return _error("TooManyRequestsException", "Rate exceeded")
         values, violations = _validate(operation, parameters)
         if violations:
             return _invalid(violations)
-        call = _Call(operation, caller, values)
+        call = _Call(operation, caller, caller_arn, values)
         fault = self._take_fault(call)
         if fault is None:
             return self._apply(call)
@@ -297,15 +304,6 @@ class AccountApi:
         if fault.effect == "ValidationException":
             return _invalid({})
         return _error(fault.effect, "An injected fault")
-
-    def _take_token(self, caller: str, operation: str) -> bool:
-        # [quotas] has "requests per account" but not whose account. The caller of [terraform] was throttled
-        # although every call was on another account, so the bucket is the caller's.
-        quota = self._quotas.get(operation)
-        if quota is None:
-            return True
-        now = self._clock()
-        return self._buckets.setdefault((caller, operation), _Bucket(quota, now)).take(now)
 
     def _take_fault(self, call: "_Call") -> Fault | None:
         for faults in (self._faults.get(call.account_id, []), self._faults.get(EVERY_ACCOUNT, [])):
@@ -381,6 +379,7 @@ class _Call:
 
     operation: str
     caller: str
+    caller_arn: str
     values: Mapping[str, str]
 
     @property
@@ -395,24 +394,6 @@ class _Call:
     def account_id(self) -> str:
         """The account that the call reads or changes."""
         return self.given_account_id or self.caller
-
-
-class _Bucket:
-    """The calls of one operation that one caller has left."""
-
-    def __init__(self, quota: Quota, now: float) -> None:
-        self._quota = quota
-        self._tokens = float(quota.burst)
-        self._filled_at = now
-
-    def take(self, now: float) -> bool:
-        self._tokens = min(self._quota.burst, self._tokens + (now - self._filled_at) * self._quota.rate)
-        self._filled_at = now
-        # As floats, 0.2 s at 5/s is slightly less than one call.
-        if self._tokens < 1 - 1e-6:
-            return False
-        self._tokens -= 1
-        return True
 
 
 def _validate(operation: str, parameters: Mapping[str, object]) -> tuple[dict[str, str], dict[str, str]]:
@@ -447,5 +428,5 @@ def _invalid(violations: Mapping[str, str]) -> Response:
 
 def _denied(call: _Call, why: str | None = None) -> Response:
     # AWS's text, recorded in [steampipe] and [adf]: it is nearly the same for every cause.
-    user = f"User: arn:aws:iam::{call.caller}:root is not authorized to perform: account:{call.operation}"
+    user = f"User: {call.caller_arn} is not authorized to perform: account:{call.operation}"
     return _error("AccessDeniedException", f"{user} ({why})" if why else user)

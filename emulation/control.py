@@ -24,6 +24,11 @@ def contacts() -> dict[str, dict[str, dict[str, str]]]:
     return account.api.contacts()
 
 
+def contact_count() -> int:
+    """Return the number of contacts of all accounts."""
+    return account.api.contact_count
+
+
 def set_contact(account_id: str, contact: Mapping[str, str]) -> None:
     """Store a contact; neither the quota nor the counts apply."""
     account.api.set_contact(account_id, contact)
@@ -44,15 +49,23 @@ def clear_faults(account_id: str) -> None:
     account.api.clear_faults(account_id)
 
 
+def enforce_quotas(speed: float) -> None:
+    """Throttle Organizations and Systems Manager at AWS's published rates, until the next reset."""
+    organizations.enforce_quotas(speed)
+    ssm.enforce_quotas(speed)
+
+
 def reset_data() -> None:
     """Restore an organization of one account and empty queues, and keep what was deployed."""
     organizations.remove_members()
     account.api.reset()
     sqs.delete_messages()
+    ssm.remove_quotas()
 
 
 _ROUTES: dict[str, Callable[..., object]] = {
     "contacts": contacts,
+    "contact-count": contact_count,
     "set-contact": set_contact,
     "counts": counts,
     "set-faults": set_faults,
@@ -62,6 +75,7 @@ _ROUTES: dict[str, Callable[..., object]] = {
     "set-feature-set": organizations.set_feature_set,
     "throttle-organizations": organizations.throttle,
     "throttle-parameter-store": ssm.throttle,
+    "enforce-quotas": enforce_quotas,
     "reset-data": reset_data,
 }
 

@@ -7,18 +7,19 @@ not the expected contacts.
 
 import argparse
 import json
+import signal
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from emulation import deploy
 from emulation.organization import Emulation
@@ -47,8 +48,19 @@ ACCOUNTS_IN_OU = 3
 Contacts = Mapping[str, Mapping[str, Mapping[str, str]]]
 
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
 class DemoError(Exception):
     """A step of the demo did not have the expected result."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal ended the demo."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.exit_code = 128 + number
 
 
 @dataclass
@@ -74,12 +86,12 @@ class Demo:
     def create_organization(self, accounts: int) -> None:
         """Create an organization of ``accounts``, with the management account and a few suspended accounts."""
         suspended = max(1, round(accounts * SUSPENDED_SHARE))
-        created = self.emulation.create_accounts(accounts - 1, suspended=suspended)
-        states = {account["Id"]: account["State"] for account in _accounts(self.emulation)}
-        self.suspended = {account for account in created if states[account] != "ACTIVE"}
+        with self.console.status(f"creating {accounts:,} accounts"):
+            created = self.emulation.create_accounts(accounts - 1, suspended=suspended)
+        self.suspended = set(created[-suspended:])
         self.active = {MANAGEMENT_ACCOUNT, *created} - self.suspended
         self.print_step(
-            f"organization created: {accounts} accounts, {len(self.suspended)} of them suspended, no alternate contacts"
+            f"organization created: {accounts:,} accounts, {suspended:,} of them suspended, no alternate contacts"
         )
 
     def configure_ou(self) -> None:
@@ -102,10 +114,13 @@ class Demo:
             "BILLING contact"
         )
 
-    def deploy(self, build: Path) -> None:
+    def deploy(self) -> None:
         """Run `sam build` and `sam deploy`, and wait until every active account has its contacts."""
+        build = self.emulation.folder / "package"
+        build.mkdir()
         with self.console.status("sam build"):
-            deploy.build(build)
+            deploy.build(build, emulation=self.emulation)
+        self.print_step("package built with sam build")
         columns = (
             TextColumn("[bold]{task.description}"),
             BarColumn(),
@@ -114,24 +129,28 @@ class Demo:
             TimeElapsedColumn(),
         )
         total = len(self.active) * len(CONTACT_TYPES)
-        with ThreadPoolExecutor(1) as pool, Progress(*columns, console=self.console) as progress:
-            parameters = {"ContactsPath": CONTACTS_PATH}
-            deployment = pool.submit(deploy.deploy, self.emulation, build, parameters=parameters)
+        pool = ThreadPoolExecutor(1)
+        parameters = {"ContactsPath": CONTACTS_PATH}
+        deployment = pool.submit(deploy.deploy, self.emulation, build, parameters=parameters)
+        pool.shutdown(wait=False)  # at an interrupt, `sam` ends with the emulation
+        with Progress(*columns, console=self.console) as progress:
             task = progress.add_task("sam deploy", total=total)
 
             def completed() -> bool:
-                contacts = self.emulation.contacts()
-                stage = "backfill" if contacts else "sam deploy"
-                progress.update(task, description=stage, completed=sum(map(len, contacts.values())))
+                count = self.emulation.contact_count()
+                progress.update(task, description="backfill" if count else "sam deploy", completed=count)
                 if deployment.done():
                     self.outputs = deployment.result()
-                return bool(self.outputs) and all(self.is_compliant(contacts, account) for account in self.active)
+                if not self.outputs or count < total:
+                    return False
+                contacts = self.emulation.contacts()
+                return all(self.is_compliant(contacts, account) for account in self.active)
 
             # Three times as long as the quota allows for: only a backfill that hangs fails here.
             wait(completed, within=90 + 3 * total / (5 * QUOTA_SPEED), what="every active account has its contacts")
-        self.print_step(f"stack deployed; output BackfillSummary: [italic]{self.outputs['BackfillSummary']}")
+        self.print_step(f"stack deployed; output BackfillSummary: {self.outputs['BackfillSummary']}")
         self.print_step(
-            f"backfill completed: {len(self.active)} accounts have all three contacts, {len(self.in_ou)} of them the "
+            f"backfill completed: {len(self.active):,} accounts have all three contacts, {len(self.in_ou)} of them the "
             "BILLING contact of their OU"
         )
 
@@ -213,10 +232,10 @@ class Demo:
         counts = self.emulation.counts()
         calls = ", ".join(f"{counts[f'{verb}AlternateContact']} {verb}" for verb in ("Get", "Put"))
         table = Table(title="Alternate Contacts for AWS, on this machine", show_header=False)
-        table.add_row("accounts", str(len(self.active | self.suspended)))
-        table.add_row("compliant, all three contacts set", f"{len(compliant)}, with the management account")
+        table.add_row("accounts", f"{len(self.active | self.suspended):,}")
+        table.add_row("compliant, all three contacts set", f"{len(compliant):,}, with the management account")
         table.add_row("with the BILLING contact of their OU", str(len(self.in_ou & compliant)))
-        table.add_row("skipped", f"{len(self.suspended)} SUSPENDED")
+        table.add_row("skipped", f"{len(self.suspended):,} SUSPENDED")
         table.add_row("failed", str(failed))
         table.add_row("calls of the account API", f"{calls}; {counts['unchanged puts']} Put without a change")
         table.add_row("throttled calls", str(counts["throttled"]))
@@ -230,7 +249,7 @@ class Demo:
         ]
 
     def print_step(self, result: str) -> None:
-        self.console.print(f"[green]✓[/green] {result}", highlight=False)
+        _print(self.console, "✓ ", "green", result)
 
 
 def wait(predicate: Callable[[], bool], *, within: float, what: str) -> None:
@@ -250,26 +269,55 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("--accounts must be at least 3")
     console = Console()
     started = time.monotonic()
+    emulation = Emulation(Settings(quota_speed=QUOTA_SPEED, delay_speed=DELAY_SPEED))
     try:
-        with (
-            Emulation(Settings(quota_speed=QUOTA_SPEED, delay_speed=DELAY_SPEED)) as emulation,
-            TemporaryDirectory() as build,
-        ):
-            demo = Demo(emulation, console, wanted_contacts(deploy.parameters()))
-            demo.create_organization(accounts)
-            demo.configure_ou()
-            demo.deploy(Path(build))
-            demo.create_account("CreateAccountResult")
-            demo.fail_and_replay()
-            problems = demo.summarize(time.monotonic() - started)
+        with _one_interrupt():
+            console.print(f"starting an AWS organization of {accounts:,} accounts on this machine", highlight=False)
+            with emulation:
+                demo = Demo(emulation, console, wanted_contacts(deploy.parameters()))
+                demo.create_organization(accounts)
+                demo.configure_ou()
+                demo.deploy()
+                demo.create_account("CreateAccountResult")
+                demo.fail_and_replay()
+                problems = demo.summarize(time.monotonic() - started)
     except (DemoError, deploy.DeploymentError) as error:
         problems = [str(error)]
-    except KeyboardInterrupt:
-        console.print("interrupted; no process or file remains")
-        return 130
+    except Interrupted as interrupt:
+        remains = f"files remain in {emulation.folder}" if emulation.folder.exists() else "no process or file remains"
+        console.print(Text(f"interrupted; {remains}"))
+        return interrupt.exit_code
     for problem in problems:
-        console.print(f"[red]✗[/red] {problem}", highlight=False)
+        _print(console, "✗ ", "red", problem)
     return 1 if problems else 0
+
+
+@contextmanager
+def _one_interrupt() -> Iterator[None]:
+    """Raise `Interrupted` at the first signal, and ignore the others until the process ends."""
+
+    def interrupt(number: int, _: object) -> None:
+        for each in previous:
+            signal.signal(each, signal.SIG_IGN)
+        raise Interrupted(number)
+
+    # `nohup` and background jobs ignore some of them.
+    previous = {each: old for each in _SIGNALS if (old := signal.getsignal(each)) is not signal.SIG_IGN}
+    for number in previous:
+        signal.signal(number, interrupt)
+    try:
+        yield
+    except Interrupted:
+        previous.clear()
+        raise
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _print(console: Console, mark: str, style: str, text: str) -> None:
+    """Print a line after a mark; a text that is not ours, such as the output of `sam`, is never console markup."""
+    console.print(Text.assemble((mark, style), text))
 
 
 def wanted_contacts(parameters: Mapping[str, str]) -> dict[str, dict[str, str]]:
@@ -284,11 +332,6 @@ def wanted_contacts(parameters: Mapping[str, str]) -> dict[str, dict[str, str]]:
         }
         for contact_type in CONTACT_TYPES
     }
-
-
-def _accounts(emulation: Emulation) -> list[dict[str, Any]]:
-    pages = emulation.client("organizations").get_paginator("list_accounts").paginate()
-    return [account for page in pages for account in page["Accounts"]]
 
 
 def _arn(sqs: Any, url: str) -> str:

@@ -1,6 +1,6 @@
 """Deploy a template to the emulation as a user deploys it to AWS: with `sam build` and `sam deploy`.
 
-The differences from AWS are in samconfig.toml (`--config-env emulation`) and AWS_ENDPOINT_URL, none in the template.
+The differences from AWS are in samconfig.toml and AWS_ENDPOINT_URL, none in the template.
 """
 
 import os
@@ -25,11 +25,14 @@ class DeploymentError(Exception):
     """`sam` failed; the text has CloudFormation's reasons, or else the output of `sam`."""
 
 
-def build(folder: Path, project: Path = ROOT) -> None:
-    """Run `sam build` into the folder, which can be deployed any number of times."""
+def build(folder: Path, project: Path = ROOT, emulation: Emulation | None = None) -> None:
+    """Run `sam build` into the folder, which can be deployed any number of times.
+
+    With an emulation, `sam` ends with it.
+    """
     overrides = {"SAM_CLI_TELEMETRY": "0", "__SAM_CLI_APP_DIR": str(folder / "sam"), "TMPDIR": str(folder)}
     # A folder below the given one, because sam writes a file beside it.
-    _sam(["build", "--build-dir", str(folder / "build")], project, {**os.environ, **overrides})
+    _sam(["build", "--build-dir", str(folder / "build")], project, {**os.environ, **overrides}, emulation)
 
 
 def deploy(
@@ -42,7 +45,7 @@ def deploy(
 ) -> dict[str, str]:
     """Run `sam deploy` on the folder of `build`, and return the stack's outputs.
 
-    samconfig.toml has the default stack name and parameters; `parameters` overrides single ones.
+    The configuration has the default stack name and parameters; `parameters` overrides single ones.
 
     Raises:
         DeploymentError: the stack could not be created or updated.
@@ -54,7 +57,7 @@ def deploy(
         arguments += ["--parameter-overrides", *(f"{name}={_quoted(value)}" for name, value in merged.items())]
     earlier = set(_events(emulation, stack))
     try:
-        _sam(arguments, project, emulation.environment)
+        _sam(arguments, project, emulation.environment, emulation)
     except DeploymentError as error:
         reasons = [reason for event, reason in _events(emulation, stack).items() if reason and event not in earlier]
         raise DeploymentError("\n".join(reasons) or str(error)) from None
@@ -69,11 +72,11 @@ def delete(emulation: Emulation, *, stack_name: str | None = None, project: Path
         DeploymentError: the stack could not be deleted.
     """
     stack = stack_name or _configured(project, "global")["stack_name"]
-    _sam(["delete", "--no-prompts", "--stack-name", stack], project, emulation.environment)
+    _sam(["delete", "--no-prompts", "--stack-name", stack], project, emulation.environment, emulation)
 
 
 def parameters() -> dict[str, str]:
-    """Return the stack parameters that samconfig.toml has for the emulation."""
+    """Return the stack parameters that samconfig.toml has."""
     return _parameters(ROOT)
 
 
@@ -94,7 +97,7 @@ def _quoted(value: str) -> str:
     return '"' + re.sub(r'(["\\])', r"\\\1", value) + '"'
 
 
-def _sam(arguments: Sequence[str], project: Path, environment: Mapping[str, str]) -> None:
+def _sam(arguments: Sequence[str], project: Path, environment: Mapping[str, str], emulation: Emulation | None) -> None:
     configuration = ["--config-file", str(project / _CONFIGURATION), "--config-env", _ENVIRONMENT]
     process = subprocess.run(  # noqa: S603
         [str(_SAM), *arguments, *configuration],
@@ -105,6 +108,7 @@ def _sam(arguments: Sequence[str], project: Path, environment: Mapping[str, str]
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
+        process_group=emulation.process_group if emulation else None,
     )
     if process.returncode:
         raise DeploymentError(f"sam {arguments[0]}: {process.stdout[-_ERROR_TAIL:]}")

@@ -21,11 +21,13 @@ from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from uuid import uuid4
 
 import boto3
 import botocore.session
 from botocore.config import Config
 
+from emulation.certificate import Certificate
 from emulation.settings import MANAGEMENT_ACCOUNT, ROOT, Settings
 from emulation.waiting import eventually
 
@@ -43,10 +45,13 @@ class Emulation:
     """An AWS organization that has one account at first, `management_account`.
 
     Attributes:
-        endpoint_url: its address.
+        endpoint_url: its address, with TLS.
+        insecure_endpoint_url: the same without TLS.
         environment: the environment for subprocesses that call it (`sam`, the command line), without the user's own AWS
             settings.
+        folder: where it writes everything; removed at its end, however it ends.
         log: the log file of ministack and its Lambda workers.
+        process_group: a process in this group ends with the emulation, however that ends.
     """
 
     management_account = MANAGEMENT_ACCOUNT
@@ -54,13 +59,14 @@ class Emulation:
     def __init__(self, settings: Settings | None = None) -> None:
         """Take the settings; the `with` block starts the process."""
         self._settings = settings or Settings()
-        self._folder = Path()
+        self.folder = Path()
         self._process: subprocess.Popen[str] | None = None
         self.endpoint_url = ""
+        self.insecure_endpoint_url = ""
 
     def __enter__(self) -> Self:
         """Start the process; this takes about a second."""
-        self._folder = Path(tempfile.mkdtemp(prefix="emulation-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="emulation-"))
         try:
             self._start()
         except BaseException:
@@ -76,7 +82,13 @@ class Emulation:
 
     @property
     def log(self) -> Path:
-        return self._folder / "emulation.log"
+        return self.folder / "emulation.log"
+
+    @property
+    def process_group(self) -> int:
+        if self._process is None:
+            raise EmulationError("The emulation is not running")
+        return self._process.pid
 
     @property
     def environment(self) -> dict[str, str]:
@@ -84,38 +96,62 @@ class Emulation:
         return {
             **inherited,
             "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_CA_BUNDLE": str(Certificate(self.folder).authority),
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_DEFAULT_REGION": REGION,
             "AWS_REGION": REGION,
-            "AWS_CONFIG_FILE": str(self._folder / "no-config"),
-            "AWS_SHARED_CREDENTIALS_FILE": str(self._folder / "no-credentials"),
+            "AWS_CONFIG_FILE": str(self.folder / "no-config"),
+            "AWS_SHARED_CREDENTIALS_FILE": str(self.folder / "no-credentials"),
             "AWS_EC2_METADATA_DISABLED": "true",
             "SAM_CLI_TELEMETRY": "0",
             "SAM_CLI_POLL_DELAY": "0.1",  # a stack is up in a moment
-            "__SAM_CLI_APP_DIR": str(self._folder / "sam"),
-            "TMPDIR": str(self._folder),  # sam leaves empty folders behind
+            "__SAM_CLI_APP_DIR": str(self.folder / "sam"),
+            "TMPDIR": str(self.folder),  # sam leaves empty folders behind
             "NO_PROXY": "127.0.0.1",
         }
 
-    def client(self, service: str, *, account: str | None = None, region: str = REGION, **credentials: str) -> Any:
+    def client(
+        self,
+        service: str,
+        *,
+        account: str | None = None,
+        region: str = REGION,
+        secure: bool = True,
+        **credentials: str,
+    ) -> Any:
         """Return a boto3 client that does not retry.
 
         The caller is the root user of the management account, or of `account`, or the principal of the credentials
-        (`aws_access_key_id`, ..., from sts.assume_role).
+        (`aws_access_key_id`, ..., from `assume_role`). It calls without TLS if it is not `secure`.
         """
         keys = credentials or {"aws_access_key_id": account or "test", "aws_secret_access_key": "test"}
         return self._session.client(  # type: ignore[call-overload]
             service,
             region_name=region,
-            endpoint_url=self.endpoint_url,
+            endpoint_url=self.endpoint_url if secure else self.insecure_endpoint_url,
+            verify=str(Certificate(self.folder).authority),
             config=Config(retries={"total_max_attempts": 1}, proxies={}),
             **keys,
         )
 
-    def create_accounts(self, count: int, suspended: int = 0) -> list[str]:
-        """Add members, the last ones suspended, and return their IDs. Unlike CreateAccount, this emits no event."""
-        return list(self._control("create-accounts", count=count, suspended=suspended))
+    def assume_role(self, role_arn: str, session: str = "test") -> dict[str, str]:
+        """Return the `Credentials` of a role for an administrator, since the root user may not assume roles."""
+        iam = self.client("iam")
+        name = f"administrator-{uuid4().hex}"
+        iam.create_user(UserName=name)
+        iam.attach_user_policy(UserName=name, PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        sts = self.client("sts", aws_access_key_id=key["AccessKeyId"], aws_secret_access_key=key["SecretAccessKey"])
+        credentials: dict[str, str] = sts.assume_role(RoleArn=role_arn, RoleSessionName=session)["Credentials"]
+        return credentials
+
+    def create_accounts(self, count: int, suspended: int = 0, *, invited: bool = False) -> list[str]:
+        """Add members, the last ones suspended, and return their IDs. Unlike CreateAccount, this emits no event.
+
+        Accounts that were created have the role OrganizationAccountAccessRole, invited accounts have not.
+        """
+        return list(self._control("create-accounts", count=count, suspended=suspended, invited=invited))
 
     def set_state(self, account_id: str, state: str) -> None:
         """Set the State of an account, such as PENDING_ACTIVATION."""
@@ -138,9 +174,17 @@ class Emulation:
         """Make the next calls of Systems Manager fail with ThrottlingException."""
         self._control("throttle-parameter-store", calls=calls)
 
+    def enforce_quotas(self, speed: float = 1.0) -> None:
+        """Throttle Organizations and Systems Manager at AWS's published rates times `speed`, until the next reset."""
+        self._control("enforce-quotas", speed=speed)
+
     def contacts(self) -> dict[str, dict[str, dict[str, str]]]:
         """Return the contacts of all accounts, by account ID and contact type."""
         return dict(self._control("contacts"))
+
+    def contact_count(self) -> int:
+        """Return the number of contacts of all accounts."""
+        return int(self._control("contact-count"))
 
     def set_contact(self, account_id: str, contact: Mapping[str, str]) -> None:
         """Store a contact without a call of the account API."""
@@ -194,7 +238,7 @@ class Emulation:
     @cached_property
     def _session(self) -> boto3.Session:
         """One session for all clients, because it caches the service models; without the user's AWS settings."""
-        missing = str(self._folder / "missing")
+        missing = str(self.folder / "missing")
         unconfigured = {
             "profile": (None, None, None, None),
             "config_file": (None, None, missing, None),
@@ -203,7 +247,7 @@ class Emulation:
         return boto3.Session(botocore_session=botocore.session.Session(session_vars=unconfigured))
 
     def _start(self) -> None:
-        settings = replace(self._settings, folder=self._folder)
+        settings = replace(self._settings, folder=self.folder)
         with self.log.open("w") as log:
             self._process = subprocess.Popen(  # noqa: S603
                 [sys.executable, "-m", "emulation.server", *settings.arguments()],
@@ -212,9 +256,9 @@ class Emulation:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
-                start_new_session=True,  # Ctrl-C must reach only this process, which then stops the server
+                process_group=0,  # Ctrl-C must reach only this process, which then stops the server
             )
-        self.endpoint_url = self._read_url(self._process)
+        self.endpoint_url, self.insecure_endpoint_url = (self._read_url(self._process) for _ in range(2))
         eventually(self._is_ready, within=_START_SECONDS)
 
     def _read_url(self, process: "subprocess.Popen[str]") -> str:
@@ -227,7 +271,7 @@ class Emulation:
         if self._process is None or self._process.poll() is not None:
             raise EmulationError(f"The emulation ended during its start:\n{self._log_tail()}")
         try:
-            with _open(urllib.request.Request(f"{self.endpoint_url}/_ministack/ready")):  # noqa: S310
+            with _open(urllib.request.Request(f"{self.insecure_endpoint_url}/_ministack/ready")):  # noqa: S310
                 return True
         except urllib.error.HTTPError as error:
             error.close()
@@ -246,7 +290,7 @@ class Emulation:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             process.stdout.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _log_tail(self) -> str:
         return self.log.read_text()[-_LOG_TAIL:]
@@ -256,7 +300,7 @@ class Emulation:
 
     def _post(self, path: str, body: object) -> Any:
         request = urllib.request.Request(  # noqa: S310
-            f"{self.endpoint_url}/{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
+            f"{self.insecure_endpoint_url}/{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
         )
         try:
             with _open(request) as response:

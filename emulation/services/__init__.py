@@ -10,10 +10,13 @@ from emulation.services import (
     eventbridge,
     iam,
     lambda_functions,
+    logs,
     message_move_tasks,
     organizations,
+    scheduler,
     sqs,
     ssm,
+    sts,
 )
 from emulation.services.patching import Patches
 from emulation.settings import Settings
@@ -25,10 +28,13 @@ _MODULES = (
     eventbridge,
     iam,
     lambda_functions,
+    logs,
     message_move_tasks,
     organizations,
+    scheduler,
     sqs,
     ssm,
+    sts,
 )
 
 #: All replaced names of ministack, by service.

@@ -7,6 +7,7 @@ import asyncio
 import json
 from typing import Any
 
+from ministack.core.iam_evaluator import caller_arn
 from ministack.core.responses import get_account_id
 
 from emulation.account_api import QUOTAS, AccountApi
@@ -43,7 +44,7 @@ async def handle_request(
     if operation is None:
         result: tuple[int, dict[str, str], bytes] = await original(method, path, headers, body, query)
         return result
-    response = api.call(operation, json.loads(body or b"{}"), get_account_id())
+    response = api.call(operation, json.loads(body or b"{}"), get_account_id(), caller_arn())
     await asyncio.sleep(response.latency)
     response_headers = {"Content-Type": "application/json"}
     if response.error:

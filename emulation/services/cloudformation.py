@@ -1,32 +1,48 @@
-"""CloudFormation: the protocol of custom resources.
+"""CloudFormation: the states of stacks, template URLs, and the protocol of custom resources.
 
-AWS (CloudFormation user guide: crpg-ref.html, crpg-ref-requests.html, crpg-ref-responses.html; and
-repost.aws/knowledge-center/best-practices-custom-cf-lambda):
+AWS (CloudFormation user guide: view-stack-events.html, crpg-ref.html, crpg-ref-requests.html, crpg-ref-responses.html;
+and repost.aws/knowledge-center/best-practices-custom-cf-lambda):
 
-* The function is invoked asynchronously: Lambda retries an invocation that failed or timed out. ServiceTimeout starts
-  with the request.
+* A stack can be updated in the states CREATE_COMPLETE, UPDATE_COMPLETE and UPDATE_ROLLBACK_COMPLETE, and after an
+  import. In ROLLBACK_COMPLETE it can only be deleted (recorded in https://github.com/aws/aws-sam-cli/issues/1865).
+  Until then its name is taken.
+* TemplateURL is a path-style or virtual-hosted S3 URL.
+* The function of a custom resource is invoked asynchronously: Lambda retries an invocation that failed or timed
+  out. ServiceTimeout starts with the request.
 * The response is a PUT to a presigned S3 URL, which rejects a content type. The response repeats StackId, RequestId and
   LogicalResourceId, names a PhysicalResourceId, and has at most 4,096 bytes.
 * After a failed Create, the rollback sends a Delete with the PhysicalResourceId of the response. Without a response,
   CloudFormation invents that ID.
 * DescribeStacks returns the Description of the template (API_Stack.html).
 
-ministack invokes the function once, starts ServiceTimeout afterwards, accepts any response, sends no Delete after a
-failed Create, and loses the Description of a stack that a change set created.
+ministack creates change sets in every state and a new stack in place of a rolled back one, reads path-style URLs only,
+invokes the function once, starts ServiceTimeout afterwards, accepts any response, sends no Delete after a failed
+Create, and loses the Description of a stack that a change set created.
 """
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from ministack.core.responses import new_uuid
 from ministack.services import cloudformation, lambda_svc
-from ministack.services.cloudformation import custom_resource
+from ministack.services.cloudformation import custom_resource, handlers, helpers
 
+from emulation.services import lambda_functions, scheduler
 from emulation.services.patching import Patches
 
 patches = Patches()
 
+_UPDATABLE = (
+    "CREATE_COMPLETE",
+    "UPDATE_COMPLETE",
+    "UPDATE_ROLLBACK_COMPLETE",
+    "IMPORT_COMPLETE",
+    "IMPORT_ROLLBACK_COMPLETE",
+)
+_VIRTUAL_HOST = re.compile(r"(?P<bucket>.+)\.s3([.-][a-z0-9-]+)?\.amazonaws\.com(\.cn)?")
 _MAX_RESPONSE_BYTES = 4096
 _DEFAULT_TIMEOUT = 3600
 _RESPONSE_PATH = "/_ministack/cfn-response/"
@@ -43,6 +59,67 @@ class _FailedResource:
 
 
 _failed_resources: dict[tuple[str, str], _FailedResource] = {}
+
+
+@patches.around("ministack.services.cloudformation.handlers._ACTION_HANDLERS", "CreateStack")
+def create_stack(original: Any, parameters: dict[str, Any]) -> Any:
+    """Create a stack unless one has this name."""
+    name = helpers._p(parameters, "StackName")
+    stack = handlers._resolve_stack(name)
+    if stack and stack["StackStatus"] != "DELETE_COMPLETE":
+        return helpers._error("AlreadyExistsException", f"Stack [{name}] already exists")
+    return original(parameters)
+
+
+@patches.around("ministack.services.cloudformation.handlers._ACTION_HANDLERS", "CreateChangeSet")
+@patches.around("ministack.services.cloudformation.handlers._ACTION_HANDLERS", "UpdateStack")
+def change_stack(original: Any, parameters: dict[str, Any]) -> Any:
+    """Reject the change of a stack whose state does not allow it."""
+    name = helpers._p(parameters, "StackName")
+    stack = handlers._resolve_stack(name)
+    status = stack["StackStatus"] if stack else "DELETE_COMPLETE"
+    if status in ("DELETE_COMPLETE", "REVIEW_IN_PROGRESS"):
+        return original(parameters)
+    if helpers._p(parameters, "ChangeSetType") == "CREATE":
+        change_set = helpers._p(parameters, "ChangeSetName")
+        message = f"Stack [{name}] already exists and cannot be created again with the changeSet [{change_set}]."
+        return helpers._error("ValidationError", message)
+    if status not in _UPDATABLE:
+        message = f"Stack:{stack['StackId']} is in {status} state and can not be updated."
+        return helpers._error("ValidationError", message)
+    return original(parameters)
+
+
+@patches.around("ministack.services.cloudformation.helpers._resolve_document")
+def resolve_document(original: Any, parameters: dict[str, Any], body_key: str, url_key: str, label: str) -> Any:
+    """Read a template from its URL; ministack gets the path-style form."""
+    url = urlsplit(helpers._p(parameters, url_key))
+    host = _VIRTUAL_HOST.fullmatch(url.hostname or "")
+    if host:
+        parameters = {**parameters, url_key: [f"https://s3.amazonaws.com/{host['bucket']}{url.path}"]}
+    return original(parameters, body_key, url_key, label)
+
+
+@patches.around("ministack.services.cloudformation.stacks._provision_resource")
+def provision_resource(
+    original: Any, resource_type: str, logical_id: str, properties: dict[str, Any], *more: Any
+) -> Any:
+    """Create a resource that passes the checks of its service, whose API ministack does not call for it."""
+    scheduler.check_resource(resource_type, properties)
+    lambda_functions.check_resource(resource_type, properties)
+    resource = original(resource_type, logical_id, properties, *more)
+    lambda_functions.check_created(resource_type, resource[0])
+    return resource
+
+
+@patches.around("ministack.services.cloudformation.stacks._update_resource")
+def update_resource(
+    original: Any, resource_type: str, physical_id: str, old: Any, new: dict[str, Any], *more: Any
+) -> Any:
+    """Update a resource to one that passes the checks of its service."""
+    scheduler.check_resource(resource_type, new)
+    lambda_functions.check_resource(resource_type, new, physical_id)
+    return original(resource_type, physical_id, old, new, *more)
 
 
 @patches.around("ministack.app._handle_post_body_shortcuts")

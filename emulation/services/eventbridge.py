@@ -19,11 +19,11 @@ import json
 from typing import Any
 
 from ministack.core.arn import parse_arn
-from ministack.core.iam_evaluator import EvalContext, caller_arn, evaluate_resource_policy
+from ministack.core.iam_evaluator import EvalContext, caller_arn, evaluate_resource_policy, pin_request_origin
 from ministack.core.responses import get_account_id, get_region, request_scope
 from ministack.services import eventbridge, lambda_svc, sqs
 
-from emulation.services import iam
+from emulation.services import iam, scheduler
 from emulation.services import sqs as queues
 from emulation.services.patching import Patches
 
@@ -33,7 +33,6 @@ Target = dict[str, Any]
 Failure = tuple[str, str]
 
 _RULES = "events.amazonaws.com"
-_SCHEDULER = "scheduler.amazonaws.com"
 #: The action of a delivery, by the target's service.
 _DELIVERY = {"sqs": "sqs:SendMessage", "lambda": "lambda:InvokeFunction", "events": "events:PutEvents"}
 
@@ -48,6 +47,8 @@ def put_events(original: Any, parameters: dict[str, Any], allow_aws_source: bool
 def invoke_target(original: Any, target: Target, event: Any, rule: dict[str, Any], view: Any = None) -> None:
     """Deliver an event to a target or, if that is not possible, to the target's dead-letter queue."""
     arn = parse_arn(target["Arn"])
+    # The event may have come in a request without TLS; AWS services always use it.
+    pin_request_origin("127.0.0.1", True)
     failure = _failure(arn, target, rule["Arn"])
     if failure:
         _send_to_dead_letter_queue(failure, target, event, rule["Arn"])
@@ -79,9 +80,9 @@ def _failure(arn: Any, target: Target, rule_arn: str) -> Failure | None:
 def _may_deliver(arn: Any, target: Target, rule_arn: str) -> bool:
     role = target.get("RoleArn", "")
     if ":scheduler:" in rule_arn:
-        return iam.role_may(role, _SCHEDULER, _DELIVERY[arn.service], str(arn))
+        return iam.role_may(role, scheduler.SERVICE, scheduler.group_arn(rule_arn), _DELIVERY[arn.service], str(arn))
     if arn.service == "events":
-        return iam.role_may(role, _RULES, _DELIVERY[arn.service], str(arn))
+        return iam.role_may(role, _RULES, rule_arn, _DELIVERY[arn.service], str(arn))
     if arn.service == "sqs":
         return bool(sqs.queue_policy_allows(str(arn), _RULES, rule_arn, get_account_id()))
     return _function_policy_allows(str(arn), rule_arn)

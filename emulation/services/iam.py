@@ -12,13 +12,18 @@ AWS (service authorization reference: list_awsaccountmanagement.html, list_awsor
   message move tasks is the dead-letter queue, which the request has as an ARN or in the task handle.
 * The resource of FilterLogEvents is the log group's streams, `...:log-group:{name}:log-stream:`, as in AWS's errors: a
   policy needs the ARN that ends in `:*` (iam-access-control-overview-cwl.html in the CloudWatch Logs documentation).
-
-* GetParametersByPath is authorized on the requested path only (ps-retrieval-authorization.html in the Systems Manager
-  user guide): whoever may read a path may read everything below it.
+* The resource of GetParametersByPath is the requested path (ps-retrieval-authorization.html in the Systems Manager user
+  guide).
+* An access denied error names caller, action and resource; SQS writes the action in lower case.
+* A service assumes a role only if the role's trust policy allows it, with its conditions. The keys `aws:SourceArn` and
+  `aws:SourceAccount` are those of the resource that the service acts for.
+* `aws:PrincipalArn` of a role session is the role's ARN (reference_policies_condition-keys.html), and
+  `aws:PrincipalOrgID` of every member the organization's ID.
 
 ministack has no route for the account API, one invented ARN for all calls of Organizations, "*" for move tasks and
-GetParametersByPath, none of these condition keys, an action of its own for each batch call, and the log group itself
-for FilterLogEvents. It sees only plain HTTP (`_ORIGIN`).
+GetParametersByPath, none of these condition keys, an action of its own for each batch call, the log group itself for
+FilterLogEvents, and mostly no resource in its errors. It takes the session's ARN for `aws:PrincipalArn`, and each
+account for an organization.
 """
 
 import base64
@@ -27,7 +32,7 @@ import re
 from contextvars import ContextVar
 from typing import Any
 
-from ministack.core import iam_evaluator
+from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_region
 from ministack.services import iam
 
@@ -37,20 +42,12 @@ from emulation.settings import MANAGEMENT_ACCOUNT
 
 patches = Patches()
 
-# The emulation serves plain HTTP, on the loopback interface only. Calls from there count as TLS, so that policies which
-# deny `aws:SecureTransport: false` stay as they are. The default is for ministack's own threads (scheduled rules).
-_LOOPBACK = "127.0.0.1"
-_ORIGIN: ContextVar[tuple[str, bool]] = ContextVar("request_origin", default=(_LOOPBACK, True))
+# For ministack's own threads, such as scheduled rules: AWS services call each other over TLS.
+_ORIGIN: ContextVar[tuple[str, bool]] = ContextVar("request_origin", default=("127.0.0.1", True))
 patches.value("ministack.core.iam_evaluator._request_origin", _ORIGIN)
 
 # The actions of the account API come from botocore's model, as for other services.
 patches.value("ministack.core.iam_actions._BOTOCORE_SERVICE_MAP", ["account"], "account")
-
-
-@patches.around("ministack.app.pin_request_origin")
-def pin_request_origin(original: Any, source_ip: str, secure_transport: bool) -> None:
-    """Store the origin of a request; the loopback interface counts as TLS."""
-    original(source_ip, secure_transport or source_ip == _LOOPBACK)
 
 
 @patches.around("ministack.core.iam_actions.extract_iam_action")
@@ -83,8 +80,8 @@ def extract_resource_arn(
         return _organizations_arn(parameters)
     if service == "sqs" and (source := parameters.get("SourceArn") or _source_of(parameters.get("TaskHandle"))):
         return str(source)
-    if service == "ssm" and "Path" in parameters:
-        return f"arn:aws:ssm:{region}:{account}:parameter{parameters['Path']}"
+    if service == "ssm" and headers.get("x-amz-target", "").endswith(".GetParametersByPath"):
+        return f"arn:aws:ssm:{region}:{account}:parameter{str(parameters.get('Path')).rstrip('/')}"
     arn = str(original(service, method, path, headers, body, query, region, account))
     if service == "logs" and headers.get("x-amz-target", "").endswith(".FilterLogEvents"):
         return f"{arn}:log-stream:"
@@ -103,6 +100,35 @@ def request_tag_context(original: Any, service: str, action: str, body: bytes, q
     return context
 
 
+@patches.around("ministack.core.iam_actions.access_denied_response")
+def access_denied_response(
+    original: Any, service: str, action: str, principal_arn: str, *rest: Any, **more: Any
+) -> Any:
+    """Return an access denied error that names caller, action and resource."""
+    if not more.get("error_code") and not more.get("message") and not more.get("resource_policy_arn"):
+        shown = action.lower() if service == "sqs" else action
+        more["message"] = iam_actions.identity_denial_message(
+            shown, principal_arn, more.get("resource_arn", "*"), bool(more.get("explicit_deny"))
+        )
+    return original(service, action, principal_arn, *rest, **more)
+
+
+@patches.around("ministack.core.iam_evaluator._resolve_condition_key")
+def resolve_condition_key(original: Any, key: str, context: Any) -> Any:
+    """Return the value of a condition key."""
+    if key.lower() == "aws:principalarn" and context.principal_type == "AssumedRole":
+        name = context.principal_arn.split("/")[1]
+        role = iam._roles.get_scoped(context.principal_account, None, name)
+        return role["Arn"] if role else context.principal_arn
+    return original(key, context)
+
+
+@patches.around("ministack.core.iam_evaluator._principal_org_id")
+def principal_organization_id(_: Any, account_id: str) -> str | None:
+    """Return the ID of the organization that the account is a member of."""
+    return organizations.organization_id() if organizations.is_member(account_id) else None
+
+
 def caller_may(action: str, resource: str) -> bool:
     """Return whether the caller of the current request is allowed this action too."""
     access_key = iam_evaluator._verified_key.get()  # empty for the root user
@@ -110,33 +136,57 @@ def caller_may(action: str, resource: str) -> bool:
     return not access_key or iam_evaluator.enforce(access_key, action, service, get_region(), resource) is None
 
 
-def role_may(role_arn: str, service: str, action: str, resource: str) -> bool:
-    """Return whether the AWS service (`events.amazonaws.com`, ...) may assume the role and the role is allowed this."""
-    if not role_arn:
+def may_assume(role_arn: str, service: str, source_arn: str) -> bool:
+    """Return whether the AWS service (`events.amazonaws.com`, ...) may assume the role for its own resource."""
+    role = _role(role_arn)
+    if role is None:
+        return False
+    document = role["AssumeRolePolicyDocument"]
+    statements = (json.loads(document) if isinstance(document, str) else document)["Statement"]
+    # A trust policy has no Resource, which `evaluate` requires.
+    for_service = [
+        {**statement, "Resource": "*"}
+        for statement in (statements if isinstance(statements, list) else [statements])
+        if iam_evaluator._service_principal_matches(statement.get("Principal"), service)
+    ]
+    source = {"aws:sourcearn": source_arn, "aws:sourceaccount": source_arn.split(":")[4]}
+    context = _context(service, "Service", "", "sts:AssumeRole", role_arn, source)
+    return _allows(context, [iam_evaluator.parse_policy_document({"Statement": for_service})])
+
+
+def role_may(role_arn: str, service: str, source_arn: str, action: str, resource: str) -> bool:
+    """Return whether the AWS service may assume the role for its resource, and the role is allowed this action."""
+    if not may_assume(role_arn, service, source_arn):
         return False
     account, name = role_arn.split(":")[4], role_arn.rpartition("/")[2]
-    role = iam._roles.get_scoped(account, None, name)
-    if role is None or not _trusts(role["AssumeRolePolicyDocument"], service):
-        return False
-    context = iam_evaluator.EvalContext(
-        principal_arn=f"arn:aws:sts::{account}:assumed-role/{name}/{service}",
-        principal_type="AssumedRole",
+    session = f"arn:aws:sts::{account}:assumed-role/{name}/{service}"
+    context = _context(session, "AssumedRole", account, action, resource, {})
+    return _allows(context, iam_evaluator._gather_role_policies(name, account))
+
+
+def _role(role_arn: str) -> dict[str, Any] | None:
+    if not role_arn.startswith("arn:"):
+        return None
+    role: dict[str, Any] | None = iam._roles.get_scoped(role_arn.split(":")[4], None, role_arn.rpartition("/")[2])
+    return role
+
+
+def _context(
+    principal: str, principal_type: str, account: str, action: str, resource: str, keys: dict[str, Any]
+) -> Any:
+    return iam_evaluator.EvalContext(
+        principal_arn=principal,
+        principal_type=principal_type,
         principal_account=account,
         action=action,
         resource_arn=resource,
         region=get_region(),
+        service_context=keys,
     )
-    policies = iam_evaluator._gather_role_policies(name, account)
+
+
+def _allows(context: Any, policies: list[Any]) -> bool:
     return bool(iam_evaluator.evaluate(context, policies).decision == "Allow")
-
-
-def _trusts(document: str | dict[str, Any], service: str) -> bool:
-    policy = json.loads(document) if isinstance(document, str) else document
-    return any(
-        iam_evaluator._service_principal_matches(statement.get("Principal"), service)
-        for statement in policy["Statement"]
-        if statement["Effect"] == "Allow"
-    )
 
 
 def _organizations_arn(parameters: dict[str, Any]) -> str:

@@ -1,10 +1,14 @@
-"""Lambda: the environment of functions, their logs, and the rules of event source mappings.
+"""Lambda: the environment of functions, their logs and errors, and the rules of roles and event source mappings.
 
-AWS (Lambda developer guide: configuration-envvars.html, lambda-runtime-environment.html, services-sqs-configure.html):
+AWS (Lambda developer guide: configuration-envvars.html, lambda-runtime-environment.html, python-exceptions.html,
+services-sqs-configure.html; API_Invoke.html):
 
 * A function has its own files, the runtime's boto3, and the environment variables of Lambda and of its configuration.
 * A change of a function replaces its execution environments; a running invocation keeps the old one until it ends.
-* Without the permission of the function's role there is no log, and an OnFailure queue is rejected.
+* A payload that is not JSON is rejected with InvalidRequestContentException. The error of a function has the class of
+  its exception, and the stack trace.
+* A function is rejected if Lambda may not assume its role. Without the permission of that role there is no log, and an
+  OnFailure queue is rejected.
 * CreateEventSourceMapping of a queue is rejected if the queue's visibility timeout is shorter than the function's
   timeout, if the batch size is over 10 without a batching window, if the function's role may not receive and delete
   messages and read the queue's attributes, and if the function already has a mapping of that queue. The text of the
@@ -12,9 +16,11 @@ AWS (Lambda developer guide: configuration-envvars.html, lambda-runtime-environm
   https://github.com/getlift/lift/issues/295.
 
 ministack runs functions with its own interpreter, packages and environment, kills running invocations when a function
-changes, and checks neither the role nor the mapping.
+changes, replaces an invalid payload by an empty event, calls each error Runtime.HandlerError, and checks neither the
+role nor the mapping.
 """
 
+import json
 import re
 import subprocess
 from dataclasses import dataclass
@@ -37,9 +43,17 @@ _DEFAULT_BATCH = 10
 #: The key of ministack's worker pool for running workers whose function has changed.
 _RETIRED = "retired"
 _runtime = RUNTIME
-#: The environment of a function besides its own variables: Lambda's variables, the SDK's endpoint, and those of
-#: ministack's worker script (their names begin with an underscore).
-_PASSED_ON = re.compile(r"AWS_.+|LAMBDA_TASK_ROOT|LANG|PATH|TMPDIR|TZ|_LAMBDA_.+")
+#: The environment of a function besides its own variables: Lambda's variables, the emulation's endpoint and certificate
+#: authority, and those of ministack's worker script (their names begin with an underscore).
+_PASSED_ON = re.compile(r"AWS_.+|LAMBDA_TASK_ROOT|LANG|PATH|SSL_CERT_FILE|TMPDIR|TZ|_LAMBDA_.+")
+#: The worker script reports the text of an exception only. This marks a text that has the whole error as JSON.
+_ERROR = "emulation-error:"
+_REPORTED = '"error": str(e)'
+_REPORTED_WHOLE = f"""\
+"error": "{_ERROR}" + json.dumps({{
+    "errorMessage": str(e), "errorType": type(e).__name__,
+    "stackTrace": [frame.replace(code_dir, "/var/task") for frame in traceback.format_tb(e.__traceback__)[1:]],
+}})"""
 
 
 def configure(settings: Settings) -> None:
@@ -66,7 +80,52 @@ patches.value("ministack.core.lambda_runtime.subprocess", SimpleNamespace(Popen=
 def interpreter(original: Any, runtime: str) -> tuple[str, str]:
     """Return the interpreter and the worker script of a function."""
     binary, script = original(runtime)
-    return (str(_runtime) if runtime.startswith("python") else binary), script
+    if not runtime.startswith("python"):
+        return binary, script
+    if _REPORTED not in script:
+        raise LookupError(f"ministack's worker script has no {_REPORTED}")
+    return str(_runtime), script.replace(_REPORTED, _REPORTED_WHOLE)
+
+
+@patches.around("ministack.services.lambda_svc._execute_function_warm")
+def execute_function(original: Any, function: dict[str, Any], event: Any, request_id: str) -> dict[str, Any]:
+    """Run a function; its error is the one of the exception."""
+    result: dict[str, Any] = original(function, event, request_id)
+    if result.get("error") and _ERROR in result["body"]["errorMessage"]:
+        during_init, _, encoded = result["body"]["errorMessage"].partition(_ERROR)
+        error = json.loads(encoded)
+        if during_init and error["errorType"] in ("ImportError", "ModuleNotFoundError"):
+            module = function["config"]["Handler"].rpartition(".")[0]
+            error["errorType"] = "Runtime.ImportModuleError"
+            error["errorMessage"] = f"Unable to import module '{module}': {error['errorMessage']}"
+        result["body"] = {**error, "requestId": request_id}
+    return result
+
+
+@patches.around("ministack.services.lambda_svc.handle_request")
+async def handle_request(original: Any, method: str, path: str, headers: Any, body: bytes, query: Any) -> Any:
+    """Reject an invocation whose payload is not JSON."""
+    if method == "POST" and path.endswith("/invocations") and body:
+        try:
+            json.loads(body, parse_constant=_reject_constant)
+        except ValueError as error:
+            message = f"Could not parse request body into json: {error}"
+            return error_response_json("InvalidRequestContentException", message, 400)
+    return await original(method, path, headers, body, query)
+
+
+@patches.around("ministack.services.lambda_svc._create_function")
+def create_function(original: Any, parameters: dict[str, Any]) -> Any:
+    """Create a function whose role Lambda may assume."""
+    violation = _role_violation(parameters.get("Role", ""), lambda_svc._func_arn(parameters.get("FunctionName", "")))
+    return lambda_svc._invalid_parameter_value(violation) if violation else original(parameters)
+
+
+@patches.around("ministack.services.lambda_svc._update_config")
+def update_function_configuration(original: Any, name: str, parameters: dict[str, Any]) -> Any:
+    """Update a function unless Lambda may not assume the new role; CloudFormation calls this too."""
+    violation = _role_violation(parameters["Role"], lambda_svc._func_arn(name)) if "Role" in parameters else None
+    return lambda_svc._invalid_parameter_value(violation) if violation else original(name, parameters)
 
 
 @patches.around("ministack.core.lambda_runtime.invalidate_worker")
@@ -100,7 +159,8 @@ def write_log(original: Any, function: dict[str, Any], *entry: Any, **more: Any)
     configuration = function["config"]
     group = configuration.get("LoggingConfig", {}).get("LogGroup") or f"/aws/lambda/{configuration['FunctionName']}"
     arn = f"arn:aws:logs:{get_region()}:{get_account_id()}:log-group:{group}:log-stream:any"
-    if all(iam.role_may(configuration["Role"], _SERVICE, f"logs:{name}", arn) for name in _LOGGING):
+    source = lambda_svc._func_arn(configuration["FunctionName"])
+    if all(iam.role_may(configuration["Role"], _SERVICE, source, f"logs:{name}", arn) for name in _LOGGING):
         original(function, *entry, **more)
 
 
@@ -109,7 +169,9 @@ def put_event_invoke_config(original: Any, name: str, qualifier: str | None, par
     """Check the OnFailure queue; CloudFormation calls this too."""
     destination = parameters.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination", "")
     role = lambda_svc._functions[name]["config"]["Role"]
-    if ":sqs:" in destination and not iam.role_may(role, _SERVICE, "sqs:SendMessage", destination):
+    if ":sqs:" in destination and not iam.role_may(
+        role, _SERVICE, lambda_svc._func_arn(name), "sqs:SendMessage", destination
+    ):
         message = f"The function's execution role does not have permissions to call SendMessage on {destination}"
         return lambda_svc._invalid_parameter_value(message)
     return original(name, qualifier, parameters)
@@ -127,24 +189,6 @@ def update_event_source_mapping(original: Any, mapping_id: str, parameters: dict
     """Update a mapping to one that passes the checks."""
     violation = _violation({**lambda_svc._esms.get(mapping_id, {}), **parameters}, mapping_id)
     return violation.response() if violation else original(mapping_id, parameters)
-
-
-@patches.around("ministack.services.cloudformation.stacks._provision_resource")
-def provision_resource(
-    original: Any, resource_type: str, logical_id: str, properties: dict[str, Any], *more: Any
-) -> Any:
-    """Check the mappings that CloudFormation creates; it does not call the API for them."""
-    _check_resource(resource_type, properties)
-    return original(resource_type, logical_id, properties, *more)
-
-
-@patches.around("ministack.services.cloudformation.stacks._update_resource")
-def update_resource(
-    original: Any, resource_type: str, physical_id: str, old: Any, new: dict[str, Any], *more: Any
-) -> Any:
-    """Check the mappings that CloudFormation updates."""
-    _check_resource(resource_type, new, physical_id)
-    return original(resource_type, physical_id, old, new, *more)
 
 
 @dataclass(frozen=True)
@@ -168,10 +212,39 @@ class _Violation:
         return f'Resource handler returned message: "{prefix}{self.message}" (HandlerErrorCode: {code})'
 
 
-def _check_resource(resource_type: str, properties: dict[str, Any], mapping_id: str | None = None) -> None:
+def check_resource(resource_type: str, properties: dict[str, Any], mapping_id: str | None = None) -> None:
+    """Check an event source mapping of CloudFormation, which does not call the API for it.
+
+    Raises:
+        ValueError: Lambda rejects the mapping.
+    """
     violation = _violation(properties, mapping_id) if resource_type == "AWS::Lambda::EventSourceMapping" else None
     if violation:
         raise ValueError(violation.status_reason())
+
+
+def check_created(resource_type: str, physical_id: str) -> None:
+    """Check a function that CloudFormation created, whose name was not known before; remove it if it is invalid.
+
+    Raises:
+        ValueError: Lambda may not assume the function's role.
+    """
+    if resource_type != "AWS::Lambda::Function":
+        return
+    configuration = lambda_svc._functions[physical_id]["config"]
+    violation = _role_violation(configuration["Role"], configuration["FunctionArn"])
+    if violation:
+        del lambda_svc._functions[physical_id]
+        raise ValueError(_Violation(violation).status_reason())
+
+
+def _role_violation(role: str, function_arn: str) -> str | None:
+    assumable = iam.may_assume(role, _SERVICE, function_arn)
+    return None if assumable else "The role defined for the function cannot be assumed by Lambda."
+
+
+def _reject_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
 
 
 def _violation(mapping: dict[str, Any], mapping_id: str | None = None) -> _Violation | None:
@@ -199,6 +272,6 @@ def _violation(mapping: dict[str, Any], mapping_id: str | None = None) -> _Viola
             "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10"
         )
     for action in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes"):
-        if not iam.role_may(function["Role"], _SERVICE, f"sqs:{action}", arn):
+        if not iam.role_may(function["Role"], _SERVICE, lambda_svc._func_arn(name), f"sqs:{action}", arn):
             return _Violation(f"The function execution role does not have permissions to call {action} on SQS")
     return None

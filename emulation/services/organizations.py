@@ -2,16 +2,22 @@
 
 AWS (botocore model `organizations` 2016-11-28 and the Organizations API reference):
 
-* ListAccounts and ListAccountsForParent return pages of at most 20 accounts; an empty page may have a NextToken. An
-  account has `State`, the older `Status` (without the values PENDING_ACTIVATION and CLOSED), and `Paths`.
+* A request that violates the API model is rejected with InvalidInputException and a Reason; an operation that does not
+  exist with UnknownOperationException, as is one that the emulation does not have.
+* Lists have pages of at most 20 items; an empty page may have a NextToken. An account has `State`, the older `Status`
+  (without the values PENDING_ACTIVATION and CLOSED), and `Paths`.
 * Trusted access is off at first. To enable it, the organization must have all features. It is eventually consistent:
   for about a minute, calls of the service are still denied.
 * Before CreateOrganization, every call fails with AWSOrganizationsNotInUseException. The management account may make
   all calls, a member only DescribeOrganization.
-* A completed CreateAccount emits an event in us-east-1 (its shape is that of a captured event).
+* A completed CreateAccount emits an event in us-east-1 (its shape is that of a captured event). An account that was
+  created has the role OrganizationAccountAccessRole for the management account, an invited account has not
+  (orgs_manage_accounts_access.html).
+* Each operation is throttled per account (orgs_reference_limits.html#throttling-limits); here only on request.
 
-ministack has a single page, no trusted access, no `State` and no DeleteOrganization; each caller has an organization of
-its own; no call emits an event. Like ministack, the emulation starts with an organization.
+ministack checks no parameters, has a single page, no trusted access, no `State` and no DeleteOrganization; each caller
+has an organization of its own; no call emits an event or is throttled. Like ministack, the emulation starts with an
+organization.
 """
 
 import json
@@ -21,11 +27,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
+from botocore.loaders import Loader
 from ministack.core.responses import error_response_json, get_account_id, new_uuid, request_scope
-from ministack.services import eventbridge, organizations
+from ministack.services import eventbridge, iam, organizations
 
+from emulation.quotas import Quota, Throttle
+from emulation.services.paging import InvalidTokenError, page
 from emulation.services.patching import Patches
 from emulation.settings import MANAGEMENT_ACCOUNT
 
@@ -37,6 +47,21 @@ Parameters = Mapping[str, Any]
 
 _PAGE = 20
 _STATES_WITH_STATUS = ("ACTIVE", "SUSPENDED", "PENDING_CLOSURE")
+_ACCESS_ROLE = "OrganizationAccountAccessRole"
+_ADMINISTRATOR_ACCESS = "arn:aws:iam::aws:policy/AdministratorAccess"
+_BUSY = "AWS Organizations can't complete your request because another request is already in progress. Try again later."
+
+#: orgs_reference_limits.html#throttling-limits, per account
+QUOTAS = {
+    "DescribeAccount": Quota(20, 30),
+    "ListTagsForResource": Quota(10, 15),
+    "ListAccounts": Quota(8, 12),
+    "ListParents": Quota(5, 8),
+    "ListPoliciesForTarget": Quota(5, 8),
+    "TagResource": Quota(4, 6),
+    "UntagResource": Quota(4, 6),
+    "ListRoots": Quota(1, 2),
+}
 
 
 @dataclass
@@ -46,7 +71,10 @@ class _State:
     exists: bool = True
     trusted_since: dict[str, float] = field(default_factory=dict)
     throttled_calls: int = 0
-    accounts_made: int = 0
+    throttle: Throttle = field(default_factory=lambda: Throttle({}))
+    created_accounts: int = 0
+    missing_roles: dict[str, str] = field(default_factory=dict)
+    """By account ID, the name of the access role that `create_access_role` has not created yet."""
 
 
 _STATE = _State()
@@ -72,6 +100,11 @@ class MembershipView:
         return since is not None and time.time() - since >= self.trusted_access_delay
 
 
+def is_member(account_id: str) -> bool:
+    """Return whether the account is in the organization."""
+    return _state_of(account_id) is not None
+
+
 def _state_of(account_id: str) -> str | None:
     with _organization():
         account = organizations._accounts.get(account_id)
@@ -87,15 +120,34 @@ def organization_id() -> str:
 # The functions of the control API.
 
 
-def create_accounts(count: int, suspended: int = 0) -> list[str]:
+def create_accounts(count: int, suspended: int = 0, invited: bool = False) -> list[str]:
     """Add accounts, the last ones suspended, without the event of CreateAccount."""
     with _organization():
         root = next(iter(organizations._roots))
-        accounts = [_new_account(root) for _ in range(count)]
+        accounts = [_new_account(root, "INVITED" if invited else "CREATED") for _ in range(count)]
         for account in accounts[count - suspended :]:
             account["Status"] = "SUSPENDED"
         organizations._accounts.update({account["Id"]: account for account in accounts})
-    return [account["Id"] for account in accounts]
+    ids = [account["Id"] for account in accounts]
+    if not invited:
+        _STATE.missing_roles.update(dict.fromkeys(ids, _ACCESS_ROLE))
+    return ids
+
+
+def create_access_role(account_id: str) -> None:
+    """Create the role of an account that CreateAccount made; before its first use, since most roles are never used."""
+    name = _STATE.missing_roles.pop(account_id, None)
+    if name is None:
+        return
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{MANAGEMENT_ACCOUNT}:root"},
+        "Action": "sts:AssumeRole",
+    }
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    with request_scope(account_id, "us-east-1"):
+        iam._create_role({"RoleName": [name], "AssumeRolePolicyDocument": [document]})
+        iam._attach_role_policy({"RoleName": [name], "PolicyArn": [_ADMINISTRATOR_ACCESS]})
 
 
 def set_state(account_id: str, state: str) -> None:
@@ -115,6 +167,11 @@ def throttle(calls: int) -> None:
     _STATE.throttled_calls = calls
 
 
+def enforce_quotas(speed: float) -> None:
+    """Throttle at AWS's published rates, multiplied by ``speed``."""
+    _STATE.throttle = Throttle(QUOTAS, speed=speed)
+
+
 def remove_members() -> None:
     """Restore the new organization with the same ID; IDs of removed accounts are not reused."""
     with _organization():
@@ -123,7 +180,7 @@ def remove_members() -> None:
         organizations._ous.clear()
         organizations._tags.clear()
     set_feature_set("ALL")
-    vars(_STATE).update(vars(_State(accounts_made=_STATE.accounts_made)))
+    vars(_STATE).update(vars(_State(created_accounts=_STATE.created_accounts)))
 
 
 @patches.around("ministack.services.organizations.reset")
@@ -135,21 +192,32 @@ def reset(original: Any) -> None:
 
 @patches.around("ministack.services.organizations.handle_request")
 async def handle_request(original: Any, method: str, path: str, headers: Any, body: bytes, query: Any) -> Response:
-    """Check the caller, then call ministack on the management account's organization."""
-    called = headers.get("x-amz-target", "").rpartition(".")[2]
+    """Check the caller and the request, then call ministack on the management account's organization."""
+    operation = headers.get("x-amz-target", "").rpartition(".")[2]
+    caller = get_account_id()
     if _STATE.throttled_calls:
         _STATE.throttled_calls -= 1
-        return _error("TooManyRequestsException", "Another request is already in progress. Try again later.")
-    caller = get_account_id()
-    if called == "CreateOrganization":
-        return _create_organization(json.loads(body))
-    if not _STATE.exists or (caller != MANAGEMENT_ACCOUNT and _state_of(caller) is None):
+        return _error("TooManyRequestsException", _BUSY)
+    if not _STATE.throttle.take(caller, operation):
+        return _error("TooManyRequestsException", _BUSY)
+    if operation != "CreateOrganization" and operation not in organizations._DISPATCH:
+        return _error("UnknownOperationException", f"The emulation does not have organizations:{operation}.")
+    parameters = json.loads(body or b"{}")
+    if operation == "CreateOrganization":
+        return _create_organization(parameters)
+    if not _STATE.exists or not is_member(caller):
         return _error("AWSOrganizationsNotInUseException", "Your account is not a member of an organization.")
-    if caller != MANAGEMENT_ACCOUNT and called != "DescribeOrganization":
+    if caller != MANAGEMENT_ACCOUNT and operation != "DescribeOrganization":
         return _error("AccessDeniedException", "You don't have permissions to access this resource.")
+    violation = _violation(operation, parameters)
+    if violation:
+        return violation
     with _organization():
+        parent = parameters.get("ParentId")
+        if parent and parent not in organizations._ous and parent not in organizations._roots:
+            return _error("ParentNotFoundException", f"We can't find a root or OU with the ParentId {parent}.")
         response: Response = await original(method, path, headers, body, query)
-        return response
+        return _first_items(operation, parameters, response)
 
 
 @patches.around("ministack.services.organizations._public_account")
@@ -165,24 +233,26 @@ def public_account(original: Any, record: dict[str, Any]) -> dict[str, Any]:
 @patches.adds(_DISPATCH, "ListAccounts")
 def list_accounts(parameters: Parameters) -> Response:
     """Return one page of all accounts."""
-    return _page(organizations._accounts.values(), parameters)
+    # Not `values()`, which looks through the accounts of all callers: an organization may have 100,000.
+    return _page("Accounts", list(organizations._accounts._data.values()), parameters)
 
 
 @patches.adds(_DISPATCH, "ListAccountsForParent")
 def list_accounts_for_parent(parameters: Parameters) -> Response:
     """Return one page of the accounts in an OU or root."""
     parent = parameters["ParentId"]
-    return _page(
-        [account for account in organizations._accounts.values() if account["_ParentId"] == parent], parameters
-    )
+    accounts = [account for account in organizations._accounts._data.values() if account["_ParentId"] == parent]
+    return _page("Accounts", accounts, parameters)
 
 
 @patches.around(_DISPATCH, "CreateAccount")
 def create_account(original: Any, parameters: Parameters) -> Response:
-    """Create the account and emit CreateAccountResult."""
+    """Create the account with its access role, and emit CreateAccountResult."""
     response: Response = original(parameters)
     if response[0] == 200:
-        _publish_account_result(json.loads(response[2])["CreateAccountStatus"])
+        status = json.loads(response[2])["CreateAccountStatus"]
+        _STATE.missing_roles[status["AccountId"]] = parameters.get("RoleName", _ACCESS_ROLE)
+        _publish_account_result(status)
     return response
 
 
@@ -214,8 +284,7 @@ def enable_service_access(parameters: Parameters) -> Response:
         reason = {"Reason": "ORGANIZATION_NOT_IN_ALL_FEATURES_MODE"}
         return _error("ConstraintViolationException", "The organization must have all features enabled.", reason)
     if not re.fullmatch(r"[\w.-]+\.amazonaws\.com", principal):
-        reason = {"Reason": "UNRECOGNIZED_SERVICE_PRINCIPAL"}
-        return _error("InvalidInputException", "You specified an unrecognized service principal.", reason)
+        return _invalid("UNRECOGNIZED_SERVICE_PRINCIPAL", "ServicePrincipal")
     _STATE.trusted_since.setdefault(principal, time.time())
     return _ok({})
 
@@ -234,16 +303,53 @@ def list_service_access(_: Parameters) -> Response:
     return _ok({"EnabledServicePrincipals": enabled})
 
 
-def _page(accounts: list[dict[str, Any]], parameters: Parameters) -> Response:
-    size = parameters.get("MaxResults", _PAGE)
-    if not 1 <= size <= _PAGE:
-        return _error("InvalidInputException", f"MaxResults must be between 1 and {_PAGE}.")
-    start, _, empty = str(parameters.get("NextToken") or "0").partition("-")
-    end = int(start) + (0 if empty else size)
-    page = [organizations._public_account(account) for account in accounts[int(start) : end]]
-    # The page after the first is empty, so that a client that stops there loses accounts.
-    next_token = f"{end}-empty" if end == size and not empty else str(end)
-    return _ok({"Accounts": page, **({"NextToken": next_token} if end < len(accounts) else {})})
+def _page(key: str, items: list[Any], parameters: Parameters) -> Response:
+    """Return one page of a list operation, whose response has the items under this key."""
+    try:
+        found, token = page(items, parameters.get("MaxResults", _PAGE), parameters.get("NextToken"))
+    except InvalidTokenError:
+        return _invalid("INVALID_NEXT_TOKEN", "NextToken")
+    shown = [organizations._public_account(item) for item in found] if key == "Accounts" else found
+    return _ok({key: shown, **({"NextToken": token} if token else {})})
+
+
+def _first_items(operation: str, parameters: Parameters, response: Response) -> Response:
+    """Divide the response of a list operation of ministack, which has all items, into pages."""
+    key = _model("paginators-1")["pagination"].get(operation, {}).get("result_key")
+    if response[0] != 200 or not key or key == "Accounts":
+        return response
+    return _page(key, json.loads(response[2])[key], parameters)
+
+
+def _violation(operation: str, parameters: Parameters) -> Response | None:
+    """Check the parameters against the API model."""
+    model = _model("service-2")
+    shape = model["shapes"].get(model["operations"][operation].get("input", {}).get("shape"), {"members": {}})
+    for name in shape.get("required", ()):
+        if parameters.get(name) is None:
+            return _invalid("INPUT_REQUIRED", name)
+    for name, value in parameters.items():
+        member = model["shapes"].get(shape["members"].get(name, {}).get("shape"), {})
+        amount = len(value) if isinstance(value, str) else value
+        if member.get("type") not in ("string", "integer"):
+            continue
+        limited = "LENGTH" if member["type"] == "string" else "VALUE"
+        if amount > member.get("max", amount):
+            return _invalid(f"MAX_{limited}_EXCEEDED", name)
+        if amount < member.get("min", amount):
+            return _invalid(f"MIN_{limited}_EXCEEDED", name)
+        if "enum" in member and value not in member["enum"]:
+            return _invalid("INVALID_ENUM", name)
+        # Python has no \p classes; the model uses them for tags only.
+        pattern = member.get("pattern", "")
+        if pattern and "\\p" not in pattern and not re.fullmatch(pattern, str(value)):
+            return _invalid("INVALID_PATTERN", name)
+    return None
+
+
+@cache
+def _model(name: str) -> Any:
+    return Loader().load_service_model("organizations", name)
 
 
 def _create_organization(parameters: Parameters) -> Response:
@@ -256,16 +362,16 @@ def _create_organization(parameters: Parameters) -> Response:
         return _ok({"Organization": organizations._orgs["self"]})
 
 
-def _new_account(root: str) -> dict[str, Any]:
-    _STATE.accounts_made += 1
-    account_id = str(100_000_000_000 + _STATE.accounts_made)
+def _new_account(root: str, joined: str) -> dict[str, Any]:
+    _STATE.created_accounts += 1
+    account_id = str(100_000_000_000 + _STATE.created_accounts)
     return {
         "Id": account_id,
         "Arn": f"arn:aws:organizations::{MANAGEMENT_ACCOUNT}:account/{organization_id()}/{account_id}",
         "Email": f"account+{account_id}@example.com",
-        "Name": f"Account {_STATE.accounts_made}",
+        "Name": f"Account {_STATE.created_accounts}",
         "Status": "ACTIVE",
-        "JoinedMethod": "CREATED",
+        "JoinedMethod": joined,
         "JoinedTimestamp": int(time.time()),
         "Path": "/",
         "_ParentId": root,
@@ -338,3 +444,9 @@ def _ok(body: Mapping[str, Any]) -> Response:
 def _error(code: str, message: str, more: Mapping[str, str] | None = None) -> Response:
     response: Response = error_response_json(code, message, 400, more, message_key="Message")
     return response
+
+
+def _invalid(reason: str, parameter: str) -> Response:
+    # The reasons are those of the API model; AWS's texts differ per reason.
+    message = f"You provided an invalid value for the parameter {parameter}."
+    return _error("InvalidInputException", message, {"Reason": reason})

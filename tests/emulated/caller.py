@@ -28,7 +28,7 @@ def use_role(
     policy = {"Version": "2012-10-17", "Statement": statements}
     iam.put_role_policy(RoleName=role, PolicyName="policy", PolicyDocument=json.dumps(policy))
     arn = iam.get_role(RoleName=role)["Role"]["Arn"]
-    keys = emulation.client("sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
+    keys = emulation.assume_role(arn)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", keys["AccessKeyId"])
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", keys["SecretAccessKey"])
     monkeypatch.setenv("AWS_SESSION_TOKEN", keys["SessionToken"])

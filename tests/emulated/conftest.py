@@ -50,10 +50,13 @@ def emulation(running_emulation: Emulation) -> Emulation:
 def role(emulation: Emulation) -> Callable[..., str]:
     """Create a role with these statements; returns its ARN."""
 
-    def make(name: str, *statements: Statement, trusts: str = "lambda.amazonaws.com") -> str:
+    def make(
+        name: str, *statements: Statement, trusts: str = "lambda.amazonaws.com", condition: Statement | None = None
+    ) -> str:
         iam = emulation.client("iam")
         principals = {"Service": trusts, "AWS": emulation.management_account}
-        trust = {"Statement": [{"Effect": "Allow", "Principal": principals, "Action": "sts:AssumeRole"}]}
+        allow = {"Effect": "Allow", "Principal": principals, "Action": "sts:AssumeRole", "Condition": condition or {}}
+        trust = {"Statement": [allow]}
         arn: str = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
         if statements:
             policy = {
@@ -72,7 +75,7 @@ def caller(emulation: Emulation, role: Callable[..., str]) -> Callable[..., Call
 
     def make(*statements: Statement) -> Callable[[str], Any]:
         arn = role("caller", *statements)
-        keys = emulation.client("sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
+        keys = emulation.assume_role(arn)
 
         def client(service: str) -> Any:
             return emulation.client(

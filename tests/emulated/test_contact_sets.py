@@ -290,7 +290,7 @@ def test_the_worker_may_read_the_path_and_nothing_else(organization: Organizatio
     emulation = organization.emulation
     iam = emulation.client("iam")
     arn = iam.get_role(RoleName=worker_role(emulation))["Role"]["Arn"]
-    keys = emulation.client("sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
+    keys = emulation.assume_role(arn)
     ssm = emulation.client(
         "ssm",
         aws_access_key_id=keys["AccessKeyId"],

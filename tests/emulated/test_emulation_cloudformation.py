@@ -12,6 +12,8 @@ from emulation.waiting import eventually
 
 Stack = Callable[..., str]
 
+QUEUE = json.dumps({"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}})
+
 # The part of a custom resource's function that all tests share; each test adds its handler.
 RESPOND = """
 import json, os, pathlib, time, urllib.error, urllib.request
@@ -49,6 +51,13 @@ def stack(emulation: Emulation) -> Stack:
         return _deploy(emulation, _template(source, timeout, service_timeout, retries, value))
 
     return deploy
+
+
+def test_a_response_url_is_https_with_a_certificate_that_functions_trust(emulation: Emulation, stack: Stack) -> None:
+    body = "def handler(event, context): respond(event, 'SUCCESS', {'Result': event['ResponseURL'].split(':')[0]})"
+    assert stack(body) == "CREATE_COMPLETE"
+    [described] = emulation.client("cloudformation").describe_stacks(StackName="stack")["Stacks"]
+    assert described["Outputs"][0]["OutputValue"] == "https"
 
 
 def test_a_custom_resource_returns_its_attributes(emulation: Emulation, stack: Stack) -> None:
@@ -171,6 +180,74 @@ def test_renaming_a_mapping_fails_the_update_because_create_comes_before_delete(
 def test_a_mapping_can_be_updated(emulation: Emulation) -> None:
     assert _deploy(emulation, _mappings("Mapping")) == "CREATE_COMPLETE"
     assert _deploy(emulation, _mappings("Mapping", BatchSize=5)) == "UPDATE_COMPLETE"
+
+
+def test_a_stack_in_rollback_complete_can_only_be_deleted(emulation: Emulation) -> None:
+    cloudformation = emulation.client("cloudformation")
+    assert _deploy(emulation, _mappings("Mapping", BatchSize=100)) == "ROLLBACK_COMPLETE"
+    valid = {"StackName": "stack", "TemplateBody": QUEUE}
+
+    with pytest.raises(ClientError, match="is in ROLLBACK_COMPLETE state and can not be updated"):
+        cloudformation.update_stack(**valid)
+    with pytest.raises(ClientError, match="is in ROLLBACK_COMPLETE state and can not be updated"):
+        cloudformation.create_change_set(**valid, ChangeSetName="set")
+    with pytest.raises(ClientError, match="already exists"):
+        cloudformation.create_change_set(**valid, ChangeSetName="set", ChangeSetType="CREATE")
+    with pytest.raises(cloudformation.exceptions.AlreadyExistsException):
+        cloudformation.create_stack(**valid)
+
+    cloudformation.delete_stack(StackName="stack")
+    eventually(lambda: not cloudformation.describe_stacks()["Stacks"])
+    assert _deploy(emulation, json.loads(QUEUE)) == "CREATE_COMPLETE"
+
+
+@pytest.mark.parametrize(
+    ("resource", "reason"),
+    [
+        ("Function", "The role defined for the function cannot be assumed by Lambda"),
+        ("Schedule", "must allow AWS EventBridge Scheduler to assume the role"),
+    ],
+)
+def test_a_role_that_the_service_may_not_assume_fails_the_stack(
+    emulation: Emulation, resource: str, reason: str
+) -> None:
+    template = _template("def handler(event, context): pass", 3, 20, 2, "1")
+    function, role = template["Resources"]["Function"], template["Resources"]["Role"]
+    [statement] = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    statement["Condition"] = {"StringEquals": {"aws:SourceAccount": "111111111111"}}
+    schedule = {
+        "Type": "AWS::Scheduler::Schedule",
+        "Properties": {
+            "ScheduleExpression": "rate(1 day)",
+            "FlexibleTimeWindow": {"Mode": "OFF"},
+            "Target": {"Arn": "arn:aws:sqs:us-east-1:000000000000:any", "RoleArn": {"Fn::GetAtt": ["Role", "Arn"]}},
+        },
+    }
+    resources = {"Role": role, resource: {"Function": function, "Schedule": schedule}[resource]}
+
+    assert _deploy(emulation, {"Resources": resources}) == "ROLLBACK_COMPLETE"
+
+    assert reason in _reason(emulation)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://templates.s3.amazonaws.com/folder/queue.json",
+        "https://templates.s3.us-east-1.amazonaws.com/folder/queue.json",
+        "https://s3.us-east-1.amazonaws.com/templates/folder/queue.json",
+    ],
+)
+def test_a_template_url_may_be_virtual_hosted_or_path_style(emulation: Emulation, url: str) -> None:
+    s3, cloudformation = emulation.client("s3"), emulation.client("cloudformation")
+    s3.create_bucket(Bucket="templates")
+    s3.put_object(Bucket="templates", Key="folder/queue.json", Body=QUEUE)
+
+    cloudformation.create_stack(StackName="stack", TemplateURL=url)
+
+    assert eventually(lambda: _final_status(emulation)) == "CREATE_COMPLETE"
+    with pytest.raises(ClientError, match="Template not found"):
+        cloudformation.create_stack(StackName="other", TemplateURL=url.replace("queue", "missing"))
 
 
 def test_parameters_and_rules_are_checked_before_the_deployment(emulation: Emulation) -> None:

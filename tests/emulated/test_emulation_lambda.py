@@ -31,7 +31,8 @@ def invoke(emulation: Emulation) -> Callable[..., Any]:
     """Invoke a function; returns its result or its error."""
 
     def call(name: str, event: object = None, **options: Any) -> Any:
-        response = emulation.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event), **options)
+        options.setdefault("Payload", json.dumps(event))
+        response = emulation.client("lambda").invoke(FunctionName=name, **options)
         return json.loads(response["Payload"].read() or "null")
 
     return call
@@ -75,12 +76,52 @@ def test_a_function_calls_aws_with_its_role(function: Callable[..., str], invoke
     """
     function("creator", source, {"Action": "sqs:CreateQueue", "Resource": "arn:aws:sqs:*:*:allowed"}, timeout=10)
     assert invoke("creator", "allowed").endswith("/allowed")
-    assert "not authorized to perform: sqs:CreateQueue" in invoke("creator", "denied")["errorMessage"]
+    assert "not authorized to perform: sqs:createqueue" in invoke("creator", "denied")["errorMessage"]
 
 
 def test_a_function_is_stopped_at_its_timeout(function: Callable[..., str], invoke: Callable[..., Any]) -> None:
     function("sleeper", "import time\ndef handler(event, context): time.sleep(60)", timeout=1)
     assert invoke("sleeper") == {"errorType": "Sandbox.Timedout", "errorMessage": "Task timed out after 1.00 seconds"}
+
+
+@pytest.mark.parametrize("invocation", ["RequestResponse", "Event"])
+@pytest.mark.parametrize("payload", [b"{not json", b"\xff", b"NaN"])
+def test_a_payload_that_is_not_json_is_rejected(
+    emulation: Emulation, function: Callable[..., str], invocation: str, payload: bytes
+) -> None:
+    function("echo", "def handler(event, context): return event")
+    functions = emulation.client("lambda")
+    with pytest.raises(functions.exceptions.InvalidRequestContentException):
+        functions.invoke(FunctionName="echo", Payload=payload, InvocationType=invocation)
+
+
+def test_a_payload_may_be_empty_or_any_json(function: Callable[..., str], invoke: Callable[..., Any]) -> None:
+    function("echo", "def handler(event, context): return event")
+    assert invoke("echo", [1, "two", None]) == [1, "two", None]
+    assert invoke("echo", Payload=b"") == {}
+
+
+@pytest.mark.parametrize(
+    ("source", "error_type", "message"),
+    [
+        ("class Custom(Exception): pass\ndef handler(event, context): raise Custom('text')", "Custom", "text"),
+        ("def handler(event, context): return {}['key']", "KeyError", "'key'"),
+        ("1 / 0", "ZeroDivisionError", "division by zero"),
+        ("import missing", "Runtime.ImportModuleError", "Unable to import module 'index': No module named 'missing'"),
+    ],
+)
+def test_an_error_has_the_class_of_the_exception(
+    function: Callable[..., str], invoke: Callable[..., Any], source: str, error_type: str, message: str
+) -> None:
+    function("failing", source)
+
+    error = invoke("failing")
+
+    assert (error["errorType"], error["errorMessage"]) == (error_type, message)
+    assert error["requestId"]
+    if "def" in source:
+        [frame] = error["stackTrace"]
+        assert '"/var/task/index.py", line ' in frame
 
 
 def test_a_failed_asynchronous_invocation_is_retried_twice_and_then_sent_to_the_destination(

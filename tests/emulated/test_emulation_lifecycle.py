@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from emulation import demo, deploy
 from emulation.organization import Emulation, EmulationError
 from emulation.settings import ROOT, Settings
 from emulation.waiting import eventually
@@ -28,7 +30,44 @@ from emulation.organization import Emulation
 signal.signal(signal.SIGINT, signal.default_int_handler)  # shells make background jobs ignore it
 with Emulation() as emulation:
     print(json.dumps([emulation.endpoint_url, str(emulation.log.parent)]), flush=True)
+    if sys.stdin.readline():
+        create_stack(emulation)
+        print("waiting", flush=True)
     sys.stdin.read()
+"""
+# A stack with a custom resource that never responds.
+STACK = """
+import json, time
+
+TRUST = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+RESOURCES = {
+    "Role": {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {"Statement": [TRUST]}}},
+    "Function": {
+        "Type": "AWS::Lambda::Function",
+        "Properties": {
+            "Runtime": "python3.13",
+            "Handler": "index.handler",
+            "Role": {"Fn::GetAtt": ["Role", "Arn"]},
+            "Code": {"ZipFile": "def handler(event, context): pass"},
+        },
+    },
+    "Resource": {
+        "Type": "Custom::Resource",
+        "Properties": {"ServiceToken": {"Fn::GetAtt": ["Function", "Arn"]}, "ServiceTimeout": 1800},
+    },
+}
+
+def create_stack(emulation):
+    cloudformation = emulation.client("cloudformation")
+    template = json.dumps({"Resources": RESOURCES})
+    cloudformation.create_stack(StackName="stack", TemplateBody=template, Capabilities=["CAPABILITY_IAM"])
+    while not any(
+        event["LogicalResourceId"] == "Resource"
+        for event in cloudformation.describe_stack_events(StackName="stack")["StackEvents"]
+    ):
+        time.sleep(0.05)
+    time.sleep(0.5)
+
 """
 # A function that runs long, and listens on a port meanwhile.
 BUSY = """
@@ -67,7 +106,7 @@ def test_nothing_remains_after_an_exception(tmp_path: Path, monkeypatch: pytest.
 def parent(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
     """The process of `PARENT`, with temporary files in `tmp_path`."""
     with subprocess.Popen(  # noqa: S603
-        [sys.executable, "-c", PARENT],
+        [sys.executable, "-c", STACK + PARENT],
         cwd=ROOT,
         env={**os.environ, "TMPDIR": str(tmp_path)},
         stdin=subprocess.PIPE,
@@ -93,6 +132,86 @@ def test_nothing_remains_after_its_parent_ended(
 
     eventually(lambda: not _listens(url))
     eventually(lambda: not list(tmp_path.iterdir()))
+
+
+@pytest.mark.parametrize("end", [signal.SIGHUP, signal.SIGKILL])
+def test_nothing_remains_although_a_custom_resource_is_waited_for(
+    parent: "subprocess.Popen[str]", tmp_path: Path, end: signal.Signals
+) -> None:
+    assert parent.stdin
+    assert parent.stdout
+    url, _ = json.loads(parent.stdout.readline())
+    parent.stdin.write("wait\n")
+    parent.stdin.flush()
+    assert parent.stdout.readline() == "waiting\n"
+
+    parent.send_signal(end)
+    parent.wait(timeout=20)
+
+    eventually(lambda: not _listens(url), within=15)
+    eventually(lambda: not list(tmp_path.iterdir()))
+    assert not _processes(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("signals", "exit_code"),
+    [
+        ([signal.SIGINT] * 3, 130),
+        ([signal.SIGTERM], 143),
+        ([signal.SIGHUP], 129),
+        ([signal.SIGKILL], -signal.SIGKILL),
+    ],
+)
+def test_nothing_remains_after_the_demo_was_ended(
+    tmp_path: Path, signals: list[signal.Signals], exit_code: int
+) -> None:
+    # Given a demo that runs `sam build`
+    with subprocess.Popen(
+        [sys.executable, "-m", "emulation.demo", "--accounts", "100000"],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as demo:
+        assert demo.stdout
+        assert demo.stdout.readline().startswith("starting an AWS organization of 100,000 accounts")
+        assert demo.stdout.readline().startswith("✓ organization created: 100,000 accounts")
+        eventually(lambda: any("sam build" in process for process in _processes(tmp_path)))
+
+        # When
+        for number in signals:
+            demo.send_signal(number)
+            time.sleep(0.1)
+        output = demo.stdout.read()
+
+    assert demo.returncode == exit_code
+    eventually(lambda: not list(tmp_path.iterdir()), within=15)
+    eventually(lambda: not _processes(tmp_path))
+    if exit_code > 0:
+        assert "no process or file remains" in output
+
+
+def test_foreign_text_is_not_console_markup(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def build(*_: object, **__: object) -> None:
+        raise deploy.DeploymentError("sam build: [/red] [bold]text [link=x]")
+
+    monkeypatch.setattr(deploy, "build", build)
+
+    assert demo.main(["--accounts", "3"]) == 1
+
+    assert "✗ sam build: [/red] [bold]text [link=x]" in capsys.readouterr().out
+
+
+def test_it_listens_on_the_loopback_interface_only() -> None:
+    with Emulation() as emulation:
+        for url in (emulation.endpoint_url, emulation.insecure_endpoint_url):
+            assert urlsplit(url).hostname == "127.0.0.1"
+            with socket.socket() as probe:
+                # Another address of this machine, which a server on 0.0.0.0 would answer
+                assert probe.connect_ex(("127.0.0.2", urlsplit(url).port or 0)) != 0
 
 
 def test_nothing_remains_after_the_emulation_was_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,6 +263,13 @@ def _busy_worker(emulation: Emulation) -> str:
     url_file = emulation.log.parent / "busy"
     eventually(url_file.exists)
     return eventually(url_file.read_text)
+
+
+def _processes(folder: Path) -> list[str]:
+    """The command lines of the processes that name the folder."""
+    command = ["ps", "-axww", "-o", "args="]
+    listed = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
+    return [line for line in listed.stdout.splitlines() if str(folder) in line]
 
 
 def _listens(url: str) -> bool:

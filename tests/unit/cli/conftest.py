@@ -1,6 +1,6 @@
 """Run the command in this process, against AWS in memory."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import boto3
@@ -8,29 +8,25 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from alternate_contacts.cli.aws import stack as stack_module
-from alternate_contacts.cli.aws.session import Session
 from alternate_contacts.cli.aws.stack import Stack
 from alternate_contacts.cli.main import app
-from tests.fakes.cli import STACK, FakeSqs, worker_configuration
+from tests.fakes.cli import STACK, FakeSqs, subscriptions, worker_configuration
 from tests.fakes.wire import FakeWire
 
 Run = Callable[..., Result]
 
 
 @pytest.fixture
-def aws(session: boto3.Session, monkeypatch: pytest.MonkeyPatch) -> FakeWire:
+def aws(session: boto3.Session, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeWire]:
     """Respond to every client of the command."""
-    wire = FakeWire()
-    client = Session.client
-
-    def attached(self: Session, *arguments: Any, **named: Any) -> Any:
-        created = client(self, *arguments, **named)
-        wire.attach(created)
-        return created
-
     monkeypatch.setattr(boto3, "Session", lambda **_: session)
-    monkeypatch.setattr(Session, "client", attached)
-    return wire
+    wire = FakeWire()
+    with wire.attached_to(session):
+        yield wire
+    # Other tests share the session.
+    events: Any = session.events
+    for event, handler in (("before-parse", "_check_response"), ("after-call", "_remember_service")):
+        events.unregister(event, unique_id=handler)
 
 
 @pytest.fixture
@@ -44,6 +40,7 @@ def run(request: pytest.FixtureRequest, aws: FakeWire, monkeypatch: pytest.Monke
     request.getfixturevalue("sqs")
     deployed = STACK
     aws.answer("GetFunctionConfiguration", lambda _: worker_configuration(deployed))
+    aws.answer("ListSubscriptionsByTopic", subscriptions())
 
     def run(*arguments: str, stack: Stack = STACK, answer: str | None = None) -> Result:
         nonlocal deployed

@@ -11,7 +11,7 @@ from tests.fakes.cli import STACK, FakeSqs
 def test_the_depth_counts_visible_and_in_flight_messages(sqs: FakeSqs) -> None:
     sqs.fail("111111111111")
     sqs.fail("222222222222").visible_at = 10
-    depth = queue_depth(Session().client("sqs"), STACK.failed_account_queue_url)
+    depth = queue_depth(Session().client("sqs"), STACK.queue_url("FailedAccountQueue"))
     assert depth == QueueDepth(visible=1, in_flight=1, delayed=0)
 
 
@@ -21,7 +21,7 @@ def test_the_total_depth_counts_delayed_messages_too() -> None:
 
 def test_rejected_messages_are_returned_by_their_index(sqs: FakeSqs) -> None:
     sqs.rejections["SendMessageBatch"] = lambda entry: "InternalError" if entry["MessageBody"] == "b" else None
-    assert send_messages(Session().client("sqs"), STACK.account_queue_url, ["a", "b", "c"]) == {1}
+    assert send_messages(Session().client("sqs"), STACK.queue_url("AccountQueue"), ["a", "b", "c"]) == {1}
     assert sqs.bodies("AccountQueue") == ["a", "c"]
 
 

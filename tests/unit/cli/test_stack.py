@@ -31,6 +31,18 @@ def described(name: str, description: str = OURS, **changes: Any) -> dict[str, A
     } | changes
 
 
+def test_a_stack_of_another_release_is_named_as_such() -> None:
+    parameters = {name: value for name, value in PARAMETERS.items() if name != "BillingName"}
+    for stack in (
+        replace(STACK, parameters=parameters),
+        replace(STACK, parameters={**PARAMETERS, "SecurityPolicy": "delete"}),
+        replace(STACK, parameters={**PARAMETERS, "Mode": "plan"}),
+        replace(STACK, outputs={}),
+    ):
+        with pytest.raises(CliError, match="different releases"):
+            _ = (stack.desired, stack.mode, stack.queue_url("AccountQueue"))
+
+
 class FakeSession:
     """A session with stubs of CloudFormation and Organizations, which have no JSON protocol for `FakeWire`."""
 
@@ -89,7 +101,7 @@ class TestFindStack:
     def test_by_its_description_whatever_its_name(self, aws: FakeSession, name: str) -> None:
         aws.add_stacks(described("network", "A network"), described(name), described("forwarder", OURS, Outputs=[]))
         stack = find(aws)
-        assert (stack.name, stack.account_queue_url) == (name, STACK.account_queue_url)
+        assert (stack.name, stack.queue_url("AccountQueue")) == (name, STACK.queue_url("AccountQueue"))
 
     def test_on_a_later_page(self, aws: FakeSession) -> None:
         aws.add_first_page(described("network", "A network"), token="more")
@@ -128,7 +140,13 @@ class TestFindStack:
 
     def test_a_stack_without_outputs_is_not_complete(self, aws: FakeSession) -> None:
         aws.add_stacks(described("contacts", Outputs=[], StackStatus="ROLLBACK_COMPLETE"))
-        assert "stack contacts is ROLLBACK_COMPLETE" in error_message(aws)
+        message = error_message(aws)
+        assert "stack contacts is ROLLBACK_COMPLETE" in message
+        assert "delete it, then deploy again" in message
+
+    def test_a_running_deployment_is_waited_for(self, aws: FakeSession) -> None:
+        aws.add_stacks(described("contacts", Outputs=[], StackStatus="CREATE_IN_PROGRESS"))
+        assert "Wait until it ends" in error_message(aws)
 
     def test_a_name_that_does_not_exist(self, aws: FakeSession) -> None:
         aws.add_error("ValidationError", "Stack with id wrong does not exist")
@@ -177,7 +195,7 @@ class TestStack:
 
     def test_a_missing_output_is_an_output_of_another_release(self) -> None:
         with pytest.raises(CliError, match="no output AccountQueueUrl: stack and command are of different releases"):
-            _ = replace(STACK, outputs={}).account_queue_url
+            _ = replace(STACK, outputs={}).queue_url("AccountQueue")
 
     def test_its_repr_has_no_contact_data(self) -> None:
         assert not any(secret in f"{STACK!r}{STACK.desired!r}" for secret in SECRETS)

@@ -22,9 +22,9 @@ from emulation.account_api import (
     REQUIRED,
     AccountApi,
     Fault,
-    Quota,
     Response,
 )
+from emulation.quotas import Quota
 
 MANAGEMENT = "000000000000"
 MEMBER = "111111111111"

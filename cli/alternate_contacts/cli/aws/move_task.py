@@ -1,4 +1,4 @@
-"""Move messages with SQS's own redrive of a dead-letter queue.
+"""Move all messages of FailedAccountQueue to AccountQueue with the redrive of SQS.
 
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-dead-letter-queue-redrive.html
 """
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from alternate_contacts.cli.aws.queues import queue_depth
+from alternate_contacts.cli.aws.queues import ACCOUNT_QUEUE, FAILED_ACCOUNT_QUEUE, queue_arn, queue_depth
+from alternate_contacts.cli.aws.stack import Stack
 from alternate_contacts.cli.terminal.errors import CliError, error_code, is_access_denied
 
 if TYPE_CHECKING:
@@ -22,29 +23,22 @@ _START_POLLS = 60
 _COUNT_POLLS = 6
 """SQS gets 3 s to count the messages that it moved."""
 _ACTIVE = ("RUNNING", "CANCELLING")
+_ALREADY_RUNNING = ("UnsupportedOperation", "AWS.SimpleQueueService.UnsupportedOperation")
+"""https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html"""
 
 
 class MoveTasks:
-    """Moves the messages of a dead-letter queue, one task after the other: SQS allows one at a time."""
+    """Message move tasks, one after the other: SQS allows one at a time per queue."""
 
-    def __init__(
-        self,
-        client: "SQSClient",
-        *,
-        url: str,
-        source_arn: str,
-        destination_arn: str,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        """``url`` and ``source_arn`` are those of the dead-letter queue."""
+    def __init__(self, client: "SQSClient", stack: Stack, sleep: Callable[[float], None] = time.sleep) -> None:
         self._client = client
-        self._url = url
-        self._source_arn = source_arn
-        self._destination_arn = destination_arn
+        self._url = stack.queue_url(FAILED_ACCOUNT_QUEUE)
+        self._source_arn = queue_arn(client, self._url)
+        self._destination_arn = queue_arn(client, stack.queue_url(ACCOUNT_QUEUE))
         self._sleep = sleep
 
     def move(self, goal: int, on_progress: Callable[[int], None]) -> int:
-        """Move messages until the queue is empty or ``goal`` messages were moved.
+        """Move messages until FailedAccountQueue is empty or ``goal`` messages were moved.
 
         Without the goal, a message that fails again at once would be moved forever.
 
@@ -72,7 +66,7 @@ class MoveTasks:
             ) from None
 
     def remaining(self) -> int:
-        """Return the number of messages still on the dead-letter queue."""
+        """Return the number of messages still on FailedAccountQueue."""
         for _ in range(_COUNT_POLLS):
             remaining = queue_depth(self._client, self._url).total
             if not remaining:
@@ -105,10 +99,14 @@ class MoveTasks:
     def _start_task(
         self, previous: "ListMessageMoveTasksResultEntryTypeDef | None"
     ) -> "ListMessageMoveTasksResultEntryTypeDef":
-        """Start a task, and wait until SQS lists it."""
+        """Start a task, and wait until SQS lists it; or return the task that another replay has just started."""
         try:
             self._client.start_message_move_task(SourceArn=self._source_arn, DestinationArn=self._destination_arn)
         except ClientError as error:
+            # Another replay started a task meanwhile: SQS allows one, and this one is as good.
+            running = self._newest_task() if error_code(error) in _ALREADY_RUNNING else None
+            if running is not None and running.get("Status") in _ACTIVE:
+                return running
             if not is_access_denied(error):
                 raise
             raise CliError(
