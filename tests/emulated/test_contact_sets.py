@@ -287,8 +287,14 @@ def worker_role(emulation: Emulation) -> str:
 def test_the_worker_may_read_the_path_and_nothing_else(organization: Organization) -> None:
     emulation = organization.emulation
     iam = emulation.client("iam")
-    arn = iam.get_role(RoleName=worker_role(emulation))["Role"]["Arn"]
-    keys = emulation.assume_role(arn)
+    # Only Lambda may assume the role of the worker, so this is another role with its policies.
+    trust = {"Effect": "Allow", "Principal": {"AWS": MANAGEMENT_ACCOUNT}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    role = iam.create_role(RoleName="reader", AssumeRolePolicyDocument=document)["Role"]
+    for name in iam.list_role_policies(RoleName=worker_role(emulation))["PolicyNames"]:
+        policy = iam.get_role_policy(RoleName=worker_role(emulation), PolicyName=name)["PolicyDocument"]
+        iam.put_role_policy(RoleName="reader", PolicyName=name, PolicyDocument=json.dumps(policy))
+    keys = emulation.assume_role(role["Arn"])
     ssm = emulation.client(
         "ssm",
         aws_access_key_id=keys["AccessKeyId"],
