@@ -38,6 +38,10 @@ _UNKNOWN_CHARACTERS = (
     "A parameter of the stack contains ?, which CloudFormation may return for a character other than ASCII. A contact "
     "that differs only there has the status unknown. The permission lambda:GetFunctionConfiguration avoids this."
 )
+_CONTACT_CONFIGURATION = (
+    "The stack has a ContactsPath. This audit does not read it: an account that has its own contacts or is excluded is "
+    "compared with the contacts of the stack, and may be shown as different or missing."
+)
 
 
 def audit(
@@ -99,6 +103,8 @@ def audit(
     rate = _rate(rate, quota_of(stack, worker_environment))
     if desired.has_unknown_characters:
         output.print_error(_UNKNOWN_CHARACTERS)
+    if stack.has_contact_configuration:
+        output.print_error(_CONTACT_CONFIGURATION)
     _check_paths({"--csv": csv, "--html": html, "--state": state})
     for path in filter(None, (csv, html)):
         _check_writable(path, private=show_contacts)

@@ -86,6 +86,11 @@ class Stack:
         return self.parameters.get("Enabled", "true") == "true"
 
     @property
+    def has_contact_configuration(self) -> bool:
+        """Whether OUs or accounts may have contacts of their own."""
+        return self.parameters.get("ContactsPath", "none") != "none"
+
+    @property
     def reconcile(self) -> str:
         """daily, weekly, monthly or off."""
         return self.parameters.get("Reconcile", "off")
