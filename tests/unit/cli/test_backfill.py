@@ -145,3 +145,14 @@ def test_a_disabled_package_has_no_plan_that_the_function_would_reject(run: Run)
         result = run("backfill", *options, stack=disabled)
         assert (result.exit_code, result.stdout) == (2, "")
         assert "disabled" in result.stderr
+
+
+def test_only_after_ctrl_c_the_function_continues(run: Run, aws: FakeWire) -> None:
+    def interrupt(_: object) -> HttpAnswer:
+        raise KeyboardInterrupt
+
+    aws.answer("Invoke", interrupt)
+    result = run("backfill", "--yes")
+    assert (result.exit_code, "BackfillFunction continues" in result.stdout) == (130, True)
+    aws.answer("Invoke", refusal("AccessDeniedException", 403))
+    assert "BackfillFunction continues" not in run("backfill", "--yes").stdout

@@ -282,7 +282,7 @@ class TestReplaySelected:
         failed.queues["FailedAccountQueue"][0].visible_at = 60
         result = run("replay", "--account", ACCOUNT, "--yes")
         assert result.exit_code == 1
-        assert "No message among the messages that could be read matches." in result.stdout
+        assert "No message that could be read matches." in result.stdout
         assert "on FailedAccountQueue matches" not in result.stdout
 
     def test_an_account_that_has_not_failed_is_reported(self, run: Run, failed: FakeSqs) -> None:

@@ -90,18 +90,20 @@ class BackfillOrganization:
         self._function = function
         self._mode = mode
         self._result: BackfillResult | None = None
+        self._is_interrupted = False
 
     def run(self) -> None:
-        with output.notes().status("BackfillFunction lists the accounts"):
-            self._result = invoke_backfill(self._session, self._function, self._mode)
+        try:
+            with output.notes().status("BackfillFunction lists the accounts"):
+                self._result = invoke_backfill(self._session, self._function, self._mode)
+        except KeyboardInterrupt:
+            self._is_interrupted = True
+            raise
 
     def result(self) -> ApplyResult:
         if self._result is None:
-            return ApplyResult(
-                ["The result of BackfillFunction is not known. Run `alternate-contacts status` to see its messages."],
-                {},
-                complete=False,
-            )
+            lines = ["BackfillFunction continues. Run `alternate-contacts status` to see its messages."]
+            return ApplyResult(lines if self._is_interrupted else [], {}, complete=False)
         return ApplyResult([f"{self._result.summary}.", _NOT_PROCESSED_YET], self._result.document())
 
 

@@ -66,9 +66,11 @@ class SendToAccountQueue:
 
     def run(self) -> None:
         with output.progress_bar("Sending to AccountQueue", len(self._messages)) as on_progress:
-            for number, batch in enumerate(batches(self._messages, size=lambda message: len(message.body.encode()))):
+            done = 0
+            for batch in batches(self._messages, size=lambda message: len(message.body.encode())):
                 run_to_end(partial(self._move, batch))
-                on_progress(min((number + 1) * len(batch), len(self._messages)))
+                done += len(batch)
+                on_progress(done)
 
     def _move(self, batch: Sequence[QueueMessage]) -> None:
         rejected = send_messages(self._client, self._url, [message.body for message in batch])

@@ -62,10 +62,12 @@ class SelectedMessages:
     @property
     def lines(self) -> list[str]:
         # If another reader has received messages, what is missing may be among them.
-        among = "among the messages that could be read" if self.remarks else "on FailedAccountQueue"
-        lines = [self._describe() if self.messages else f"No message {among} matches."]
+        nothing, where = "No message on FailedAccountQueue matches.", "on FailedAccountQueue"
+        if self.remarks:
+            nothing, where = "No message that could be read matches.", "among the messages that could be read"
+        lines = [self._describe() if self.messages else nothing]
         if self.missing:
-            lines.append(f"Not {among}: {', '.join(self.missing)}.")
+            lines.append(f"Not {where}: {', '.join(self.missing)}.")
         lines += self.remarks
         if self.messages and not self.discard and not self.enabled:
             lines.append(_DISABLED)
