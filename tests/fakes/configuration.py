@@ -29,7 +29,7 @@ class FakeParameterStore:
 
 
 @dataclass
-class FakeOrganizationTree:
+class FakeAncestrySource:
     """Accounts and OUs by their parents. Without ``describes_ancestry`` it is that of an older botocore."""
 
     parents: dict[str, str] = field(default_factory=dict)

@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from alternate_contacts.backfill.enqueue import ListedAccount
 from alternate_contacts.backfill.error_codes import ACCESS_DENIED
-from alternate_contacts.backfill.errors import Failure, error_place
+from alternate_contacts.backfill.errors import PreflightFailure, error_place
 from alternate_contacts.backfill.metrics import BACKFILL_COMPLETED, SERVICE
 from alternate_contacts.backfill.pacing import LIST_ACCOUNTS_RATE, CallPace, CallRate
 from alternate_contacts.backfill.preflight import OrganizationDescription
@@ -204,7 +204,7 @@ def read_parameters(client: Any, path: str) -> dict[str, str | None]:
     }
 
 
-def describe_aws_error(error: Exception) -> Failure | None:
+def describe_aws_error(error: Exception) -> PreflightFailure | None:
     """Return the failure that an error of boto3 stands for, None for any other error.
 
     The message has the code only: AWS's own text may repeat what was sent.
@@ -213,11 +213,13 @@ def describe_aws_error(error: Exception) -> Failure | None:
         code, operation = _error_code(error), error.operation_name
         if code in ACCESS_DENIED:
             next_step = "Check that policies and permissions boundary of BackfillRole allow the operation, then retry."
-            return Failure(f"{operation} failed: {code}. {next_step}", eventually_consistent=True)
-        return Failure(f"{operation} failed: {code}. Retry; if it fails again, see {operation} in the API reference.")
+            return PreflightFailure(f"{operation} failed: {code}. {next_step}", eventually_consistent=True)
+        return PreflightFailure(
+            f"{operation} failed: {code}. Retry; if it fails again, see {operation} in the API reference."
+        )
     if isinstance(error, BotoCoreError):
         where = error_place(error)
-        return Failure(f"A call to AWS failed: {type(error).__name__} in {where}. Retry in a few minutes.")
+        return PreflightFailure(f"A call to AWS failed: {type(error).__name__} in {where}. Retry in a few minutes.")
     return None
 
 

@@ -9,7 +9,7 @@ _PACKAGE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
-class Failure:
+class PreflightFailure:
     """What failed, with the AWS error code and the next step in one ``message``.
 
     ``eventually_consistent``: the same call may succeed a minute after a deployment or a change of trusted access.
@@ -20,13 +20,13 @@ class Failure:
 
 
 class BackfillError(Exception):
-    """The backfill failed. The text is a message as in `Failure`."""
+    """The backfill failed. The text is a message as in `PreflightFailure`."""
 
 
 def error_message(
     error: Exception,
     *,
-    describe_aws_error: Callable[[Exception], Failure | None],
+    describe_aws_error: Callable[[Exception], PreflightFailure | None],
     record_unexpected: Callable[[Exception], None],
 ) -> str:
     """Return the message for any error. It never repeats an error's own text, which may hold contact data or a URL.

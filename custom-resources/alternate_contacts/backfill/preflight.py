@@ -10,7 +10,7 @@ from threading import Event
 from typing import Protocol
 
 from alternate_contacts.backfill.error_codes import ACCESS_DENIED
-from alternate_contacts.backfill.errors import BackfillError, Failure
+from alternate_contacts.backfill.errors import BackfillError, PreflightFailure
 from alternate_contacts.backfill.protocol import SERVICE_PRINCIPAL
 
 ENABLE_TRUSTED_ACCESS = f"aws organizations enable-aws-service-access --service-principal {SERVICE_PRINCIPAL}"
@@ -57,7 +57,7 @@ class PreflightCheck:
     """One check. ``run`` returns None if the check passes."""
 
     name: str
-    run: Callable[[OrganizationView], Failure | None]
+    run: Callable[[OrganizationView], PreflightFailure | None]
 
 
 def region_of_events(region: str) -> str:
@@ -68,47 +68,47 @@ def region_of_events(region: str) -> str:
     return "cn-northwest-1" if region.startswith("cn-") else "us-east-1"
 
 
-def _check_region(view: OrganizationView) -> Failure | None:
+def _check_region(view: OrganizationView) -> PreflightFailure | None:
     home = region_of_events(view.region)
     if view.region == home:
         return None
-    return Failure(f"AWS Organizations sends no events to the region {view.region}. Deploy in {home}.")
+    return PreflightFailure(f"AWS Organizations sends no events to the region {view.region}. Deploy in {home}.")
 
 
-def _check_management_account(view: OrganizationView) -> Failure | None:
+def _check_management_account(view: OrganizationView) -> PreflightFailure | None:
     organization = view.describe_organization()
     if organization is None:
-        return Failure(
+        return PreflightFailure(
             f"DescribeOrganization failed for {view.account_id}: AWSOrganizationsNotInUseException. Deploy in the "
             "management account of your organization, or create an organization with "
             "`aws organizations create-organization --feature-set ALL`."
         )
     if organization.management_account_id == view.account_id:
         return None
-    return Failure(
+    return PreflightFailure(
         f"Account {view.account_id} is not the management account of its organization. "
         f"Deploy in the management account, {organization.management_account_id}."
     )
 
 
-def _check_all_features(view: OrganizationView) -> Failure | None:
+def _check_all_features(view: OrganizationView) -> PreflightFailure | None:
     organization = view.describe_organization()
     feature_set = organization.feature_set if organization else "none"
     if feature_set == "ALL":
         return None
-    return Failure(
+    return PreflightFailure(
         f"The organization has the feature set {feature_set}, and alternate contacts of member accounts need ALL. "
         "Enable all features with `aws organizations enable-all-features`; each invited member account has to accept."
     )
 
 
-def _check_trusted_access(view: OrganizationView) -> Failure | None:
+def _check_trusted_access(view: OrganizationView) -> PreflightFailure | None:
     if view.has_trusted_access():
         return None
-    return Failure(f"Trusted access is off for {SERVICE_PRINCIPAL}. Enable it with `{ENABLE_TRUSTED_ACCESS}`.")
+    return PreflightFailure(f"Trusted access is off for {SERVICE_PRINCIPAL}. Enable it with `{ENABLE_TRUSTED_ACCESS}`.")
 
 
-def _check_contact_is_readable(view: OrganizationView) -> Failure | None:
+def _check_contact_is_readable(view: OrganizationView) -> PreflightFailure | None:
     """Pass if one of the first few members is readable. Without members, the caller's own account stands for them."""
     account, code = "", ""
     members: list[str | None] = [*itertools.islice(view.list_active_members(), MEMBERS_TRIED)]
@@ -121,7 +121,9 @@ def _check_contact_is_readable(view: OrganizationView) -> Failure | None:
         next_step = "Check that policies and permissions boundary of the caller allow account:GetAlternateContact."
     else:
         next_step = "Retry in a few minutes."
-    return Failure(f"GetAlternateContact failed for {account}: {code}. {next_step}", eventually_consistent=True)
+    return PreflightFailure(
+        f"GetAlternateContact failed for {account}: {code}. {next_step}", eventually_consistent=True
+    )
 
 
 TRUSTED_ACCESS = PreflightCheck("trusted access", _check_trusted_access)
@@ -140,7 +142,7 @@ def ensure_ready(
     more_checks: Sequence[PreflightCheck] = (),
     may_enable_trusted_access: bool,
     stop: Event,
-    describe_aws_error: Callable[[Exception], Failure | None],
+    describe_aws_error: Callable[[Exception], PreflightFailure | None],
 ) -> None:
     """Run all checks, then ``more_checks``; enable trusted access if it is off. Change nothing else.
 
@@ -163,8 +165,8 @@ def _run_check(
     view: OrganizationView,
     may_enable_trusted_access: bool,
     stop: Event,
-    describe_aws_error: Callable[[Exception], Failure | None],
-) -> Failure | None:
+    describe_aws_error: Callable[[Exception], PreflightFailure | None],
+) -> PreflightFailure | None:
     if stop.is_set():
         raise BackfillError("The backfill ran out of time in its checks. Retry.")
     try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from alternate_contacts.backfill.contact_configuration import CONFIGURATION_UNREADABLE, VERSION, parse_configuration
 from alternate_contacts.backfill.counts import BackfillCounts
 from alternate_contacts.backfill.enqueue import AccountQueue, ListedAccount, enqueue_accounts
-from alternate_contacts.backfill.errors import BackfillError, Failure
+from alternate_contacts.backfill.errors import BackfillError, PreflightFailure
 from alternate_contacts.backfill.invocation import BackfillInvocation
 from alternate_contacts.backfill.message import account_message_body
 from alternate_contacts.backfill.preflight import OrganizationView, PreflightCheck, ensure_ready
@@ -45,7 +45,7 @@ class BackfillService:
     directory: AccountDirectory
     queue: BackfillQueue
     telemetry: "BackfillTelemetry"
-    describe_aws_error: Callable[[Exception], Failure | None]
+    describe_aws_error: Callable[[Exception], PreflightFailure | None]
     read_parameters: Callable[[str], Mapping[str, str | None]]
     """Read the parameters below a path, as `parse_configuration` takes them."""
 
@@ -109,10 +109,10 @@ class BackfillService:
         if path is None:
             return []
 
-        def check(_: OrganizationView) -> Failure | None:
+        def check(_: OrganizationView) -> PreflightFailure | None:
             configuration = parse_configuration(self.read_parameters(path))
             if detail := configuration.unreadable_detail:
-                return Failure(
+                return PreflightFailure(
                     f"The contact configuration is not usable: {CONFIGURATION_UNREADABLE}, {detail}. "
                     f"Create {path}/version with the value {VERSION} and the other parameters below {path}, correct "
                     "the stack parameter ContactsPath, or set it to none."

@@ -30,7 +30,7 @@ class AccountDescription:
     ancestry: tuple[str, ...] = ()
 
 
-class OrganizationTree(Protocol):
+class AncestrySource(Protocol):
     """What AWS Organizations returns about accounts and OUs. Both methods raise WorkerError."""
 
     @property
@@ -50,7 +50,7 @@ class AncestryReader:
     It keeps the parents of OUs, because an OU cannot be moved. An account can, so its parent is read every time.
     """
 
-    def __init__(self, organization: OrganizationTree, *, descriptions: Pacer, parents: Pacer) -> None:
+    def __init__(self, organization: AncestrySource, *, descriptions: Pacer, parents: Pacer) -> None:
         """Start without any call; the pacers are those of DescribeAccount and of ListParents."""
         self._organization = organization
         self._descriptions = descriptions

@@ -3,7 +3,7 @@
 import pytest
 
 from alternate_contacts.backfill.enqueue import ListedAccount
-from alternate_contacts.backfill.errors import BackfillError, Failure
+from alternate_contacts.backfill.errors import BackfillError, PreflightFailure
 from alternate_contacts.backfill.preflight import CHECKS, MEMBERS_TRIED, OrganizationDescription, ensure_ready
 from tests.fakes.backfill import MANAGEMENT_ACCOUNT, FakeAccountDirectory
 from tests.fakes.clock import FakeStop
@@ -15,8 +15,8 @@ class NewRoleError(Exception):
     """AWS denies access to a role that is too new."""
 
 
-def describe(error: Exception) -> Failure | None:
-    return Failure("denied", eventually_consistent=True) if isinstance(error, NewRoleError) else None
+def describe(error: Exception) -> PreflightFailure | None:
+    return PreflightFailure("denied", eventually_consistent=True) if isinstance(error, NewRoleError) else None
 
 
 def check(directory: FakeAccountDirectory, *, report: bool = False, stop: FakeStop | None = None) -> str:

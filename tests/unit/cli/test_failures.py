@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from alternate_contacts.backfill.message import account_message_body
 from alternate_contacts.backfill.protocol import Mode, Trigger
-from alternate_contacts.cli.aws.failed_messages import Failure, by_account, parse_failure
+from alternate_contacts.cli.aws.failed_messages import FailedMessage, by_account, parse_failure
 from alternate_contacts.cli.aws.failure_reasons import CRASH_OR_TIMEOUT, REMEDIES, remedy
 from alternate_contacts.cli.aws.queues import QueueMessage
 from alternate_contacts.worker.errors import WorkerError
@@ -49,7 +49,7 @@ def test_a_reason_of_another_release_has_a_remedy_too() -> None:
 
 class TestParseFailure:
     def test_the_attributes_of_the_worker_hold_everything(self) -> None:
-        assert parse_failure(message(failed_attributes(ACCOUNT, ContactTypes="BILLING,SECURITY"))) == Failure(
+        assert parse_failure(message(failed_attributes(ACCOUNT, ContactTypes="BILLING,SECURITY"))) == FailedMessage(
             account_id=ACCOUNT,
             reason="access_denied",
             error_code="AccessDeniedException",

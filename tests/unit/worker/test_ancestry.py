@@ -8,7 +8,7 @@ from alternate_contacts.worker.ancestry import AccountDescription, AncestryReade
 from alternate_contacts.worker.errors import AccessDenied, NotInOrganization, OutOfTime, Throttled
 from alternate_contacts.worker.pacing import Pacer
 from tests.fakes.clock import FakeClock
-from tests.fakes.configuration import FakeOrganizationTree
+from tests.fakes.configuration import FakeAncestrySource
 from tests.fakes.worker import MEMBER, OTHER
 
 ROOT = "r-ab12"
@@ -21,7 +21,7 @@ class Bench:
 
     def __init__(self) -> None:
         self.clock = FakeClock()
-        self.tree = FakeOrganizationTree(dict(PARENTS))
+        self.tree = FakeAncestrySource(dict(PARENTS))
         pacers = [Pacer(1, 1, clock=self.clock, sleep=self.clock.sleep) for _ in range(2)]
         self.reader = AncestryReader(self.tree, descriptions=pacers[0], parents=pacers[1])
 

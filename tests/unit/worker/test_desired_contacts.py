@@ -16,7 +16,7 @@ from alternate_contacts.worker.message import NEW_ACCOUNT_EVENTS, AccountMessage
 from alternate_contacts.worker.pacing import Pacer
 from alternate_contacts.worker.protocol import Trigger
 from tests.fakes.clock import FakeClock
-from tests.fakes.configuration import FakeOrganizationTree, FakeParameterStore
+from tests.fakes.configuration import FakeAncestrySource, FakeParameterStore
 from tests.fakes.worker import DESIRED, MANAGEMENT, MEMBER, PRESENT
 
 BILLING, OPERATIONS, SECURITY = ContactType
@@ -31,7 +31,7 @@ class Bench:
     def __init__(self) -> None:
         clock = FakeClock()
         self.store = FakeParameterStore({"version": "1", "sets/present": PRESENT_SET})
-        self.tree = FakeOrganizationTree({MEMBER: OU, OU: ROOT, MANAGEMENT: ROOT})
+        self.tree = FakeAncestrySource({MEMBER: OU, OU: ROOT, MANAGEMENT: ROOT})
         fast = Pacer(1e6, 1e6, clock=clock, sleep=clock.sleep)
         self.contacts = ConfiguredContacts(
             ConfigurationCache(self.store, clock=clock),

@@ -18,7 +18,7 @@ from alternate_contacts.cli.audit.report import AuditReport, AuditRow, worst_fir
 from alternate_contacts.cli.audit.run import NOT_CONTINUED, read_accounts
 from alternate_contacts.cli.audit.state_file import StateFile, StateKey, UnusableStateFile, default_path, digest
 from alternate_contacts.cli.aws.context import CommandContext
-from alternate_contacts.cli.aws.desired_contacts import DesiredContacts, desired_contacts
+from alternate_contacts.cli.aws.deployed_contacts import DeployedContacts, deployed_contacts
 from alternate_contacts.cli.aws.organization import RETRIES, OrganizationAccount, OrganizationTree
 from alternate_contacts.cli.aws.quota import Quota, quota_of
 from alternate_contacts.cli.aws.stack import Stack
@@ -99,7 +99,7 @@ def audit(
     options: CommandContext = context.obj
     stack = options.stack()
     worker_environment = read_worker_environment(options.session(), stack)
-    desired = desired_contacts(stack, worker_environment)
+    desired = deployed_contacts(stack, worker_environment)
     rate = _rate(rate, quota_of(stack, worker_environment))
     if desired.has_unknown_characters:
         output.print_error(_UNKNOWN_CHARACTERS)
@@ -196,7 +196,7 @@ def _open_state_file(path: Path | None, key: StateKey, stack: Stack) -> StateFil
 
 
 def _reader(
-    options: CommandContext, stack: Stack, desired: DesiredContacts, rate: float, *, keep_contacts: bool
+    options: CommandContext, stack: Stack, desired: DeployedContacts, rate: float, *, keep_contacts: bool
 ) -> ContactReader:
     # One attempt: the pacer must see every call.
     one_attempt = Config(

@@ -17,7 +17,7 @@ _ONE_LONG_ATTEMPT = Config(read_timeout=960, tcp_keepalive=True, retries={"total
 
 
 @dataclass(frozen=True)
-class BackfillResult:
+class CompletedBackfill:
     """The messages that a backfill sent to AccountQueue."""
 
     summary: str
@@ -30,7 +30,7 @@ class BackfillResult:
         return {"listed": self.listed, "enqueued": self.enqueued, "skipped": dict(self.skipped)}
 
 
-def invoke_backfill(session: Session, function: str, mode: Mode) -> BackfillResult:
+def invoke_backfill(session: Session, function: str, mode: Mode) -> CompletedBackfill:
     """Invoke ``function``, and wait for its result.
 
     Raises:
@@ -52,7 +52,7 @@ def invoke_backfill(session: Session, function: str, mode: Mode) -> BackfillResu
             f"BackfillFunction failed: {result.get('errorMessage', 'no error message. Check the log of the function.')}"
         )
     try:
-        return BackfillResult(
+        return CompletedBackfill(
             str(result["summary"]), int(result["listed"]), int(result["enqueued"]), dict(result["skipped"])
         )
     except (KeyError, TypeError, ValueError):

@@ -17,7 +17,7 @@ NO_ACCOUNT = "unknown"
 
 
 @dataclass(frozen=True)
-class Failure:
+class FailedMessage:
     """Why one message is on FailedAccountQueue. ``tries`` is None if the worker recorded none."""
 
     account_id: str
@@ -34,7 +34,7 @@ class Failure:
 class FailedAccount:
     """An account, or a message without one: its newest failure, the number of messages, and the time of the first."""
 
-    latest: Failure
+    latest: FailedMessage
     messages: int
     since: datetime
 
@@ -55,7 +55,7 @@ class FailedAccount:
         }
 
 
-def parse_failure(message: QueueMessage) -> Failure:
+def parse_failure(message: QueueMessage) -> FailedMessage:
     """Return why a message is on FailedAccountQueue, by the attributes that the worker wrote.
 
     A message that SQS moved there has no attributes, or attributes of an earlier failure that do not count. The account
@@ -63,7 +63,7 @@ def parse_failure(message: QueueMessage) -> Failure:
     """
     attributes = message.attributes
     if message.redriven or "Reason" not in attributes:
-        return Failure(
+        return FailedMessage(
             account_id=_account_in(message.body),
             reason=CRASH_OR_TIMEOUT,
             error_code="none",
@@ -74,7 +74,7 @@ def parse_failure(message: QueueMessage) -> Failure:
             message_id=message.message_id,
         )
     contact_types = attributes.get("ContactTypes", "none")
-    return Failure(
+    return FailedMessage(
         account_id=attributes.get("AccountId", NO_ACCOUNT),
         reason=current_reason(attributes["Reason"]),
         error_code=attributes.get("ErrorCode", "none"),
@@ -86,16 +86,16 @@ def parse_failure(message: QueueMessage) -> Failure:
     )
 
 
-def by_account(failures: Iterable[Failure]) -> list[FailedAccount]:
+def by_account(failures: Iterable[FailedMessage]) -> list[FailedAccount]:
     """Merge the failures of each account. Failures of messages without an account stay separate."""
 
-    def key(failure: Failure) -> tuple[str, str]:
+    def key(failure: FailedMessage) -> tuple[str, str]:
         return failure.account_id, failure.message_id if failure.account_id == NO_ACCOUNT else ""
 
     return [_merge(list(group)) for _, group in groupby(sorted(failures, key=key), key=key)]
 
 
-def _merge(failures: Sequence[Failure]) -> FailedAccount:
+def _merge(failures: Sequence[FailedMessage]) -> FailedAccount:
     return FailedAccount(
         latest=max(failures, key=lambda failure: failure.failed_at),
         messages=len(failures),

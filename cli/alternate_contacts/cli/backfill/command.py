@@ -9,7 +9,7 @@ import typer
 
 from alternate_contacts.backfill.message import account_message_body
 from alternate_contacts.backfill.protocol import Mode, Trigger
-from alternate_contacts.cli.aws.backfill_function import BackfillResult, invoke_backfill
+from alternate_contacts.cli.aws.backfill_function import CompletedBackfill, invoke_backfill
 from alternate_contacts.cli.aws.context import CommandContext
 from alternate_contacts.cli.aws.queues import ACCOUNT_QUEUE, batches, send_messages
 from alternate_contacts.cli.aws.session import Session
@@ -89,7 +89,7 @@ class BackfillOrganization:
         self._session = session
         self._function = function
         self._mode = mode
-        self._result: BackfillResult | None = None
+        self._result: CompletedBackfill | None = None
         self._is_interrupted = False
 
     def run(self) -> None:

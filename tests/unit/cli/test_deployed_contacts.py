@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from alternate_contacts.cli.aws.desired_contacts import desired_contacts
+from alternate_contacts.cli.aws.deployed_contacts import deployed_contacts
 from alternate_contacts.cli.aws.session import Session
 from alternate_contacts.cli.aws.worker_environment import read_worker_environment
 from alternate_contacts.worker.contacts import ContactType
@@ -18,7 +18,7 @@ EXACT = {**WORKER, "SECURITY_NAME": "Jörg", "BILLING_POLICY": "fill"}
 
 
 def test_the_contacts_are_those_of_the_worker() -> None:
-    desired = desired_contacts(GARBLED, EXACT)
+    desired = deployed_contacts(GARBLED, EXACT)
     assert desired.assignments[ContactType.SECURITY].desired.name == "Jörg"
     assert desired.assignments[ContactType.BILLING].policy is Policy.FILL
     assert desired.exact
@@ -27,15 +27,15 @@ def test_the_contacts_are_those_of_the_worker() -> None:
 
 @pytest.mark.parametrize("environment", [{}, {**EXACT, "SECURITY_NAME": ""}, {**EXACT, "BILLING_POLICY": "new"}])
 def test_without_a_complete_environment_the_contacts_are_parameters_of_the_stack(environment: dict[str, str]) -> None:
-    desired = desired_contacts(GARBLED, environment)
+    desired = deployed_contacts(GARBLED, environment)
     assert desired.assignments == GARBLED.desired
     assert not desired.exact
     assert desired.has_unknown_characters
-    assert not desired_contacts(STACK, environment).has_unknown_characters
+    assert not deployed_contacts(STACK, environment).has_unknown_characters
 
 
 def test_the_repr_shows_no_contact_data() -> None:
-    assert not any(secret in repr(desired_contacts(STACK, WORKER)) for secret in SECRETS)
+    assert not any(secret in repr(deployed_contacts(STACK, WORKER)) for secret in SECRETS)
 
 
 def test_the_environment_is_empty_if_these_credentials_cannot_read_it(aws: FakeWire) -> None:

@@ -10,7 +10,7 @@ from alternate_contacts.worker.decision import Policy
 
 
 @dataclass(frozen=True)
-class DesiredContacts:
+class DeployedContacts:
     """Policy and desired contact by contact type. ``repr`` omits them, because they are contact data.
 
     Attributes:
@@ -30,10 +30,10 @@ class DesiredContacts:
         )
 
 
-def desired_contacts(stack: Stack, worker_environment: Mapping[str, str]) -> DesiredContacts:
+def deployed_contacts(stack: Stack, worker_environment: Mapping[str, str]) -> DeployedContacts:
     """Return what the deployed worker sets; without its environment, what the parameters of the stack say."""
     try:
-        return DesiredContacts(
+        return DeployedContacts(
             {
                 contact_type: Assignment(
                     Policy(worker_environment[f"{contact_type}_POLICY"]),
@@ -43,4 +43,4 @@ def desired_contacts(stack: Stack, worker_environment: Mapping[str, str]) -> Des
             }
         )
     except (KeyError, ValueError):
-        return DesiredContacts(stack.desired, exact=False)
+        return DeployedContacts(stack.desired, exact=False)
