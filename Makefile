@@ -6,10 +6,16 @@ DEV    := $(VENV)/dev/bin
 SAM    := $(VENV)/sam/bin
 RUNTIME := $(VENV)/runtime/bin
 
+# Your pip settings for index, proxy and certificates apply. Settings that move or forbid an installation do not.
+export PIP_USER := 0
+export PIP_REQUIRE_VIRTUALENV := 0
+export PIP_DRY_RUN := 0
+export PIP_CONSTRAINT := /dev/null
+
 ACCOUNTS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit contract template emulated browser-test check format package build screenshots reference lock clean
+.PHONY: help setup demo test unit contract template emulated browser-test check scan format package build build-matrix screenshots reference lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -22,7 +28,8 @@ setup: $(VENV)/dev/.done $(VENV)/sam/.done $(VENV)/runtime/.done ## install ever
 $(VENV)/%/.done: requirements/%.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: PYTHON=python3.13 make ...")'
 	$(PYTHON) -m venv --clear $(VENV)/$*
-	$(VENV)/$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+	$(VENV)/$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+	  --prefix=$(abspath $(VENV)/$*) --root=/ --target= --no-binary=:none: -r $<
 	@touch $@
 
 demo: setup ## deploy to an organization on this machine and watch it work (ACCOUNTS=500 for a larger one)
@@ -52,16 +59,30 @@ check: setup ## format, lint, types, imports, words
 	PYTHONPATH=src:custom-resources:cli:. $(DEV)/lint-imports --no-cache
 	$(DEV)/python -m tools.check_language
 
+# checkov reads no variable and no file of the user, and asks no server. Each skipped check is in the Metadata of its
+# resource, with its reason.
+scan: $(VENV)/dev/.done $(VENV)/scan/.done ## cfn-lint and checkov on both templates
+	$(DEV)/cfn-lint template.yaml control_tower/home_region.yaml
+	$(VENV)/scan/bin/checkov --framework cloudformation --compact --quiet --skip-download \
+	  --file template.yaml --file control_tower/home_region.yaml
+
 format: setup ## let ruff write
 	$(DEV)/ruff format .
 	$(DEV)/ruff check --fix .
 
+# Options of package come from the command line only. A variable in the environment would change the package unnoticed.
+# The exception is HOME_REGION, which docs/control-tower.md exports: control_tower.package compares it with the manifest.
+option = $(if $($(1)),$(if $(filter command,$(origin $(1))),$(2) "$($(1))",$(error \
+  $(1) is set in the environment. Unset it, or write make package $(1)=...)))
 package: setup ## a configuration package for CfCT in dist/cfct/ (see docs/control-tower.md)
-	$(DEV)/python -m control_tower.package $(if $(BUCKET),--bucket "$(BUCKET)") $(if $(MANIFEST),--manifest "$(MANIFEST)") \
-	  $(if $(MERGE),--merge "$(MERGE)") $(if $(HOME_REGION),--home-region "$(HOME_REGION)")
+	$(DEV)/python -m control_tower.package $(call option,BUCKET,--bucket) $(call option,MANIFEST,--manifest) \
+	  $(call option,MERGE,--merge) $(if $(filter command,$(origin HOME_REGION)),--home-region "$(HOME_REGION)")
 
 build: setup ## the two Lambda zips, in .aws-sam/build
 	$(SAM)/sam build
+
+build-matrix: ## sam build's own recipe with old and new Pythons and pips, as far as they are installed here
+	$(PYTHON) tools/build_matrix.py
 
 screenshots: setup ## the pictures in docs/images, from the real command (needs chromium)
 	$(DEV)/python -m tools.screenshots
@@ -70,11 +91,11 @@ reference: setup ## docs/command.md, from the command's own help
 	PYTHONPATH=cli:custom-resources:src:. $(DEV)/python -m tools.command_reference > docs/command.md
 
 # The only target that needs uv; run it after editing an .in file. The functions' files leave out jmespath: the runtime
-# has it, because boto3 needs it, and has it compiled.
+# has it, because boto3 needs it, and has it compiled. docopt has no wheel, and only the command of pykwalify needs it.
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 lock: ## pin requirements with hashes
-	for name in requirements/dev requirements/sam requirements/runtime; do \
-	  $(LOCK) $$name.in --output-file $$name.txt || exit 1; done
+	for name in requirements/dev requirements/sam requirements/runtime requirements/scan; do \
+	  $(LOCK) --no-emit-package docopt $$name.in --output-file $$name.txt || exit 1; done
 	for name in src/requirements custom-resources/requirements; do \
 	  $(LOCK) --no-emit-package jmespath $$name.in --output-file $$name.txt || exit 1; done
 

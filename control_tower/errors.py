@@ -1,4 +1,4 @@
-"""Why no package is made."""
+"""Why no package is made, or one that was not fully checked."""
 
 
 class PackagingError(Exception):
@@ -11,3 +11,7 @@ class PackagingError(Exception):
     def __init__(self, *messages: str) -> None:
         super().__init__("\n".join(messages))
         self.messages = messages
+
+
+class NotVerifiedError(Exception):
+    """A check was not possible, and a package can be made without it; with what was to be checked, and why."""

@@ -5,21 +5,25 @@ that can be known is reported before anything is uploaded.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from control_tower import archive, aws, sam
-from control_tower.errors import PackagingError
-from control_tower.manifest import FORWARDER, MAIN, MAIN_REGION, Manifest
+from control_tower import sam
+from control_tower.archive import Output
+from control_tower.aws import Aws
+from control_tower.configuration import ROOT, Configuration, merged_configuration, new_configuration, read_templates
+from control_tower.errors import NotVerifiedError, PackagingError
+from control_tower.manifest import MAIN, MAIN_REGION
+from control_tower.merge import rest
 from control_tower.template import Template
-from control_tower.violations import account_violations, find_violations
+from control_tower.violations import account_violations, look_ups
 
-TEMPLATE = sam.ROOT / "template.yaml"
-FORWARDER_TEMPLATE = sam.ROOT / "control_tower" / "home_region.yaml"
-MANIFEST = sam.ROOT / "manifest.yaml"
-OUTPUT = sam.ROOT / "dist" / "cfct"
+MANIFEST = ROOT / "manifest.yaml"
+OUTPUT = ROOT / "dist" / "cfct"
 
 _LARGEST_TEMPLATE = 1_000_000
 """Bytes of a template in S3, from where CfCT deploys it: CloudFormation accepts one megabyte
@@ -27,67 +31,66 @@ _LARGEST_TEMPLATE = 1_000_000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Make the package. Returns 1 after printing what has to change first."""
+    """Make the package. Returns 1 after printing what has to change first, and 130 if interrupted."""
     options = _parser().parse_args(arguments)
+    output = Output(options.output)
     try:
-        manifest = prepare(options.manifest, options.home_region, options.merge)
-        manifest = fill_in_account(manifest, options.bucket)
+        output.check(reads=[options.manifest, options.merge] if options.merge else [options.manifest])
+        if options.merge:
+            configuration = merged_configuration(options.manifest, options.merge, options.home_region)
+        else:
+            configuration = new_configuration(options.manifest, options.home_region)
+        check_exported_region(configuration, options.home_region)
+        configuration = check_with_aws(configuration, options.bucket, Aws())
         with TemporaryDirectory() as folder:
             template = upload_code(sam.build(Path(folder)), options.bucket)
-        files = package_files(manifest, template)
-        written = archive.write_folder(options.output, files)
-        zipped = None if options.merge else archive.write_zip(options.output, files)
+        output.write(configuration.files(template), with_zip=options.merge is None)
     except PackagingError as error:
         sys.stderr.write("".join(f"{message}\n" for message in error.messages))
         return 1
-    _report(manifest, files, written, zipped)
+    except KeyboardInterrupt:
+        return 130
+    _report(configuration, output, with_zip=options.merge is None)
     return 0
 
 
-def prepare(source: Path, home_region: str | None = None, merge: Path | None = None) -> Manifest:
-    """Return the manifest to upload, except that the account ID may be the placeholder.
-
-    Args:
-        source: this repository's manifest.yaml, or an edited copy of it.
-        home_region: Control Tower's, if it differs from the one in the manifest.
-        merge: an existing manifest to add our resources to.
+def check_exported_region(configuration: Configuration, home_region: str | None) -> None:
+    """Compare HOME_REGION in the environment, which the commands in docs/control-tower.md use, with the manifest.
 
     Raises:
-        PackagingError: the manifest violates a rule of CfCT or of a template.
+        PackagingError: they differ, and the option did not say which one is right.
     """
-    templates = _templates()
-    manifest = _read(source)
-    if merge:
-        if archive.NAME in merge.resolve().parts:
-            raise PackagingError(
-                f"Merge a manifest from outside a folder {archive.NAME}: that folder is replaced by the package."
-            )
-        existing = _read(merge)
-        if home_region not in (None, existing.home_region):
-            raise PackagingError(f"The home region in {merge} is {existing.home_region}, not {home_region}.")
-        manifest = manifest.merged_into(existing, templates[MAIN])
-    elif home_region:
-        manifest = manifest.with_home_region(home_region)
-    if manifest.home_region != MAIN_REGION:
-        manifest = manifest.with_forwarder(templates[FORWARDER])
-    if violations := find_violations(manifest, templates):
-        raise PackagingError(*violations)
-    return manifest
+    exported = os.environ.get("HOME_REGION")
+    if exported and not home_region and exported != configuration.manifest.home_region:
+        raise PackagingError(
+            f"HOME_REGION is {exported} in the environment, but the home region in the manifest is "
+            f"{configuration.manifest.home_region}. Correct the wrong one, or unset HOME_REGION."
+        )
 
 
-def fill_in_account(manifest: Manifest, bucket: str | None) -> Manifest:
-    """Put the ID of the management account into the manifest, and check the bucket.
+def check_with_aws(configuration: Configuration, bucket: str | None, aws: Aws) -> Configuration:
+    """Check what only AWS knows, and put the ID of the management account into the manifest.
 
     Raises:
-        PackagingError: the manifest has another account, or the bucket cannot be used.
+        PackagingError: the account, the bucket, the home region or an SSM parameter is not the right one.
     """
+    manifest = configuration.manifest
     account = aws.management_account()
     violations = account_violations(manifest, account)
     if bucket and (violation := aws.bucket_violation(bucket)):
         violations.append(violation)
+    notes = [*configuration.notes]
+    for check in (_home_region_violations, _look_up_violations):
+        try:
+            violations += check(configuration, aws)
+        except NotVerifiedError as error:
+            notes.append(f"Not verified: {error}")
     if violations:
         raise PackagingError(*violations)
-    return manifest.with_account(account)
+    completed = manifest.with_account(account)
+    if rest(completed) != rest(manifest) or account_violations(completed, account):
+        raise PackagingError(f"Write the account of {MAIN} without an alias.")
+    return replace(configuration, manifest=completed, notes=notes)
 
 
 def upload_code(built: Path, bucket: str | None) -> str:
@@ -104,35 +107,44 @@ def upload_code(built: Path, bucket: str | None) -> str:
     return template
 
 
-def package_files(manifest: Manifest, template: str) -> dict[str, str]:
-    """Return the content of the package's files by their path."""
-    files = {"manifest.yaml": manifest.text, manifest.path(MAIN): template}
-    if manifest.resource(FORWARDER):
-        files[manifest.path(FORWARDER)] = FORWARDER_TEMPLATE.read_text(encoding="utf-8")
-    return files
-
-
-def _templates() -> dict[str, Template]:
-    return {MAIN: Template.read(TEMPLATE), FORWARDER: Template.read(FORWARDER_TEMPLATE)}
-
-
-def _read(path: Path) -> Manifest:
+def _home_region_violations(configuration: Configuration, aws: Aws) -> list[str]:
+    region = configuration.manifest.home_region
     try:
-        # Bytes, so that line breaks are written as they were.
-        return Manifest.parse(path.read_bytes().decode())
-    except (OSError, UnicodeDecodeError) as error:
-        raise PackagingError(f"Reading the manifest {path} failed: {error.__class__.__name__}.") from None
+        actual = aws.home_region(region)
+    except NotVerifiedError as error:
+        raise NotVerifiedError(f"the home region {region}. {error}") from None
+    if actual is None:
+        raise NotVerifiedError(f"the home region {region}. AWS Control Tower reports no landing zone there.")
+    return [] if actual == region else [f"The home region of AWS Control Tower is {actual}, not {region}."]
 
 
-def _report(manifest: Manifest, files: dict[str, str], written: Path, zipped: Path | None) -> None:
+def _look_up_violations(configuration: Configuration, aws: Aws) -> list[str]:
+    wanted = look_ups(configuration.manifest)
+    region = configuration.manifest.home_region
+    try:
+        values = aws.parameter_values(sorted({name for _, _, name in wanted}), region)
+    except NotVerifiedError as error:
+        raise NotVerifiedError(f"the SSM parameters of look-ups. {error}") from None
+    templates, violations = read_templates(), []
+    for resource, key, name in wanted:
+        if name not in values:
+            violations.append(f"{key} of {resource}: the SSM parameter {name} does not exist in {region}.")
+        elif violation := templates[resource].violation(key, values[name]):
+            violations.append(f"The SSM parameter {name} in {region}: {violation}")
+    return violations
+
+
+def _report(configuration: Configuration, output: Output, *, with_zip: bool) -> None:
+    manifest = configuration.manifest
     account, region = manifest.account(MAIN), manifest.home_region
     lines = [
-        f"Made for management account {account}, home region {region}: {', '.join(files)}",
-        f"Folder: {_relative(written)}",
+        f"Made for management account {account}, home region {region}: {', '.join(configuration.files(''))}",
+        *configuration.notes,
+        f"Folder: {_relative(output.folder)}",
     ]
-    if zipped:
-        path, bucket = _relative(zipped), f"{archive.NAME}-{account}-{region}"
-        lines += [f"Zip:    {path}", f"Upload: aws s3 cp {path} s3://{bucket}/{zipped.name}"]
+    if with_zip:
+        path, bucket = _relative(output.zip), f"{output.folder.name}-{account}-{region}"
+        lines += [f"Zip:    {path}", f"Upload: aws s3 cp {path} s3://{bucket}/{output.zip.name}"]
     else:
         lines.append("Copy the content of the folder over your configuration, review the difference, and commit it.")
     sys.stdout.write("\n".join([*lines, ""]))
@@ -145,9 +157,7 @@ def _relative(path: Path) -> Path:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make package", description="A configuration package for CfCT.")
     parser.add_argument("--bucket", help=f"for the functions' code, in {MAIN_REGION} (default: SAM's managed one)")
-    parser.add_argument(
-        "--manifest", type=Path, default=MANIFEST, help="the manifest with your contacts (default: manifest.yaml)"
-    )
+    parser.add_argument("--manifest", type=Path, default=MANIFEST, help="your contacts (default: manifest.yaml)")
     parser.add_argument("--merge", type=Path, help="the manifest of an existing configuration to add them to")
     parser.add_argument("--home-region", help="Control Tower's (default: the region in the manifest)")
     parser.add_argument("--output", type=Path, default=OUTPUT, help="the folder to write to (dist/cfct)")

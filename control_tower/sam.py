@@ -43,6 +43,8 @@ def package(template: Path, bucket: str | None) -> str:
 
 
 def _run(*arguments: str) -> None:
+    if not _SAM.is_file():
+        raise PackagingError(f"{_SAM} does not exist. Run make setup.")
     process = subprocess.run(  # noqa: S603
         [str(_SAM), *arguments],
         cwd=ROOT,

@@ -68,14 +68,16 @@ def text_of(value: object) -> str:
 
 def _is_within(parameter: Mapping[str, Any], value: str) -> bool:
     if parameter["Type"] == "Number":
-        try:
-            number = float(value)
-        except ValueError:
-            return False
-        return float(parameter.get("MinValue", number)) <= number <= float(parameter.get("MaxValue", number))
+        # Python's float also reads 7_0, " 70", nan and the digits of other scripts.
+        number = float(value) if re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", value) else None
+        return number is not None and (
+            float(parameter.get("MinValue", number)) <= number <= float(parameter.get("MaxValue", number))
+        )
     if not int(parameter.get("MinLength", 0)) <= len(value) <= int(parameter.get("MaxLength", len(value))):
         return False
-    # CloudFormation's patterns are Java's, where \S and \w are ASCII only.
+    # CloudFormation's patterns are Java's, where \S and \w are ASCII only, and a dot matches none of these line breaks.
+    if "AllowedPattern" in parameter and re.search("[\r\x85\u2028\u2029]", value):
+        return False
     return re.fullmatch(parameter.get("AllowedPattern", "(?s:.*)"), value, re.ASCII) is not None
 
 

@@ -82,7 +82,7 @@ class Demo:
         """Run `sam build` and `sam deploy`, and wait until every active account has its contacts."""
         build = self.emulation.folder / "package"
         build.mkdir()
-        with self.console.status("sam build"):
+        with self.console.status("sam build, which downloads Python packages from your package registry"):
             deploy.build(build, emulation=self.emulation)
         self.print_step("package built with sam build")
         columns = (

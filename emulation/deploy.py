@@ -1,6 +1,6 @@
 """Deploy a template to the emulation as a user deploys it to AWS: with `sam build` and `sam deploy`.
 
-The differences from AWS are in samconfig.toml (`--config-env emulation`) and AWS_ENDPOINT_URL, none in the template.
+The differences from AWS are in samconfig.toml and AWS_ENDPOINT_URL, none in the template.
 """
 
 import os
@@ -45,7 +45,7 @@ def deploy(
 ) -> dict[str, str]:
     """Run `sam deploy` on the folder of `build`, and return the stack's outputs.
 
-    samconfig.toml has the default stack name and parameters; `parameters` overrides single ones.
+    The configuration has the default stack name and parameters; `parameters` overrides single ones.
 
     Raises:
         DeploymentError: the stack could not be created or updated.
@@ -60,6 +60,8 @@ def deploy(
         _sam(arguments, project, emulation.environment, emulation)
     except DeploymentError as error:
         reasons = [reason for event, reason in _events(emulation, stack).items() if reason and event not in earlier]
+        if _status(emulation, stack) == "ROLLBACK_COMPLETE":
+            reasons.append(f"Stack {stack} is in ROLLBACK_COMPLETE: delete it before you deploy again.")
         raise DeploymentError("\n".join(reasons) or str(error)) from None
     [described] = emulation.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
     return {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
@@ -76,7 +78,7 @@ def delete(emulation: Emulation, *, stack_name: str | None = None, project: Path
 
 
 def parameters() -> dict[str, str]:
-    """Return the stack parameters that samconfig.toml has for the emulation."""
+    """Return the stack parameters that samconfig.toml has."""
     return _parameters(ROOT)
 
 
@@ -112,6 +114,13 @@ def _sam(arguments: Sequence[str], project: Path, environment: Mapping[str, str]
     )
     if process.returncode:
         raise DeploymentError(f"sam {arguments[0]}: {process.stdout[-_ERROR_TAIL:]}")
+
+
+def _status(emulation: Emulation, stack: str) -> str:
+    try:
+        return str(emulation.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"])
+    except ClientError:
+        return "no stack"
 
 
 def _events(emulation: Emulation, stack: str) -> dict[str, str]:

@@ -7,8 +7,15 @@ OWN_ACCOUNT = "arn:aws:account::MANAGEMENT_ACCOUNT:account"
 MEMBERS = "arn:aws:account::MANAGEMENT_ACCOUNT:account/ORGANIZATION/*"
 
 PERMISSIONS = (
-    Permission(STACK, ("cloudformation:DescribeStacks",), "to find the stack and its desired contacts"),
-    QUOTA,
+    Permission(
+        STACK, ("cloudformation:DescribeStacks",), "to find the stack; its parameters contain the desired contacts"
+    ),
+    Permission(
+        QUOTA.resource,
+        QUOTA.actions,
+        "to read the API quota and the desired contacts; without it, the parameters of the stack and the defaults of "
+        "the template are used",
+    ),
     Permission(
         EVERYTHING,
         (

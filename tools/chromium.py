@@ -43,11 +43,11 @@ class Page:
         target = self._call("Target.createTarget", url="about:blank")["targetId"]
         self._session = {"sessionId": self._call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]}
 
-    def open(self, address: str, *, dark: bool = False) -> None:
-        """Load a page and wait until it is complete."""
+    def open(self, address: str, *, dark: bool = False, width: int = WIDTH) -> None:
+        """Load a page in a window of this width, and wait until it is complete."""
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self._call("Emulation.setEmulatedMedia", features=[scheme])
-        size = {"width": WIDTH, "height": HEIGHT, "deviceScaleFactor": 1, "mobile": False}
+        size = {"width": width, "height": HEIGHT, "deviceScaleFactor": 1, "mobile": False}
         self._call("Emulation.setDeviceMetricsOverride", **size)
         # Another fragment of the same address loads nothing, so an empty page comes first.
         for url in ("about:blank", address):
@@ -93,6 +93,10 @@ class Page:
         clip = {"x": left, "y": top, "width": width, "height": height, "scale": 1}
         screenshot = self._call("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)
         return base64.b64decode(screenshot["data"])
+
+    def print(self) -> bytes:
+        """Return the PDF that the page is printed to."""
+        return base64.b64decode(self._call("Page.printToPDF")["data"])
 
     def _call(self, method: str, **parameters: Any) -> dict[str, Any]:
         """Call a method of the protocol and return its result."""

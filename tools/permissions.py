@@ -14,6 +14,7 @@ UNDELIVERED_QUEUE = "UndeliveredQueue"
 WORKER_FUNCTION = "WorkerFunction"
 BACKFILL_FUNCTION = "BackfillFunction"
 BACKFILL_LOG_GROUP = "BackfillLogGroup"
+ALARM_TOPIC = "AlarmTopic"
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ PERMISSIONS: Mapping[str, tuple[Permission, ...]] = MappingProxyType(
             Permission(UNDELIVERED_QUEUE, ("sqs:GetQueueAttributes",), "to count undelivered messages"),
             QUOTA,
             Permission(BACKFILL_LOG_GROUP, ("logs:FilterLogEvents",), "to find the last backfill and reconcile"),
+            Permission(ALARM_TOPIC, ("sns:ListSubscriptionsByTopic",), "to count the receivers of alarms"),
         ),
         "failures": (
             _FIND,

@@ -82,7 +82,7 @@ def main() -> None:
         with chromium() as page:
             page.open(address)
             write_picture("audit.png", page.picture(left=0, top=0, width=WIDTH, height=page.evaluate(TOP_OF_TABLE)))
-            page.open(f"{address}#status=missing+different+unreadable&sort=organizational+unit")
+            page.open(f"{address}#status=missing+different+unreadable+unknown&sort=organizational+unit")
             write_picture("audit-filtered.png", page.picture(**page.evaluate(ACCOUNT_TABLE)))
             page.open(address, dark=True)
             write_picture("audit-dark.png", page.picture(left=0, top=0, width=WIDTH, height=660))

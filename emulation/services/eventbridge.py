@@ -5,8 +5,9 @@ user guide):
 
 * Only AWS puts events whose source begins with `aws.`.
 * A rule's delivery needs the policy of the queue or function; to a bus of another region it needs the target's role. A
-  schedule's delivery always needs its role. Without permission or target there is no retry: the event goes to the
-  target's dead-letter queue, if that queue's policy allows it, with attributes that have the error.
+  schedule's delivery always needs its role. Without permission or target, or if the event is larger than the queue
+  accepts, there is no retry: the event goes to the target's dead-letter queue, if that queue's policy allows it, with
+  attributes that have the error.
 * Functions are invoked asynchronously, with Lambda's own retries.
 * An event that was forwarded to another region keeps its original region.
 
@@ -49,7 +50,7 @@ def invoke_target(original: Any, target: Target, event: Any, rule: dict[str, Any
     arn = parse_arn(target["Arn"])
     # The event may have come in a request without TLS; AWS services always use it.
     pin_request_origin("127.0.0.1", True)
-    failure = _failure(arn, target, rule["Arn"])
+    failure = _failure(arn, target, event, rule["Arn"])
     if failure:
         _send_to_dead_letter_queue(failure, target, event, rule["Arn"])
     elif arn.service == "events" and arn.region != get_region():
@@ -67,13 +68,15 @@ def dispatch_to_lambda(_: Any, arn: str, body: str) -> None:
     lambda_svc.invoke_async_with_retry(record, json.loads(body))
 
 
-def _failure(arn: Any, target: Target, rule_arn: str) -> Failure | None:
+def _failure(arn: Any, target: Target, event: Any, rule_arn: str) -> Failure | None:
     """Return code and message if a delivery fails. Targets that the product does not use are left to ministack."""
     if arn.service not in _DELIVERY:
         return None
     find = {"sqs": sqs._queue_by_arn, "lambda": lambda_svc.function_policy_for_arn}.get(arn.service, bool)
     if not find(str(arn)):
         return "NO_RESOURCE", "The target does not exist."
+    if arn.service == "sqs" and not queues.fits(sqs._queue_by_arn(str(arn)), _envelope(event)):
+        return "INVALID_PARAMETER", "The event is larger than the queue accepts."
     return None if _may_deliver(arn, target, rule_arn) else ("NO_PERMISSIONS", f"{_DELIVERY[arn.service]} is denied.")
 
 
@@ -107,6 +110,9 @@ def _send_to_dead_letter_queue(failure: Failure, target: Target, event: Any, rul
     queue = arn and sqs._queue_by_arn(arn)
     if queue and _may_deliver(parse_arn(arn), target, rule_arn):
         code, message = failure
-        envelope = eventbridge._pattern_event_view(event).event_with_detail()
         attributes = {"RULE_ARN": rule_arn, "TARGET_ARN": target["Arn"], "ERROR_CODE": code, "ERROR_MESSAGE": message}
-        queues.put(queue, json.dumps(envelope), attributes)
+        queues.put(queue, _envelope(event), attributes)
+
+
+def _envelope(event: Any) -> str:
+    return json.dumps(eventbridge._pattern_event_view(event).event_with_detail())

@@ -3,6 +3,8 @@
 AWS (SQS API reference and developer guide):
 
 * SendMessage rejects message attributes without a value, more than ten attributes, and a delay over 900 s.
+* Name, type and value of the attributes count towards the queue's MaximumMessageSize
+  (sqs-message-metadata.html#sqs-message-attributes).
 * ChangeMessageVisibility takes 0 to 43,200 s for messages in flight, and at most 12 hours in total.
 * Fair queues (sqs-fair-queues-detailed.html): if more than a tenth of the messages in flight on a standard queue have
   one MessageGroupId, messages of other groups and without a group are received first.
@@ -38,6 +40,7 @@ Parameters = dict[str, Any]
 _MAX_VISIBILITY_TIMEOUT = 43_200
 _MAX_DELAY = 900
 _MAX_ATTRIBUTES = 10
+_MAX_MESSAGE_SIZE = 1_048_576
 _NOISY_SHARE = 0.1
 
 # ministack's poller takes this lock and calls the functions below meanwhile: it must be re-entrant.
@@ -69,15 +72,20 @@ def locked(original: Any, *arguments: Any) -> Any:
 @patches.around("ministack.services.sqs._HANDLERS", "SendMessage")
 @patches.around("ministack.services.sqs._act_send_message")
 def send_message(original: Any, parameters: Parameters, queue_url: str) -> Any:
-    """Check attributes and delay, then send."""
-    _check_attributes(parameters.get("MessageAttributes") or {})
+    """Check attributes, delay and size, then send."""
+    attributes = parameters.get("MessageAttributes") or {}
+    _check_attributes(attributes)
     delay = parameters.get("DelaySeconds")
     if delay is not None and not 0 <= int(delay) <= _MAX_DELAY:
         reason = f"Reason: DelaySeconds must be >= 0 and <= {_MAX_DELAY}."
         raise sqs._Err("InvalidParameterValue", f"Value {delay} for parameter DelaySeconds is invalid. {reason}")
     with lock:
+        queue = sqs._get_q(parameters.get("QueueUrl", queue_url))
+        if not fits(queue, parameters.get("MessageBody", ""), attributes):
+            reason = f"Reason: Message must be shorter than {_limit(queue)} bytes."
+            raise sqs._Err("InvalidParameterValue", f"One or more parameters are invalid. {reason}")
         response = original(parameters, queue_url)
-        for message in sqs._get_q(parameters.get("QueueUrl", queue_url))["messages"][-1:]:
+        for message in queue["messages"][-1:]:
             if message["id"] == response["MessageId"]:
                 message["visible_at"] = _sped_up(message["sent_at"], message["visible_at"])
     return response
@@ -126,6 +134,14 @@ def put(queue: Queue, body: str, attributes: Mapping[str, str] | None = None) ->
     with lock:
         url = queue["url"]
         sqs._act_send_message({"QueueUrl": url, "MessageBody": body, "MessageAttributes": named}, url)
+
+
+def fits(queue: Queue, body: str, attributes: Mapping[str, Mapping[str, Any]] | None = None) -> bool:
+    """Return whether a message is within the MaximumMessageSize of a queue."""
+    parts: list[str | bytes] = [body]
+    for name, attribute in (attributes or {}).items():
+        parts += [name, attribute.get("DataType", ""), attribute.get("StringValue") or attribute.get("BinaryValue", "")]
+    return sum(len(part.encode() if isinstance(part, str) else part) for part in parts) <= _limit(queue)
 
 
 def visible(queue: Queue) -> list[Message]:
@@ -195,6 +211,10 @@ def _check_attributes(attributes: Mapping[str, Mapping[str, Any]]) -> None:
             data_type = attribute.get("DataType")
             message = f"Message (user) attribute '{name}' must contain a non-empty value of type '{data_type}'."
             raise sqs._Err("InvalidParameterValue", message)
+
+
+def _limit(queue: Queue) -> int:
+    return int(queue["attributes"].get("MaximumMessageSize", _MAX_MESSAGE_SIZE))
 
 
 def _in_fair_order(messages: list[Message], now: float) -> Iterator[Message]:

@@ -1,6 +1,9 @@
 """The script of the page that `audit --html` writes: the table, filters, order, links and keyboard."""
 
 import json
+import re
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,11 +14,11 @@ from alternate_contacts.cli.audit.report import AuditReport
 from alternate_contacts.worker.errors import AccessDenied
 from tests.fakes.audit import DIFFERENT, MISSING, REPORT, report, row, row_with_contacts
 from tests.fakes.worker import PRESENT
-from tools.chromium import Page
+from tools.chromium import WIDTH, Page
 
 LEDGER, SANDBOX, PAYMENTS, CLOSED = "222222222222", "333333333333", "111111111111", "444444444444"
 WORST_FIRST = [LEDGER, SANDBOX, PAYMENTS, CLOSED]
-NOT_COMPLIANT = "status=missing+different+unreadable"
+NOT_COMPLIANT = "status=missing+different+unreadable+unknown"
 
 IDS = "[...document.querySelectorAll('#rows tbody td:nth-child(2)')].map((cell) => cell.textContent)"
 
@@ -27,8 +30,8 @@ class AuditPage:
         self.browser = browser
         self._address = address
 
-    def open(self, fragment: str = "") -> None:
-        self.browser.open(f"{self._address}#{fragment}" if fragment else self._address)
+    def open(self, fragment: str = "", *, width: int = WIDTH) -> None:
+        self.browser.open(f"{self._address}#{fragment}" if fragment else self._address, width=width)
 
     @property
     def ids(self) -> list[str]:
@@ -82,11 +85,11 @@ Open = Callable[..., AuditPage]
 def open_page(browser: Page, tmp_path: Path) -> Open:
     """Write the page of a report to a file, and open it with a fragment."""
 
-    def open_page(fragment: str = "", *, audit: AuditReport = REPORT) -> AuditPage:
+    def open_page(fragment: str = "", *, audit: AuditReport = REPORT, width: int = WIDTH) -> AuditPage:
         path = tmp_path / "audit.html"
         path.write_text(html_page.render(audit), encoding="utf-8")
         page = AuditPage(browser, path.as_uri())
-        page.open(fragment)
+        page.open(fragment, width=width)
         return page
 
     return open_page
@@ -117,6 +120,14 @@ def test_contacts_are_shown_if_the_report_has_them(open_page: Open) -> None:
     assert f"different {PRESENT.name} {PRESENT.title} {PRESENT.email_address} {PRESENT.phone_number}" in text
 
 
+def test_the_period_of_the_readings_is_shown(open_page: Open) -> None:
+    assert "Read between 2026-11-24 12:00:00 and 2026-11-24 12:00:00 UTC" in " ".join(open_page().text("dl").split())
+
+
+def test_one_account_is_singular(open_page: Open) -> None:
+    assert open_page(audit=report(row("111111111111"))).text("#count") == "1 of 1 account"
+
+
 def test_a_name_is_text_and_an_injected_script_is_blocked(open_page: Open) -> None:
     page = open_page(audit=report(row("111111111111", name="<img src=x onerror='window.injected = 1'>")))
     assert page.text("#rows tbody th").startswith("<img")
@@ -143,7 +154,7 @@ def test_a_long_table_is_shown_in_parts(open_page: Open) -> None:
         ({"q": "LEDGER"}, [LEDGER]),
         ({"q": "3333"}, [SANDBOX]),
         ({"q": "production pay"}, [PAYMENTS]),
-        ({"status": "missing different unreadable"}, [LEDGER, SANDBOX]),
+        ({"status": "missing different unreadable unknown"}, [LEDGER, SANDBOX]),
         ({"status": "missing"}, [LEDGER]),
         ({"status": "skipped"}, [CLOSED]),
         ({"status": "missing", "type": "BILLING"}, []),
@@ -227,7 +238,7 @@ def test_a_filter_keeps_the_order(open_page: Open) -> None:
 
 def test_the_fragment_holds_filter_and_order(open_page: Open) -> None:
     page = open_page()
-    page.fill(status="missing different unreadable", q="l")
+    page.fill(status="missing different unreadable unknown", q="l")
     page.sort_by("organizational unit")
     page.sort_by("organizational unit")
     assert page.fragment == f"q=l&{NOT_COMPLIANT}&sort=-organizational+unit"
@@ -297,3 +308,42 @@ def test_enter_and_space_on_a_heading_sort(open_page: Open) -> None:
     assert page.ids == [CLOSED, LEDGER, PAYMENTS, SANDBOX]
     page.browser.press("Space")
     assert page.ids == [SANDBOX, PAYMENTS, LEDGER, CLOSED]
+
+
+# ---- narrow windows and paper ---------------------------------------------------------------------------------------
+
+LONG = report(
+    *(
+        row(
+            f"{number:012}",
+            MISSING,
+            name=f"A rather long name of account {number}",
+            unit=("Root", f"Unit {number} " * 8),
+        )
+        for number in range(60)
+    )
+)
+
+
+@pytest.mark.parametrize("width", [320, 400, 800])
+def test_a_narrow_window_does_not_scroll_sideways(open_page: Open, width: int) -> None:
+    page = open_page(audit=LONG, width=width)
+    assert page.browser.evaluate("document.documentElement.scrollWidth") <= width
+    # No account ID is wrapped.
+    heights = "[...document.querySelectorAll('#rows tbody td:nth-child(2)')].map((cell) => {"
+    heights += "const range = document.createRange(); range.selectNodeContents(cell);"
+    heights += "return new Set([...range.getClientRects()].map((box) => box.top)).size })"
+    assert set(page.browser.evaluate(heights)) == {1}
+
+
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="pdftotext is not installed (Debian: poppler-utils)")
+def test_every_printed_page_has_the_column_names(open_page: Open, tmp_path: Path) -> None:
+    pdf = tmp_path / "audit.pdf"
+    pdf.write_bytes(open_page(audit=LONG).browser.print())
+    text = subprocess.run(["pdftotext", "-layout", pdf, "-"], capture_output=True, text=True, check=True).stdout  # noqa: S603, S607
+    pages = text.split("\f")
+    with_accounts = [page for page in pages if re.search(r"Long name of account|A rather long", page)]
+    assert len(with_accounts) > 2
+    assert [page for page in with_accounts if not re.search(r"Name\s+Account ID\s+Organizational unit", page)] == []
+    with_units = [page for page in pages if "Unit 7 Unit" in page and "%" in page]
+    assert [page for page in with_units if "BILLING" not in page] == []

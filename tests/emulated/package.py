@@ -77,8 +77,12 @@ class Package:
 
     def invoke_backfill(self, **event: str) -> dict[str, Any]:
         """Invoke BackfillFunction, and return its result or the error."""
+        return self.invoke_backfill_with(event)
+
+    def invoke_backfill_with(self, payload: object) -> dict[str, Any]:
+        """Invoke BackfillFunction with any JSON value, and return its result or the error."""
         response = self.emulation.client("lambda").invoke(
-            FunctionName=self.outputs["BackfillFunctionName"], Payload=json.dumps(event)
+            FunctionName=self.outputs["BackfillFunctionName"], Payload=json.dumps(payload)
         )
         return dict(json.load(response["Payload"]))
 

@@ -19,6 +19,7 @@ from tests.emulated.conftest import SETTINGS
 from tests.emulated.package import Package
 
 ENABLE_TRUSTED_ACCESS = "aws organizations enable-aws-service-access --service-principal account.amazonaws.com"
+CONTACT_FIELDS = ("Name", "Title", "EmailAddress", "PhoneNumber")
 SCHEDULES = ("ReconcileSchedule", "BackfillAgeSchedule")
 
 
@@ -49,8 +50,25 @@ def schedule(package: Package, logical_id: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("event", [{"trigger": "report_backfill_age"}, {"reason": "watch"}])
-def test_the_backfill_age_is_less_than_a_day_after_the_deployment(package: Package, event: dict[str, str]) -> None:
-    assert package.invoke_backfill(**event)["daysSinceBackfill"] < 1
+def test_the_backfill_age_is_that_of_the_backfill_of_the_deployment(package: Package, event: dict[str, str]) -> None:
+    assert package.invoke_backfill(**event) == {"daysSinceBackfill": 0.0}
+
+
+@pytest.mark.parametrize("payload", [None, 5, True, "RequestType", [], [{"RequestType": "Create"}]])
+def test_a_payload_that_is_no_object_is_an_invalid_input(package: Package, payload: object) -> None:
+    error = package.invoke_backfill_with(payload)
+    assert error["errorMessage"].startswith("Invalid input")
+    assert error["errorType"] == "BackfillError"
+
+
+def test_the_check_reads_the_first_contact_type_that_is_managed(package: Package) -> None:
+    """The role allows no other type: a message for every account shows that the check passed."""
+    package.update(BillingPolicy="ignore", **{f"Billing{name}": "none" for name in CONTACT_FIELDS})
+    functions = package.emulation.client("lambda")
+    configuration = functions.get_function_configuration(FunctionName=package.outputs["BackfillFunctionName"])
+    assert configuration["Environment"]["Variables"]["MANAGED_CONTACT_TYPES"] == "OPERATIONS,SECURITY"
+    assert package.invoke_backfill(trigger="manual")["enqueued"] == 5
+    package.update(BillingPolicy="overwrite")  # sam keeps the previous value of a parameter that is not given
 
 
 def test_throttled_calls_of_organizations_are_retried(package: Package) -> None:

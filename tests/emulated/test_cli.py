@@ -22,7 +22,7 @@ from emulation.waiting import eventually
 from tests.emulated.caller import use_role, use_root_user
 from tests.emulated.package import QUEUES, Package, event
 from tests.fakes.cli import failed_attributes
-from tools.permissions import BACKFILL_FUNCTION, BACKFILL_LOG_GROUP, STACK, WORKER_FUNCTION, statements
+from tools.permissions import ALARM_TOPIC, BACKFILL_FUNCTION, BACKFILL_LOG_GROUP, STACK, WORKER_FUNCTION, statements
 
 MEMBERS, SUSPENDED = 6, 1
 EVERY_TYPE = ["BILLING", "OPERATIONS", "SECURITY"]
@@ -43,6 +43,14 @@ class Operator(Package):
         result = self.run(*arguments, "--json")
         document: dict[str, Any] = json.loads(result.stdout)
         return document
+
+    def subscribe_to_alarms(self) -> None:
+        """Subscribe a queue of the operator to the alarm topic."""
+        url = self.emulation.client("sqs").create_queue(QueueName="pager")["QueueUrl"]
+        attributes = self.emulation.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+        self.emulation.client("sns").subscribe(
+            TopicArn=self.outputs["AlarmTopicArn"], Protocol="sqs", Endpoint=attributes["Attributes"]["QueueArn"]
+        )
 
     def request(self, *accounts: str) -> None:
         """Send a message to AccountQueue for each account."""
@@ -110,6 +118,7 @@ class Operator(Package):
             WORKER_FUNCTION: f"arn:aws:lambda:{here}:function:{self.outputs['WorkerFunctionName']}",
             BACKFILL_FUNCTION: f"arn:aws:lambda:{here}:function:{self.outputs['BackfillFunctionName']}",
             BACKFILL_LOG_GROUP: f"arn:aws:logs:{here}:log-group:{self.outputs['BackfillLogGroupName']}:*",
+            ALARM_TOPIC: self.outputs["AlarmTopicArn"],
         }
 
 
@@ -122,6 +131,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
         accounts = emulation.create_accounts(MEMBERS, suspended=SUSPENDED)
         operator = Operator(emulation, folder, accounts)
         operator.update(**QUOTA)
+        operator.subscribe_to_alarms()
         yield operator
 
 

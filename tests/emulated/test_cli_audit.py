@@ -234,35 +234,44 @@ def test_throttled_calls_make_no_account_unreadable(auditor: Auditor) -> None:
     assert (result.exit_code, result.stderr) == (0, "")
 
 
-def test_the_next_run_continues_after_ctrl_c(broken: Auditor, tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
+def test_the_next_run_continues_after_ctrl_c_and_after_kill(
+    broken: Auditor, tmp_path: Path, end: signal.Signals
+) -> None:
     command = [sys.executable, "-m", "alternate_contacts.cli", "audit", "--json"]
     path = os.pathsep.join(str(ROOT / folder) for folder in ("cli", "src", "custom-resources"))
     environment = {**broken.emulation.environment, "PYTHONPATH": path, "XDG_CACHE_HOME": str(tmp_path / "cache")}
 
-    # Given a run that takes 3 x 42 / 20 = 6 s, and Ctrl-C after some accounts are read
+    # Given a run that takes 3 x 42 / 20 = 6 s, and its end after some accounts are read
     with subprocess.Popen(  # noqa: S603
         [*command, "--rate", "20"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         [state_file] = eventually(lambda: list(tmp_path.glob("cache/alternate-contacts/*.jsonl")))
         eventually(lambda: len(state_file.read_text().splitlines()) > 5)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(end)
         stdout, stderr = process.communicate(timeout=15)
-    first = json.loads(stdout)
-    assert process.returncode == 130
-    assert (first["complete"], first["accountsActive"]) == (False, ACTIVE)
-    assert 5 <= first["accountsRead"] < ACTIVE
-    assert f"Interrupted: {first['accountsRead']} of {ACTIVE} accounts read." in stderr
+    saved = [json.loads(line) for line in state_file.read_text().splitlines()[1:]]
+    assert 5 <= len(saved) < ACTIVE
+    if end is signal.SIGINT:
+        first = json.loads(stdout)
+        assert process.returncode == 130
+        assert (first["complete"], first["accountsActive"]) == (False, ACTIVE)
+        assert {line["accountId"] for line in saved} == {
+            account["accountId"] for account in first["accounts"] if account["state"] == "ACTIVE"
+        }
+        assert f"Interrupted: {first['accountsRead']} of {ACTIVE} accounts read." in stderr
     assert [secret for secret in broken.secrets if secret in state_file.read_text() + stdout + stderr] == []
 
     # When the command is run again
     before = broken.emulation.counts()["GetAlternateContact"]
     second = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
 
-    # Then it reads only the other accounts, and reports all of them
+    # Then it reads only the accounts that were not read or not compliant, and reports all of them
     assert second.returncode == 1
-    unreadable = [account for account in first["accounts"] if account["accountId"] == broken.broken["denied"]]
-    known = first["accountsRead"] - len(unreadable)
-    assert f"{known} of {ACTIVE} accounts were read since" in second.stderr
+    known = sum(line["accountId"] not in broken.broken.values() for line in saved)
+    assert f"{known} of {ACTIVE} accounts had been read since" in second.stderr
     assert broken.emulation.counts()["GetAlternateContact"] - before == 3 * (ACTIVE - known)
-    assert json.loads(second.stdout)["complete"] is True
+    document = json.loads(second.stdout)
+    assert document["complete"] is True
+    assert document["firstReadAt"] < document["startedAt"] <= document["lastReadAt"]
     assert not state_file.exists()

@@ -11,6 +11,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from typer.testing import CliRunner, Result
 
 from alternate_contacts.cli.main import app
@@ -145,12 +146,41 @@ def test_the_commands_create_the_execution_role(prepared: Emulation, run: Run) -
     assert by_check["AWSControlTowerExecution"] == by_check["AWSControlTowerExecution may deploy"] == "ok"
 
 
+def test_the_state_machine_of_cfct_can_assume_the_execution_role_that_the_commands_create(
+    prepared: Emulation, run: Run
+) -> None:
+    """CfCT reads the outputs of the stack with the execution role after every create and update."""
+    create, attach = (shlex.split(line) for line in commands(run("--control-tower", "--json")) if " iam " in line)
+    iam = prepared.client("iam")
+    execution = iam.create_role(RoleName=create[4], AssumeRolePolicyDocument=create[6])["Role"]["Arn"]
+    iam.attach_role_policy(RoleName=attach[4], PolicyArn=attach[6])
+    anyone = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+    roles = {}
+    for name in ("CustomControlTowerStateMachineLambdaRole", "AnotherRole"):
+        document = json.dumps({"Version": "2012-10-17", "Statement": [anyone]})
+        roles[name] = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]["Arn"]
+        allowed = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": execution}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+        iam.put_role_policy(RoleName=name, PolicyName="sts", PolicyDocument=document)
+
+    def assume_execution_role(caller: str) -> dict[str, str]:
+        credentials = keys(prepared.assume_role(roles[caller]))
+        sts = prepared.client("sts", **credentials)  # type: ignore[arg-type]
+        return keys(sts.assume_role(RoleArn=execution, RoleSessionName="test")["Credentials"])
+
+    credentials = assume_execution_role("CustomControlTowerStateMachineLambdaRole")
+    cloudformation = prepared.client("cloudformation", **credentials)  # type: ignore[arg-type]
+    assert cloudformation.describe_stacks()["Stacks"] == []
+    with pytest.raises(ClientError, match="AccessDenied"):
+        assume_execution_role("AnotherRole")
+
+
 @pytest.mark.usefixtures("prepared")
 def test_without_control_tower_its_checks_are_not_ok(run: Run) -> None:
     result = run("--control-tower", "--json")
     assert result.exit_code == 1
     by_check = states(result)
-    assert by_check["CfCT in the home region"] == "missing"
+    assert by_check["CfCT in the home region"] == "unknown"  # the home region is not known either
     assert by_check["CfCT and the landing zone"] == "unknown"
 
 
@@ -215,3 +245,12 @@ def test_without_credentials_the_command_fails_with_one_message(monkeypatch: pyt
     assert "credentials" in result.stderr
     assert len(result.stderr.splitlines()) == 1
     assert result.stdout == ""
+
+
+def keys(credentials: dict[str, str]) -> dict[str, str]:
+    """Return the arguments of a boto3 client for the `Credentials` of a role."""
+    return {
+        "aws_access_key_id": credentials["AccessKeyId"],
+        "aws_secret_access_key": credentials["SecretAccessKey"],
+        "aws_session_token": credentials["SessionToken"],
+    }

@@ -16,8 +16,8 @@ import pytest
 import yaml
 from botocore.exceptions import ClientError
 
+from control_tower.configuration import FORWARDER_TEMPLATE
 from control_tower.manifest import FORWARDER, MAIN
-from control_tower.package import FORWARDER_TEMPLATE
 from control_tower.template import Template
 from emulation import deploy
 from emulation.demo import wanted_contacts
@@ -40,7 +40,9 @@ class Workspace:
     emulation: Emulation
     folder: Path
 
-    def make_package(self, *arguments: str, output: str = "output") -> "subprocess.CompletedProcess[str]":
+    def make_package(
+        self, *arguments: str, output: str = "output", **environment: str
+    ) -> "subprocess.CompletedProcess[str]":
         """Run what `make package` runs."""
         return subprocess.run(  # noqa: S603
             [
@@ -48,7 +50,7 @@ class Workspace:
                 *("--manifest", str(self.folder / "manifest.yaml"), "--output", str(self.folder / output), *arguments),
             ],
             cwd=ROOT,
-            env=self.emulation.environment,
+            env={**self.emulation.environment, **environment},
             capture_output=True,
             text=True,
             check=False,
@@ -105,6 +107,41 @@ def test_another_account_or_region_of_the_bucket_fails_before_anything_is_upload
     assert process.stdout == ""
     assert [workspace.objects(bucket) for bucket in (CODE, ELSEWHERE, STAGING)] == [[], [], []]
     assert not workspace.configuration().exists()
+
+
+def test_credentials_of_a_member_account_fail_before_anything_is_uploaded(workspace: Workspace) -> None:
+    member = workspace.emulation.client("organizations").list_accounts()["Accounts"][-1]["Id"]
+    assert member != MANAGEMENT_ACCOUNT
+    process = workspace.make_package(AWS_ACCESS_KEY_ID=member)
+    assert process.returncode == 1
+    assert process.stderr == (
+        f"The credentials are of account {member}. Use credentials of the management account, {MANAGEMENT_ACCOUNT}.\n"
+    )
+    assert workspace.emulation.client("s3", account=member).list_buckets()["Buckets"] == []
+
+
+def test_another_exported_home_region_fails_before_anything_is_uploaded(workspace: Workspace) -> None:
+    process = workspace.make_package("--bucket", CODE, HOME_REGION="eu-west-1")
+    assert process.returncode == 1
+    assert "HOME_REGION is eu-west-1 in the environment" in process.stderr
+    assert workspace.objects(CODE) == []
+
+
+def test_a_look_up_without_a_parameter_fails_before_anything_is_uploaded(workspace: Workspace) -> None:
+    """The parameter has to be in the home region, where CfCT looks it up."""
+    manifest = workspace.folder / "manifest-with-a-look-up.yaml"
+    manifest.write_text(with_values(filled(), {"SecurityTitle": '"$[alfred_ssm_/contacts/title]"'}))
+    workspace.emulation.client("ssm", region="us-east-1").put_parameter(
+        Name="/contacts/title", Value="Security, EMEA", Type="SecureString"
+    )
+    process = workspace.make_package("--manifest", str(manifest), "--home-region", "eu-west-1", "--bucket", ELSEWHERE)
+    assert process.returncode == 1
+    assert "the SSM parameter /contacts/title does not exist in eu-west-1." in process.stderr
+    # With the parameter, only the bucket is wrong.
+    process = workspace.make_package("--manifest", str(manifest), "--bucket", ELSEWHERE)
+    assert process.stderr.splitlines() == [
+        f"The bucket {ELSEWHERE} is in eu-west-1. Lambda needs the code in its own region, us-east-1."
+    ]
 
 
 # ---- the package ----------------------------------------------------------------------------------------------------

@@ -120,5 +120,9 @@ def test_deploy_returns_the_outputs_and_delete_removes_everything(
 def test_a_failure_has_its_reason(
     emulation: Emulation, project: Path, built: Path, parameters: dict[str, str], reason: str
 ) -> None:
-    with pytest.raises(deploy.DeploymentError, match=reason):
+    with pytest.raises(deploy.DeploymentError, match=reason) as failed:
         deploy.deploy(emulation, built, project=project, parameters=parameters)
+    # A stack that cannot be created has to be deleted first; invalid parameters create none.
+    stacks = emulation.client("cloudformation").describe_stacks()["Stacks"]
+    has_stack = any(stack["StackName"] == "echo" for stack in stacks)
+    assert ("ROLLBACK_COMPLETE" in str(failed.value)) is has_stack

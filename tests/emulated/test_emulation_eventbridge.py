@@ -95,6 +95,23 @@ def test_a_denied_event_goes_to_the_targets_dead_letter_queue_if_its_policy_allo
         assert (attributes["RULE_ARN"], attributes["TARGET_ARN"]) == (arn, closed)
 
 
+def test_an_event_that_the_queue_does_not_accept_goes_to_the_dead_letter_queue(
+    emulation: Emulation, sqs: Any, queue: Callable[..., str], rule: Callable[..., str]
+) -> None:
+    arn = rule("rule")
+    small, undelivered = queue("small", arn), queue("undelivered", arn)
+    sqs.set_queue_attributes(QueueUrl="small", Attributes={"MaximumMessageSize": "1024"})
+    rule("rule", Arn=small, DeadLetterConfig={"Arn": undelivered})
+
+    emulation.deliver(EVENT)
+    emulation.deliver({**EVENT, "detail": {"large": "x" * 1024}})
+
+    [message] = sqs.receive_message(QueueUrl="small")["Messages"]
+    assert json.loads(message["Body"])["detail"] == EVENT["detail"]
+    [message] = sqs.receive_message(QueueUrl="undelivered", MessageAttributeNames=["All"])["Messages"]
+    assert message["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "INVALID_PARAMETER"
+
+
 def test_a_missing_target_is_no_resource(
     emulation: Emulation, sqs: Any, queue: Callable[..., str], rule: Callable[..., str]
 ) -> None:

@@ -37,6 +37,21 @@ def test_an_eleventh_attribute_is_rejected(sqs: Any, queue: str) -> None:
         sqs.send_message(QueueUrl=queue, MessageBody="message", MessageAttributes=eleven)
 
 
+@pytest.mark.parametrize(("body", "fits"), [(1024 - 16, True), (1024 - 15, False)])
+def test_attributes_count_towards_the_size_of_a_message(sqs: Any, body: int, fits: bool) -> None:
+    """Name, type and value have 16 bytes."""
+    queue = sqs.create_queue(QueueName="small", Attributes={"MaximumMessageSize": "1024"})["QueueUrl"]
+    entry = {
+        "MessageBody": "x" * body,
+        "MessageAttributes": {"Reason": {"DataType": "String", "StringValue": "\u00fc\u00fc"}},
+    }
+    response = sqs.send_message_batch(QueueUrl=queue, Entries=[{"Id": "1", **entry}])
+    assert [failed["Code"] for failed in response.get("Failed", [])] == ([] if fits else ["InvalidParameterValue"])
+    if not fits:
+        with pytest.raises(ClientError, match="InvalidParameterValue"):
+            sqs.send_message(QueueUrl=queue, **entry)
+
+
 def test_a_delay_is_at_most_fifteen_minutes_and_is_sped_up(sqs: Any, queue: str) -> None:
     with pytest.raises(ClientError, match="InvalidParameterValue"):
         sqs.send_message(QueueUrl=queue, MessageBody="message", DelaySeconds=901)

@@ -1,5 +1,6 @@
 """The package: template.yaml, deployed by `sam` to an organization of 45 accounts."""
 
+import json
 import re
 import subprocess
 from collections.abc import Iterator
@@ -167,6 +168,18 @@ def test_an_invalid_message_fails_after_every_replay_and_stops_no_other(package:
     assert second["MessageAttributes"]["Reason"]["StringValue"] == "invalid_message"
 
 
+def test_the_largest_message_fails_at_once_and_can_be_replayed(package: Package) -> None:
+    attributes = package.sqs.get_queue_attributes(QueueUrl=package.url("AccountQueue"), AttributeNames=["All"])
+    body = "x" * int(attributes["Attributes"]["MaximumMessageSize"])
+    with pytest.raises(ClientError, match="InvalidParameterValue"):
+        package.sqs.send_message(QueueUrl=package.url("AccountQueue"), MessageBody=f"{body}x")
+    package.send(body)
+    failure = package.failure_of("unknown")
+    assert (failure["Reason"], failure["Tries"]) == ("invalid_message", "1")
+    [message] = package.messages("FailedAccountQueue")
+    assert message["Body"] == body
+
+
 def test_an_event_without_an_account_fails(package: Package) -> None:
     package.send(event("create-account-result-failed", "111122223333"))
     assert package.failure_of("unknown")["Reason"] == "event_without_account"
@@ -217,16 +230,20 @@ def test_an_event_that_cannot_be_delivered_is_on_undelivered_queue(package: Pack
     assert account in message["Body"]
 
 
-def test_the_rule_matches_every_recorded_event_but_failures(package: Package) -> None:
+def test_the_rule_matches_every_recorded_event_of_this_account_but_failures(package: Package) -> None:
     events = package.emulation.client("events")
     [rule] = events.list_rules()["Rules"]
 
-    def matches(path: Path) -> bool:
-        result = events.test_event_pattern(EventPattern=rule["EventPattern"], Event=path.read_text())["Result"]
-        return bool(result)
+    def matches(event: str) -> bool:
+        return bool(events.test_event_pattern(EventPattern=rule["EventPattern"], Event=event)["Result"])
 
-    matched = {path.stem: matches(path) for path in EVENTS.glob("*.json")}
+    matched = {path.stem: matches(path.read_text()) for path in EVENTS.glob("*.json")}
     assert matched == {name: not name.endswith("-failed") for name in matched}
+    # A central event bus may receive the events of other organizations too.
+    foreign = [
+        json.dumps({**json.loads(path.read_text()), "account": "999999999999"}) for path in EVENTS.glob("*.json")
+    ]
+    assert not any(map(matches, foreign))
 
 
 def test_no_contact_data_and_no_response_url_is_logged(package: Package) -> None:

@@ -6,6 +6,7 @@ import venv
 from pathlib import Path
 
 import pytest
+from cfnlint.decode.cfn_yaml import load
 
 from emulation.settings import ROOT
 
@@ -20,12 +21,20 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def template_version() -> str:
+    """The output `Version` of the stack."""
+    content = load(str(ROOT / "template.yaml"))
+    version: str = content["Outputs"]["Version"]["Value"]
+    return version
+
+
 def install(environment: Path, *arguments: str) -> None:
     python = environment / "bin" / "python"
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--python", str(python)]
     subprocess.run([*pip, "install", *arguments, str(ROOT)], check=True)  # noqa: S603
 
 
+@pytest.mark.timeout(300)  # pip downloads the dependencies
 def test_the_wheel_adds_one_name_to_site_packages_and_starts(environment: Path) -> None:
     [site_packages] = environment.glob("lib/python*/site-packages")
     assert list(site_packages.iterdir()) == []
@@ -43,3 +52,8 @@ def test_the_wheel_adds_one_name_to_site_packages_and_starts(environment: Path) 
     command = [str(environment / "bin" / "alternate-contacts"), "--help"]
     started = subprocess.run(command, capture_output=True, text=True, check=True, env={})  # noqa: S603
     assert "preflight" in started.stdout
+    command = [str(environment / "bin" / "alternate-contacts"), "--version"]
+    version = subprocess.run(command, capture_output=True, text=True, check=True, env={})  # noqa: S603
+    assert version.stdout == f"alternate-contacts {template_version()}\n"
+    crt = subprocess.run([str(environment / "bin" / "python"), "-c", "import awscrt"], check=False)  # noqa: S603
+    assert crt.returncode == 0

@@ -14,7 +14,7 @@ from alternate_contacts.worker.decision import Policy
 from alternate_contacts.worker.errors import AccessDenied
 from tests.fakes.worker import DESIRED, PRESENT
 
-COMPLIANT, MISSING, DIFFERENT, UNREADABLE, UNMANAGED, SKIPPED = ComplianceStatus
+COMPLIANT, MISSING, DIFFERENT, UNREADABLE, UNKNOWN, UNMANAGED, SKIPPED = ComplianceStatus
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 POLICIES = dict.fromkeys(ContactType, Policy.OVERWRITE)
@@ -50,11 +50,11 @@ def row(
     return AuditRow(account, reading(account_id, *statuses, shared=shared) if state == "ACTIVE" else None)
 
 
-def row_with_contacts() -> AuditRow:
+def row_with_contacts(status: ComplianceStatus = DIFFERENT) -> AuditRow:
     """Return the row of an account whose contacts are kept, as with --show-contacts."""
     account = row("111111111111")
     assert account.reading is not None
-    findings = {contact_type: replace(finding(DIFFERENT), contact=PRESENT) for contact_type in ContactType}
+    findings = {contact_type: replace(finding(status), contact=PRESENT) for contact_type in ContactType}
     return replace(account, reading=replace(account.reading, findings=findings))
 
 

@@ -42,6 +42,7 @@ STACK = Stack(
         "BackfillLogGroupName": "backfill-log",
         "WorkerFunctionName": "worker-function",
         "BackfillFunctionName": "backfill-function",
+        "AlarmTopicArn": "arn:aws:sns:us-east-1:000000000000:alarm-topic",
     },
     arn="arn:aws:cloudformation:us-east-1:000000000000:stack/alternate-contacts/0f6b7a52",
     status="CREATE_COMPLETE",
@@ -220,12 +221,25 @@ def worker_configuration(stack: Stack) -> HttpAnswer:
     """Return the configuration of WorkerFunction, contacts included, as the template derives it from the parameters."""
     quota = Quota.from_parameters(stack.parameters, stack.partition)
     variables = {
-        **WORKER,
+        **{
+            name: stack.parameters.get("".join(word.capitalize() for word in name.split("_")), value)
+            for name, value in WORKER.items()
+        },
         "GET_RATE": str(quota.get_rate),
         "PUT_RATE": str(quota.put_rate),
         "QUOTA_SHARE": str(quota.share * 100),
     }
     return HttpAnswer(body={"Environment": {"Variables": variables}})
+
+
+def subscriptions(*, confirmed: int = 1, pending: int = 0) -> HttpAnswer:
+    """Return the response to ListSubscriptionsByTopic."""
+    arns = ["arn:aws:sns:us-east-1:000000000000:alarm-topic:1"] * confirmed + ["PendingConfirmation"] * pending
+    members = "".join(f"<member><SubscriptionArn>{arn}</SubscriptionArn></member>" for arn in arns)
+    result = (
+        f"<ListSubscriptionsByTopicResult><Subscriptions>{members}</Subscriptions></ListSubscriptionsByTopicResult>"
+    )
+    return HttpAnswer(body=f"<ListSubscriptionsByTopicResponse>{result}</ListSubscriptionsByTopicResponse>")
 
 
 def deny(wire: FakeWire, operation: str) -> None:

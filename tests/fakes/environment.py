@@ -51,5 +51,6 @@ BACKFILL: Mapping[str, str] = MappingProxyType(
         "MODE": "enforce",
         "ENABLED": "true",
         "UPDATE_DELAY": "180",
+        "MANAGED_CONTACT_TYPES": "BILLING,OPERATIONS,SECURITY",
     }
 )

@@ -3,6 +3,7 @@
 import io
 import json
 import threading
+import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -65,7 +66,9 @@ class FakeWire:
 
     def _send(self, event_name: str, request: AWSPreparedRequest, **_: object) -> AWSResponse:
         operation = event_name.rpartition(".")[2]
-        parameters = json.loads(str(request.body, "utf-8") if isinstance(request.body, bytes) else "{}")
+        text = str(request.body, "utf-8") if isinstance(request.body, bytes) else "{}"
+        # SNS has the query protocol, the others JSON.
+        parameters = json.loads(text) if text.startswith("{") else dict(urllib.parse.parse_qsl(text))
         with self._lock:
             self.requests.append((operation, parameters))
         answer = self._answers[operation](parameters)

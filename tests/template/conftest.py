@@ -1,6 +1,6 @@
 """The template as data: a short form such as ``!Ref x`` becomes ``{"Ref": "x"}``."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,36 @@ def actions(statement: dict[str, Any]) -> set[str]:
     return {action} if isinstance(action, str) else set(action)
 
 
-def statements(resources: Resources, role: str) -> Iterator[dict[str, Any]]:
-    """Yield the statements of the inline policies of a role."""
-    for policy in resources[role]["Properties"]["Policies"]:
+NO_VALUE = {"Ref": "AWS::NoValue"}
+ALL_CONDITIONS = {
+    "Enforces": True,
+    "ManagesBilling": True,
+    "ManagesOperations": True,
+    "ManagesSecurity": True,
+    "HasKmsKey": True,
+}
+"""The conditions of permissions and encryption."""
+
+
+def resolve(value: Any, conditions: Mapping[str, bool]) -> Any:
+    """Return a part of the template as CloudFormation sees it under these conditions."""
+    if isinstance(value, list):
+        return [resolve(each, conditions) for each in value if resolve(each, conditions) != NO_VALUE]
+    if not isinstance(value, dict):
+        return value
+    if value.keys() == {"Fn::If"}:
+        condition, if_true, if_false = value["Fn::If"]
+        return resolve(if_true if conditions[condition] else if_false, conditions)
+    resolved = {key: resolve(each, conditions) for key, each in value.items()}
+    return {key: each for key, each in resolved.items() if each != NO_VALUE}
+
+
+def statements(
+    resources: Resources, role: str, conditions: Mapping[str, bool] = ALL_CONDITIONS
+) -> Iterator[dict[str, Any]]:
+    """Yield the statements of the policies of a role, inline or not, under these conditions."""
+    properties = resolve(resources[role]["Properties"], conditions)
+    for policy in properties["Policies"]:
         yield from policy["PolicyDocument"]["Statement"]
+    for policy in properties.get("ManagedPolicyArns", []):
+        yield from resources[policy["Ref"]]["Properties"]["PolicyDocument"]["Statement"]

@@ -12,6 +12,7 @@ from alternate_contacts.backfill.metrics import DAYS_SINCE_BACKFILL
 from alternate_contacts.worker import retry
 from alternate_contacts.worker.contacts import ContactType
 from tests.fakes import telemetry
+from tests.fakes.cloudwatch import ACTIVE_HOURS, QueueHour, alarm_states
 from tests.template.conftest import Resources, environment, of_type
 
 ALARMS = (
@@ -91,38 +92,82 @@ def test_one_error_of_a_function_is_enough(alarms: dict[str, Any], function: str
     assert alarm["TreatMissingData"] == "notBreaching"
 
 
-def test_the_age_of_a_backlog_is_0_on_an_empty_queue(alarms: dict[str, Any]) -> None:
-    """SQS reports no age of an empty queue: the alarm would never end."""
-    alarm = alarms["QueueBacklogAlarm"]
-    assert queue_metrics(alarm, "AccountQueue") == (
-        "IF(visible + FILL(inflight, 0) > 0, age, 0)",
-        {
-            "age": "ApproximateAgeOfOldestMessage",
-            "visible": "ApproximateNumberOfMessagesVisible",
-            "inflight": "ApproximateNumberOfMessagesNotVisible",
-        },
-    )
-    assert (alarm["ComparisonOperator"], alarm["EvaluationPeriods"]) == ("GreaterThanThreshold", 1)
-    assert alarm["TreatMissingData"] == "ignore"
+# ---- QueueBacklogAlarm, by the model in tests/fakes/cloudwatch.py ---------------------------------------------------
+
+HOUR, DAY = 3600, 86400
 
 
-def test_a_message_may_be_as_old_as_the_largest_first_backfill_makes_it(
-    template: dict[str, Any], resources: Resources, alarms: dict[str, Any]
-) -> None:
-    assert alarms["QueueBacklogAlarm"]["Threshold"] == {
-        "Fn::FindInMap": ["QueueBacklog", {"Ref": "AWS::Partition"}, "Seconds"]
+@pytest.fixture
+def backlog(alarms: dict[str, Any]) -> dict[str, Any]:
+    alarm: dict[str, Any] = alarms["QueueBacklogAlarm"]
+    return alarm
+
+
+def test_the_alarm_on_the_backlog_uses_metrics_of_account_queue(backlog: dict[str, Any]) -> None:
+    queries = {query["Id"]: query["MetricStat"] for query in backlog["Metrics"] if not query["ReturnData"]}
+    assert {name: (each["Metric"]["MetricName"], each["Stat"]) for name, each in queries.items()} == {
+        "waiting": ("ApproximateNumberOfMessagesVisible", "Minimum"),
+        "completed": ("NumberOfMessagesDeleted", "Sum"),
+        "age": ("ApproximateAgeOfOldestMessage", "Maximum"),
     }
-    limits, quotas = template["Mappings"]["QueueBacklog"], template["Mappings"]["AccountApiQuota"]
-    assert limits.keys() == quotas.keys()
-    delay = int(environment(resources, "BackfillFunction")["UPDATE_DELAY"])
+    queue = [{"Name": "QueueName", "Value": {"Fn::GetAtt": ["AccountQueue", "QueueName"]}}]
+    assert all(each["Metric"]["Dimensions"] == queue for each in queries.values())
+
+
+@pytest.mark.parametrize("days", [1, 6])
+def test_a_queue_that_is_not_read_starts_the_alarm_before_sqs_stops_reporting(
+    backlog: dict[str, Any], days: int
+) -> None:
+    """Whatever the partition: neither the quota nor the number of accounts counts."""
+    sent = [QueueHour(waiting=0), QueueHour(waiting=10, age=HOUR)]
+    unread = [QueueHour(waiting=10, age=hours * HOUR, used=False) for hours in range(2, 24 * days)]
+    states = alarm_states(backlog, [*sent, *unread])
+    assert states.index("ALARM") + 1 < ACTIVE_HOURS
+    assert set(states[ACTIVE_HOURS:]) == {"ALARM"}
+
+
+def test_a_worker_that_completes_no_message_starts_the_alarm_until_it_does(backlog: dict[str, Any]) -> None:
+    failing = [QueueHour(waiting=50, age=hour * HOUR) for hour in range(4)]
+    states = alarm_states(backlog, [*failing, QueueHour(waiting=40, completed=10, age=5 * HOUR)])
+    assert states == ["INSUFFICIENT_DATA", "INSUFFICIENT_DATA", "ALARM", "ALARM", "OK"]
+
+
+@pytest.mark.parametrize("partition", ["aws", "aws-cn"])
+@pytest.mark.parametrize("accounts", [10_000, 50_000])
+def test_the_largest_first_backfill_starts_no_alarm(
+    template: dict[str, Any], backlog: dict[str, Any], partition: str, accounts: int
+) -> None:
+    quota = int(template["Mappings"]["AccountApiQuota"][partition]["PutRate"])
+    share = template["Parameters"]["QuotaShare"]["MinValue"] / 100
+    per_hour = int(quota * share * HOUR / len(ContactType))
+    hours = [
+        QueueHour(waiting=left, completed=per_hour, age=number * HOUR)
+        for number, left in enumerate(range(accounts, 0, -per_hour), 1)
+    ]
+    if partition == "aws-cn":  # an age above this would not be reported of a queue that is not read
+        assert len(hours) > ACTIVE_HOURS
+    assert set(alarm_states(backlog, [*hours, QueueHour(waiting=0)])) == {"OK"}
+
+
+def test_short_runs_start_no_alarm(backlog: dict[str, Any]) -> None:
+    """A message of each hour may be waiting at its end, but the queue was empty before."""
+    assert set(alarm_states(backlog, [QueueHour(waiting=0, completed=5)] * 24)) == {"OK"}
+
+
+def test_accounts_that_fail_in_every_try_start_no_alarm(resources: Resources, backlog: dict[str, Any]) -> None:
     tries = int(environment(resources, "WorkerFunction")["MAX_TRIES"])
     retries = sum(retry.retry_delay(number) for number in range(1, tries))
-    lowest_share = template["Parameters"]["QuotaShare"]["MinValue"] / 100
-    for partition, quota in quotas.items():
-        puts = 10_000 * len(ContactType) / (int(quota["PutRate"]) * lowest_share)
-        oldest = puts + delay + retries
-        assert oldest < limits[partition]["Seconds"] < 1.1 * oldest
-        assert limits[partition]["Seconds"] < resources["AccountQueue"]["Properties"]["MessageRetentionPeriod"]
+    assert retries < (backlog["EvaluationPeriods"] - 1) * HOUR
+
+
+def test_a_worker_that_is_too_slow_starts_the_alarm_two_days_before_sqs_deletes_a_message(
+    resources: Resources, backlog: dict[str, Any]
+) -> None:
+    retention = resources["AccountQueue"]["Properties"]["MessageRetentionPeriod"]
+    hours = [QueueHour(waiting=1000, completed=1, age=number * HOUR) for number in range(retention // HOUR)]
+    states = alarm_states(backlog, hours)
+    left = retention - states.index("ALARM") * HOUR
+    assert 1.5 * DAY < left < 2 * DAY
 
 
 def test_a_reconcile_is_overdue_after_two_periods(alarms: dict[str, Any]) -> None:
@@ -152,7 +197,8 @@ def test_an_alarm_on_what_is_disabled_does_not_exist(resources: Resources) -> No
 def test_no_alarm_evaluates_more_than_cloudwatch_allows(alarms: dict[str, Any]) -> None:
     """https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html, Period"""
     for alarm in alarms.values():
-        period = alarm.get("Period") or 300
+        stats = [query["MetricStat"] for query in alarm.get("Metrics", []) if "MetricStat" in query]
+        period = max(each["Period"] for each in [alarm, *stats] if "Period" in each)
         assert period * alarm["EvaluationPeriods"] <= (604_800 if period >= 3600 else 86_400)
 
 
@@ -161,12 +207,19 @@ def test_no_alarm_evaluates_more_than_cloudwatch_allows(alarms: dict[str, Any]) 
 
 def test_only_alarms_of_this_account_may_publish_and_only_with_tls(resources: Resources) -> None:
     # CloudWatch may not use alias/aws/sns, and its failure to publish would be silent.
-    assert "KmsMasterKeyId" not in resources["AlarmTopic"]["Properties"]
+    assert resources["AlarmTopic"]["Properties"]["KmsMasterKeyId"] == {
+        "Fn::If": ["HasKmsKey", {"Ref": "KmsKeyArn"}, {"Ref": "AWS::NoValue"}]
+    }
     policy = resources["AlarmTopicPolicy"]["Properties"]
     assert policy["Topics"] == [TOPIC]
     allow, deny = policy["PolicyDocument"]["Statement"]
     assert (allow["Effect"], allow["Principal"]) == ("Allow", {"Service": "cloudwatch.amazonaws.com"})
-    assert allow["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    assert allow["Condition"] == {
+        "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}},
+        "ArnLike": {
+            "aws:SourceArn": {"Fn::Sub": "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:*"}
+        },
+    }
     assert (deny["Effect"], deny["Principal"]) == ("Deny", "*")
     assert deny["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
     for statement in (allow, deny):

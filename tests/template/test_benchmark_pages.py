@@ -11,8 +11,7 @@ def test_pace() -> None:
 
 
 def test_backfill_size() -> None:
-    runs = [backfill_size.Run(**run) for run in json.loads(backfill_size.RESULTS.read_text())]
-    assert backfill_size.DOCUMENT.read_text() == backfill_size.document(runs)
+    assert backfill_size.DOCUMENT.read_text() == backfill_size.document(backfill_size.read_results())
 
 
 def test_cold_start() -> None:

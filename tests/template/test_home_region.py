@@ -71,7 +71,8 @@ def test_a_rule_prevents_it_in_the_region_of_the_main_stack(home: dict[str, Any]
 def test_it_forwards_the_events_of_the_main_stacks_rule(properties: dict[str, Any], resources: dict[str, Any]) -> None:
     """No region and no detail-type: a forwarded event keeps its region, and AWS's pages differ on the detail-type."""
     pattern = properties["ManagedAccountRule"]["EventPattern"]
-    assert set(pattern) == {"source", "detail"}
+    assert set(pattern) == {"account", "source", "detail"}
+    assert pattern["account"] == [{"Ref": "AWS::AccountId"}]
     main = resources["AccountEventsRule"]["Properties"]["EventPattern"]["detail"]["$or"]
     expected = {each["eventName"][0]: each["serviceEventDetails"] for each in main if "Managed" in each["eventName"][0]}
     names, details = pattern["detail"]["eventName"], pattern["detail"]["serviceEventDetails"]["$or"]
@@ -103,6 +104,7 @@ def test_an_event_is_retried_for_a_day_and_then_kept_on_the_queue(properties: di
     assert target["DeadLetterConfig"] == {"Arn": arn("ForwardingFailedQueue")}
     queue = properties["ForwardingFailedQueue"]
     assert queue["SqsManagedSseEnabled"] is True
+    assert queue["RedriveAllowPolicy"] == {"redrivePermission": "denyAll"}
     assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600
 
 

@@ -1,11 +1,14 @@
 """The linters have no finding in template.yaml."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from control_tower.configuration import FORWARDER_TEMPLATE, TEMPLATE
+from control_tower.template import Template
 from tests.template.conftest import ROOT
 
 
@@ -27,3 +30,23 @@ def test_a_linter_has_no_finding(command: list[str]) -> None:
         env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "SAM_CLI_TELEMETRY": "0", "PYTHONWARNINGS": "ignore"},
     )
     assert process.returncode == 0, process.stdout + process.stderr
+
+
+def test_make_scan_scans_every_template() -> None:
+    [recipe] = re.findall(r"^scan:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    for template in (TEMPLATE, FORWARDER_TEMPLATE):
+        assert recipe.count(str(template.relative_to(ROOT))) == 2  # cfn-lint and checkov
+
+
+@pytest.mark.parametrize("path", [TEMPLATE, FORWARDER_TEMPLATE], ids=lambda path: path.name)
+def test_a_check_that_a_scanner_skips_stands_beside_its_resource_with_its_reason(path: Path) -> None:
+    skips = [
+        skip
+        for resource in Template.read(path).content["Resources"].values()
+        for skip in resource.get("Metadata", {}).get("checkov", {}).get("skip", [])
+    ]
+    assert skips
+    for skip in skips:
+        assert re.fullmatch(r"CKV_AWS_\d+", skip["id"])
+        assert len(skip["comment"]) > 30
+    assert "checkov:skip" not in path.read_text()

@@ -64,8 +64,12 @@ def test_every_alarm_has_its_meaning_its_cause_and_its_fix(resources: Resources)
 
 
 def test_the_numbers_are_those_of_the_template(template: dict[str, Any], resources: Resources) -> None:
-    hours = [limit["Seconds"] / 3600 for limit in template["Mappings"]["QueueBacklog"].values()]
-    assert f"over {hours[0]:g} hours, in China {hours[1]:g}" in section("## Alarms")
+    backlog = resources["QueueBacklogAlarm"]["Properties"]
+    assert backlog["EvaluationPeriods"] == 3
+    assert "for three hours" in section("## Alarms")
+    [expression] = [query["Expression"] for query in backlog["Metrics"] if query["ReturnData"]]
+    assert f"age, 0) > {5 * 24 * 3600}" in expression
+    assert "is five days old" in section("## Alarms")
     periods = [str(choice["TwoPeriodsInDays"]) for choice in template["Mappings"]["Reconcile"].values()]
     assert f"({', '.join(periods[:2])} or {periods[2]} days)" in section("### ReconcileOverdueAlarm")
     queue = resources["AccountQueue"]["Properties"]

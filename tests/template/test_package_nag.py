@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from control_tower.package import FORWARDER_TEMPLATE, TEMPLATE
+from control_tower.configuration import FORWARDER_TEMPLATE, TEMPLATE
 from control_tower.template import Template
 from tests.template.cfct.nag import RULES, violations
 

@@ -1,66 +1,82 @@
 """Our manifests pass the checks of CfCT's pipeline, and their values arrive unchanged.
 
-The model of the pipeline is in tests/template/cfct/. The second half of this file tests the model.
+tests/template/cfct/ runs CfCT's own tools, pykwalify and a shell script, and a model of the rest. control_tower models
+the tools too, to report everything before an upload; here both get the same manifests.
 """
 
+import copy
+import datetime as dt
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from control_tower import archive, package
-from control_tower.manifest import FORWARDER, MAIN, Manifest
+from control_tower import build_stage
+from control_tower.archive import Output
+from control_tower.configuration import (
+    FORWARDER_TEMPLATE,
+    ROOT,
+    TEMPLATE,
+    Configuration,
+    merged_configuration,
+    new_configuration,
+)
+from control_tower.errors import PackagingError
+from control_tower.manifest import FORWARDER, MAIN
 from control_tower.template import Template
 from tests.template.cfct import pipeline
-from tests.template.cfct.samples import CONTACTS, EXISTING, ROOT, filled, shipped, with_values
+from tests.template.cfct.samples import CONTACTS, EXISTING, filled, shipped, with_values
 
 ACCOUNT = "012345670123"
 """Without quotes, YAML reads this as an octal number: 1402433619."""
 
 
-def packaged_manifest(home_region: str | None, merge: Path | None, folder: Path) -> Manifest:
-    source = folder / "filled.yaml"
+@pytest.fixture(params=["us-east-1", "eu-west-1", "merged", "merged twice"])
+def packaged(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A configuration as CfCT gets it, with each kind of manifest that `make package` writes."""
+    source, existing, output = tmp_path / "filled.yaml", tmp_path / "configuration", Output(tmp_path / "output")
     source.write_text(filled(), encoding="utf-8")
-    return package.prepare(source, home_region, merge).with_account(ACCOUNT)
+    if "merged" not in request.param:
+        return _write(new_configuration(source, request.param), output)
+    for path in ("policies/guardrails.json", "templates/network.template"):
+        (existing / path).parent.mkdir(parents=True)
+        (existing / path).write_text("{}")
+    (existing / "manifest.yaml").write_text(EXISTING, encoding="utf-8")
+    for _ in request.param.split():
+        folder = _write(merged_configuration(source, existing / "manifest.yaml"), output)
+        shutil.copytree(folder, existing, dirs_exist_ok=True)
+    return existing
 
 
-@pytest.fixture(params=["us-east-1", "eu-west-1", "merged"])
-def manifest(request: pytest.FixtureRequest, tmp_path: Path) -> Manifest:
-    """Every kind of manifest that `make package` writes."""
-    if request.param == "merged":
-        existing = tmp_path / "existing.yaml"
-        existing.write_text(EXISTING, encoding="utf-8")
-        return packaged_manifest(None, existing, tmp_path)
-    return packaged_manifest(request.param, None, tmp_path)
+def _write(configuration: Configuration, output: Output) -> Path:
+    manifest = configuration.manifest.with_account(ACCOUNT)
+    output.write(Configuration(manifest).files(TEMPLATE.read_text(encoding="utf-8")), with_zip=False)
+    return output.folder
 
 
 # ---- our manifests --------------------------------------------------------------------------------------------------
 
 
-def test_our_manifest_matches_the_schema(manifest: Manifest) -> None:
-    assert pipeline.schema_violations(manifest.text) == []
+def test_the_build_stage_accepts_the_package(packaged: Path) -> None:
+    assert pipeline.build_violations(packaged) == []
 
 
-def test_the_manifest_of_the_repository_matches_the_schema_and_its_file_exists() -> None:
+def test_the_build_stage_accepts_the_repository() -> None:
     assert pipeline.schema_violations(shipped()) == []
     assert pipeline.files_missing(ROOT) == []
 
 
-def test_every_file_is_found_by_the_script(manifest: Manifest, tmp_path: Path) -> None:
-    folder = archive.write_folder(tmp_path, package.package_files(manifest, "Resources: {}\n"))
-    theirs = {"policies/guardrails.json", "templates/network.template"} if "guardrails" in manifest.text else set()
-    assert set(pipeline.files_missing(folder)) == theirs  # which the package does not contain
-
-
-def test_the_parameters_arrive_at_cloudformation_as_written(manifest: Manifest) -> None:
-    template = Template.read(package.TEMPLATE)
-    assert pipeline.parameters(manifest.text, MAIN) == {**template.defaults(), **CONTACTS}
-    assert pipeline.accounts(manifest.text, MAIN) == [ACCOUNT]
-
-
-def test_the_parameters_of_the_forwarder_arrive_as_written(tmp_path: Path) -> None:
-    text = packaged_manifest("eu-west-1", None, tmp_path).text
-    assert pipeline.parameters(text, FORWARDER) == Template.read(package.FORWARDER_TEMPLATE).defaults()
-    assert pipeline.accounts(text, FORWARDER) == [ACCOUNT]
+def test_the_parameters_arrive_at_cloudformation_as_written(packaged: Path) -> None:
+    manifest = (packaged / "manifest.yaml").read_text(encoding="utf-8")
+    assert pipeline.parameters(manifest, MAIN) == {**Template.read(TEMPLATE).defaults(), **CONTACTS}
+    assert pipeline.accounts(manifest, MAIN) == [ACCOUNT]
+    if FORWARDER in manifest:
+        assert pipeline.parameters(manifest, FORWARDER) == Template.read(FORWARDER_TEMPLATE).defaults()
+        assert pipeline.accounts(manifest, FORWARDER) == [ACCOUNT]
 
 
 def test_a_look_up_returns_the_value_with_a_comma() -> None:
@@ -75,54 +91,130 @@ def test_no_example_lets_cfct_delete_stack_sets() -> None:
         assert "enable_stack_set_deletion" not in text
 
 
-# ---- the model -----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "violation"),
+LINES = st.sampled_from(
     [
-        ("version: 2021-03-15", 'version: "2021-03-15"', "version: is not an allowed value"),
-        ("region: us-east-1 #", "# region: us-east-1 #", "region: is missing"),
-        ("    deploy_method: stack_set\n", "", "resources: [0] deploy_method: is missing"),
-        ("deploy_method: stack_set", "deploy_method: sam", "resources: [0] deploy_method: is not an allowed value"),
-        ("    regions:", "    tags: []\n    regions:", "resources: [0] tags: is unknown"),
-        ("      - us-east-1 #", "      - a\n      - a #", "resources: [0] regions: has an item twice"),
-        ("    description:", "    description: 1 #", "resources: [0] description: is not a string"),
-        ("      accounts:", "      account_ids:", "resources: [0] deployment_targets: account_ids: is unknown"),
-        ("resources:", "enable_stack_set_deletion: 1\nresources:", "enable_stack_set_deletion: is not a Boolean"),
-        ("  - name: alternate-contacts", "  - x\n  - name: alternate-contacts", "resources: [0] is not a mapping"),
-        (
-            "      - parameter_key: QuotaShare",
-            "      - parameter_value: 1\n      - parameter_key: QuotaShare",
-            "resources: [0] parameters: [20] parameter_key: is missing",
-        ),
-    ],
-)  # fmt: skip
-def test_the_schema_check_finds(old: str, new: str, violation: str) -> None:
-    assert filled().count(old) == 1
-    violations = pipeline.schema_violations(filled().replace(old, new))
-    assert [message for message in violations if message.startswith(violation)], violations
-
-
-@pytest.mark.parametrize(
-    ("line", "missing"),
-    [
-        ("    resource_file: template.yaml", []),
-        ("    resource_file:    template.yaml # packaged", []),
-        ("    # another_file: gone.yaml", []),
-        ("    resource_file: template.yaml\r", []),
-        ("    resource_file: gone.yaml", ["gone.yaml"]),
-        ("  - resource_file: template.yaml", ["resource_file:"]),
-        ('    resource_file: "template.yaml"', ['"template.yaml"']),
-        ("    resource_file: my template.yaml", ["my"]),
-        ("    description: the resource_file: of ours", ["the"]),
-        ("resource_file: template.yaml", []),  # there is no third field, so there is no file to check
-    ],
+        *("tags: []", "enable_stack_set_deletion: yes", "enable_stack_set_deletion: false", "region: eu-west-1"),
+        *("    description: 1e3", "    description: off", "    regions: [us-east-1]", "    # parameter_file: gone"),
+        *("    export_outputs: []", "    export_outputs: [a]", "    resource_file: other.yaml", "resources: []", ""),
+        *(" # parameter_file: gone.json", "      - parameter_key: Mode", '        parameter_value: "a_file: b"'),
+        *("  - name: other", "  - {name: b, resource_file: c, deploy_method: scp, deployment_targets: {}}", "version:"),
+    ]
 )
-def test_the_file_check_finds(tmp_path: Path, line: str, missing: list[str]) -> None:
-    (tmp_path / "template.yaml").touch()
-    (tmp_path / "manifest.yaml").write_text(line + "\n")
-    assert pipeline.files_missing(tmp_path) == missing
+
+
+@settings(max_examples=50, deadline=None)
+@given(data=st.data())
+def test_a_manifest_that_is_accepted_passes_the_build_stage(
+    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Lines are added to a valid manifest, removed from it, and written twice."""
+    lines = filled().splitlines()
+    for _ in range(data.draw(st.integers(1, 2))):
+        position = data.draw(st.integers(8, len(lines) - 1))
+        edit = data.draw(st.sampled_from(["add", "append", "remove", "repeat", "replace"]))
+        line = data.draw(LINES)
+        lines[position : position + 1] = {
+            "add": [lines[position], line],
+            "append": [lines[position] + line],
+            "remove": [],
+            "repeat": [lines[position]] * 2,
+            "replace": [line],
+        }[edit]
+    folder = tmp_path_factory.mktemp("edited")
+    (folder / "manifest.yaml").write_text("\n".join(lines), encoding="utf-8")
+    try:
+        configuration = new_configuration(folder / "manifest.yaml")
+    except PackagingError:
+        return
+    assert pipeline.build_violations(_write(configuration, Output(folder / "output"))) == []
+
+
+# ---- control_tower's model of the Build stage and the tools ---------------------------------------------------------
+
+VALUES: list[Any] = [
+    *(None, "x", "", 12, 1.5, True, False, dt.date(2021, 3, 15), dt.date(2020, 1, 1), dt.datetime(2021, 3, 15)),  # noqa: DTZ001
+    *([], ["a"], ["a", "b", "a"], [1, 1], [None, None], [["a"]], {}, {"a": 1}, "scp", "sam", "2021-03-15", b"x"),
+]
+
+
+def valid_manifest() -> dict[str, Any]:
+    """Return a manifest with every key that the schema knows."""
+    return {
+        "region": "eu-west-1",
+        "version": dt.date(2021, 3, 15),
+        "enable_stack_set_deletion": False,
+        "resources": [
+            {
+                "name": "a",
+                "description": "b",
+                "resource_file": "c",
+                "deploy_method": "stack_set",
+                "deployment_targets": {"accounts": ["1", 2], "organizational_units": ["d"]},
+                "parameter_file": "e",
+                "parameters": [{"parameter_key": "f", "parameter_value": ["g"]}],
+                "regions": ["h", "i"],
+                "export_outputs": [{"name": "j", "value": "k"}],
+            }
+        ],
+    }
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the path of every value in a manifest."""
+    keys = value.keys() if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+    for key in keys:
+        yield (*path, key)
+        yield from places(value[key], (*path, key))
+
+
+def at(value: Any, path: tuple[Any, ...]) -> Any:
+    for key in path:
+        value = value[key]
+    return value
+
+
+def variants() -> Iterator[Any]:
+    """Yield manifests with one value replaced, added or removed."""
+    for path in places(valid_manifest()):
+        for value in VALUES:
+            manifest = valid_manifest()
+            at(manifest, path[:-1])[path[-1]] = copy.deepcopy(value)
+            yield manifest
+        manifest = valid_manifest()
+        del at(manifest, path[:-1])[path[-1]]
+        yield manifest
+        for key in ("tags", 1, None):
+            manifest = valid_manifest()
+            if isinstance(at(manifest, path), dict):
+                at(manifest, path)[key] = "x"
+                yield manifest
+
+
+def test_the_schema_is_applied_as_pykwalify_does() -> None:
+    verdicts = set()
+    for manifest in variants():
+        expected = bool(pipeline.data_violations(manifest))
+        assert bool(build_stage.schema_violations(manifest)) is expected, manifest
+        verdicts.add(expected)
+    assert verdicts == {True, False}
+
+
+PIECES = st.sampled_from(
+    ["resource_file:", "a_file:", " ", "  ", "\t", "#", "-", "template.yaml", "gone.yaml", "'", "\r", "name:"]
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(lines=st.lists(st.lists(PIECES, max_size=6).map("".join), max_size=6))
+def test_lines_are_read_as_the_script_does(lines: list[str], tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("lines")
+    (folder / "template.yaml").touch()
+    (folder / "manifest.yaml").write_bytes("\n".join([*lines, ""]).encode())
+    paths = [path for _, path in build_stage.checked_paths("\n".join(lines))]
+    assert [path for path in paths if path != "template.yaml"] == pipeline.files_missing(folder)
+
+
+# ---- the model of parameters ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

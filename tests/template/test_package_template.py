@@ -9,7 +9,7 @@ import pytest
 from samtranslator.public.translator import ManagedPolicyLoader
 from samtranslator.translator.transform import transform
 
-from control_tower.package import FORWARDER_TEMPLATE, TEMPLATE
+from control_tower.configuration import FORWARDER_TEMPLATE, TEMPLATE
 from control_tower.template import Template
 
 LISTS = Path(__file__).parent / "cfct"

@@ -1,8 +1,11 @@
 """Relations inside template.yaml, and between the template and the code."""
 
+import itertools
 import json
 import re
+import sys
 from collections import UserDict
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -15,12 +18,26 @@ from alternate_contacts.backfill.protocol import SERVICE_PRINCIPAL, Mode, Trigge
 from alternate_contacts.backfill.response import CustomResourceResponse
 from alternate_contacts.backfill.service import MAX_BACKFILL_AGE
 from alternate_contacts.backfill.settings import BackfillSettings
-from alternate_contacts.worker.batch import ACCOUNTS_AT_A_TIME
+from alternate_contacts.worker.account_processor import AccountResult
+from alternate_contacts.worker.batch import ACCOUNTS_AT_A_TIME, QueueRecord, failure_attributes
 from alternate_contacts.worker.contacts import ContactType
-from alternate_contacts.worker.message import ACCOUNT_JOINED, EVENT_ACCOUNT
+from alternate_contacts.worker.decision import Outcome
+from alternate_contacts.worker.errors import AccessDenied
+from alternate_contacts.worker.message import ACCOUNT_JOINED, EVENT_ACCOUNT, AccountMessage
 from alternate_contacts.worker.settings import WorkerSettings
-from tests.template.conftest import ROOT, Resources, actions, arn, environment, of_type, statements
+from tests.template.conftest import (
+    ALL_CONDITIONS,
+    ROOT,
+    Resources,
+    actions,
+    arn,
+    environment,
+    of_type,
+    resolve,
+    statements,
+)
 
+NO_KEY = ALL_CONDITIONS | {"HasKmsKey": False}
 QUEUES = ("AccountQueue", "FailedAccountQueue", "UndeliveredQueue")
 ROLES = {"WorkerFunction": "WorkerRole", "BackfillFunction": "BackfillRole", "EventBridge Scheduler": "ScheduleRole"}
 """Roles by the principal that docs/permissions.md names."""
@@ -31,7 +48,8 @@ ROLES = {"WorkerFunction": "WorkerRole", "BackfillFunction": "BackfillRole", "Ev
 
 def test_the_rule_matches_exactly_the_events_that_the_worker_parses(resources: Resources) -> None:
     [rule] = of_type(resources, "AWS::Events::Rule").values()
-    assert rule["EventPattern"].keys() == {"source", "detail"}
+    assert rule["EventPattern"].keys() == {"account", "source", "detail"}
+    assert rule["EventPattern"]["account"] == [{"Ref": "AWS::AccountId"}]
     branches = rule["EventPattern"]["detail"]["$or"]
     assert {name for branch in branches for name in branch["eventName"]} == {*EVENT_ACCOUNT, ACCOUNT_JOINED}
     for branch in branches:
@@ -68,7 +86,7 @@ def queue_statements(resources: Resources, queue: str, effect: str) -> list[dict
 def test_every_queue_is_encrypted_and_denies_access_without_tls(resources: Resources) -> None:
     assert of_type(resources, "AWS::SQS::Queue").keys() == set(QUEUES)
     for queue in QUEUES:
-        assert resources[queue]["Properties"]["SqsManagedSseEnabled"] is True
+        assert resolve(resources[queue]["Properties"], NO_KEY)["SqsManagedSseEnabled"] is True
         [deny] = queue_statements(resources, queue, "Deny")
         assert (deny["Principal"], deny["Action"], deny["Resource"]) == ("*", "sqs:*", arn(queue))
         assert deny["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
@@ -84,11 +102,30 @@ def test_only_the_rule_of_the_stack_may_send_events(resources: Resources) -> Non
         assert allow["Condition"] == {"ArnEquals": {"aws:SourceArn": arn(rule)}}
 
 
+def test_only_failed_account_queue_is_a_dead_letter_queue(resources: Resources) -> None:
+    """It has no RedriveAllowPolicy of its own: `byQueue` would be a cycle with the redrive policy of AccountQueue."""
+    allowed = {queue: resources[queue]["Properties"].get("RedriveAllowPolicy") for queue in QUEUES}
+    deny = {"redrivePermission": "denyAll"}
+    assert allowed == {"AccountQueue": deny, "FailedAccountQueue": None, "UndeliveredQueue": deny}
+
+
 def test_a_failed_message_outlives_its_time_on_account_queue(resources: Resources) -> None:
     """A message that SQS moves keeps its age: the retention of the queue before must be much shorter."""
     retention = {queue: resources[queue]["Properties"]["MessageRetentionPeriod"] for queue in QUEUES}
     assert retention["FailedAccountQueue"] == retention["UndeliveredQueue"] == 14 * 24 * 3600  # the maximum of SQS
     assert retention["AccountQueue"] <= retention["FailedAccountQueue"] / 2
+
+
+def test_a_failed_message_fits_with_its_attributes(resources: Resources) -> None:
+    """Name, type and value of the attributes count towards the size, and an error code may be anything."""
+    record = QueueRecord("", "", "", tries=sys.maxsize)
+    result = AccountResult(outcomes=dict.fromkeys(ContactType, Outcome.FAILED))
+    error = AccessDenied("\N{OWL}" * 10_000, "\N{OWL}" * 10_000)
+    attributes = failure_attributes(AccountMessage("1" * 12, "manual"), record, result, error)
+    size = sum(len(f"{name}String{value}".encode()) for name, value in attributes.items())
+    limits = {queue: resources[queue]["Properties"].get("MaximumMessageSize", 2**20) for queue in QUEUES}
+    assert limits["AccountQueue"] + size <= limits["FailedAccountQueue"] <= 2**18
+    assert size <= 7_294
 
 
 def test_the_worker_gives_up_before_sqs_moves_a_message(resources: Resources) -> None:
@@ -154,7 +191,8 @@ def test_each_function_reads_exactly_the_variables_that_it_gets(resources: Resou
     assert worker.names == names
 
     names = environment(resources, "BackfillFunction").keys()
-    backfill = RecordedEnvironment(dict.fromkeys(names, "180") | {"MODE": "report", "AWS_REGION": "us-east-1"})
+    valid = {"MODE": "report", "ENABLED": "true", "AWS_REGION": "us-east-1", "MANAGED_CONTACT_TYPES": "BILLING"}
+    backfill = RecordedEnvironment(dict.fromkeys(names, "180") | valid)
     BackfillSettings.from_environment(backfill)
     assert backfill.names == names | {"AWS_REGION"}  # which Lambda sets
 
@@ -261,7 +299,9 @@ def test_the_permissions_page_lists_the_actions_of_each_role(resources: Resource
     role, documented = ROLES[principal], documented_actions()
     granted = list(statements(resources, role))
     assert {statement["Effect"] for statement in granted} == {"Allow"}
-    assert "ManagedPolicyArns" not in resources[role]["Properties"]
+    assert resources[role]["Properties"]["ManagedPolicyArns"] == {
+        "Fn::If": ["HasKmsKey", [{"Ref": "KmsKeyPolicy"}], {"Ref": "AWS::NoValue"}]
+    }
     logs = documented["Both functions"] if principal.endswith("Function") else set()
     assert set().union(*map(actions, granted)) == documented[principal] | logs
 
@@ -272,14 +312,67 @@ def test_the_worker_may_not_send_to_the_queue_that_it_reads(resources: Resources
     assert send["Resource"] == arn("FailedAccountQueue")
 
 
-def test_contacts_are_limited_to_accounts_of_the_organization_and_to_contact_types(resources: Resources) -> None:
-    for role, types in (("WorkerRole", [each.value for each in ContactType]), ("BackfillRole", ["SECURITY"])):
-        [contacts] = [each for each in statements(resources, role) if "account:GetAlternateContact" in actions(each)]
+def if_(condition: str, then: object, otherwise: object) -> dict[str, object]:
+    return {"Fn::If": [condition, then, otherwise]}
+
+
+def test_the_backfill_gets_the_contact_types_whose_policy_is_not_ignore(resources: Resources, template: Any) -> None:
+    """In the order of the role's condition: its preflight reads the first."""
+    nothing = {"Ref": "AWS::NoValue"}
+    types = [if_(f"Manages{each.capitalize()}", each.value, nothing) for each in ContactType]
+    assert environment(resources, "BackfillFunction")["MANAGED_CONTACT_TYPES"] == {"Fn::Join": [",", types]}
+    for each in ContactType:
+        ignored = {"Fn::Equals": [{"Ref": f"{each.capitalize()}Policy"}, "ignore"]}
+        assert template["Conditions"][f"Manages{each.capitalize()}"] == {"Fn::Not": [ignored]}
+
+
+CONTACT_ACTIONS = {"WorkerRole": {"Get", "Put"}, "BackfillRole": {"Get"}, "ScheduleRole": set()}
+
+
+def contact_statements(resources: Resources, role: str, conditions: Mapping[str, bool]) -> list[dict[str, Any]]:
+    granted = statements(resources, role, conditions)
+    return [each for each in granted if any(name.startswith("account:") for name in actions(each))]
+
+
+@pytest.mark.parametrize("role", CONTACT_ACTIONS)
+@pytest.mark.parametrize("managed", [each for n in (1, 2, 3) for each in itertools.combinations(ContactType, n)])
+def test_contacts_are_limited_to_accounts_of_the_organization_and_to_managed_contact_types(
+    resources: Resources, role: str, managed: tuple[ContactType, ...]
+) -> None:
+    conditions = ALL_CONDITIONS | {f"Manages{each.title()}": each in managed for each in ContactType}
+    granted = contact_statements(resources, role, conditions)
+    assert set().union(*map(actions, granted)) == {f"account:{name}AlternateContact" for name in CONTACT_ACTIONS[role]}
+    for contacts in granted:
         assert [each["Fn::Sub"] for each in contacts["Resource"]] == [
             "arn:${AWS::Partition}:account::${AWS::AccountId}:account/o-*/*",
             "arn:${AWS::Partition}:account::${AWS::AccountId}:account",
         ]
+        # The backfill only checks that contacts can be read, so one type is enough.
+        types = [each.value for each in managed][: 1 if role == "BackfillRole" else None]
         assert contacts["Condition"] == {"ForAnyValue:StringEquals": {"account:AlternateContactTypes": types}}
+
+
+def test_a_contact_type_is_managed_unless_its_policy_is_ignore(template: dict[str, Any]) -> None:
+    for contact_type in ContactType:
+        condition = template["Conditions"][f"Manages{contact_type.title()}"]
+        assert condition == {"Fn::Not": [{"Fn::Equals": [{"Ref": f"{contact_type.title()}Policy"}, "ignore"]}]}
+
+
+def test_mode_report_denies_every_change(template: dict[str, Any], resources: Resources) -> None:
+    """Whatever else is attached to the roles: a Deny is stronger than any Allow."""
+    assert template["Conditions"]["Enforces"] == {"Fn::Equals": [{"Ref": "Mode"}, "enforce"]}
+    effects = {
+        mode: {
+            action: statement["Effect"]
+            for role in ROLES.values()
+            for statement in statements(resources, role, ALL_CONDITIONS | {"Enforces": mode == "enforce"})
+            for action in actions(statement)
+        }
+        for mode in ("enforce", "report")
+    }
+    changes = {"account:PutAlternateContact", "organizations:EnableAWSServiceAccess"}
+    assert {action for action, effect in effects["report"].items() if effect == "Deny"} == changes
+    assert set(effects["enforce"].values()) == {"Allow"}
 
 
 def test_trusted_access_may_be_enabled_for_account_management_only(resources: Resources) -> None:
@@ -291,10 +384,39 @@ def test_trusted_access_may_be_enabled_for_account_management_only(resources: Re
     assert enable["Condition"] == {"StringEquals": {"organizations:ServicePrincipal": SERVICE_PRINCIPAL}}
 
 
+def test_only_the_schedules_of_the_stack_may_use_the_role_of_scheduler(resources: Resources) -> None:
+    """A schedule group, because AWS advises against the ARN of a single schedule:
+
+    https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
+    """
+    [trust] = resources["ScheduleRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    assert (trust["Effect"], trust["Action"]) == ("Allow", "sts:AssumeRole")
+    assert trust["Principal"] == {"Service": "scheduler.amazonaws.com"}
+    group = "arn:${AWS::Partition}:scheduler:${AWS::Region}:${AWS::AccountId}:schedule-group/default"
+    assert trust["Condition"] == {
+        "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}, "aws:SourceArn": {"Fn::Sub": group}}
+    }
+    # A schedule without GroupName is in the group default.
+    assert not any("GroupName" in each for each in of_type(resources, "AWS::Scheduler::Schedule").values())
+
+
+def test_a_function_s_role_is_for_lambda_only(resources: Resources) -> None:
+    """Lambda sends no aws:SourceArn when it assumes the role of a function."""
+    for role in ("WorkerRole", "BackfillRole"):
+        [trust] = resources[role]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+        assert trust == {
+            "Effect": "Allow",
+            "Principal": {"Service": "lambda.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+
+
 def test_every_wildcard_has_its_reason_in_a_comment() -> None:
     lines = (ROOT / "template.yaml").read_text().splitlines()
     wildcards = [
-        index for index, line in enumerate(lines) if re.search(r'(Resource|Principal): "?\*"?|account/o-\*', line)
+        index
+        for index, line in enumerate(lines)
+        if re.search(r'(Resource|Principal): "?\*"?|account/o-\*|alarm:\*"', line)
     ]
     assert wildcards
     for index in wildcards:
@@ -305,6 +427,41 @@ def test_no_arn_names_a_partition() -> None:
     assert "arn:aws:" not in (ROOT / "template.yaml").read_text()
 
 
+# ---- encryption ---------------------------------------------------------------------------------------------------
+
+
+def test_without_a_key_of_the_customer_aws_encrypts_and_no_role_may_use_kms(resources: Resources) -> None:
+    assert not re.search("Kms", str(resolve({queue: resources[queue] for queue in QUEUES}, NO_KEY)))
+    for resource in ("AlarmTopic", "WorkerLogGroup", "BackfillLogGroup"):
+        assert not re.search("Kms", str(resolve(resources[resource]["Properties"], NO_KEY)))
+    for role in ROLES.values():
+        assert not [each for each in statements(resources, role, NO_KEY) if "kms:" in str(each["Action"])]
+
+
+def test_the_customer_s_key_encrypts_queues_logs_and_topic_and_every_sender_and_receiver_may_use_it(
+    template: dict[str, Any], resources: Resources
+) -> None:
+    assert template["Conditions"]["HasKmsKey"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "KmsKeyArn"}, "none"]}]}
+    key = {"Ref": "KmsKeyArn"}
+    for resource_type, property_name in {
+        "AWS::SQS::Queue": "KmsMasterKeyId",
+        "AWS::SNS::Topic": "KmsMasterKeyId",
+        "AWS::Logs::LogGroup": "KmsKeyId",
+    }.items():
+        for name, properties in of_type(resources, resource_type).items():
+            resolved = resolve(properties, ALL_CONDITIONS)
+            assert resolved[property_name] == key, name
+            assert "SqsManagedSseEnabled" not in resolved  # SQS takes one of the two
+    assert not of_type(resources, "AWS::KMS::Key")
+    assert resources["KmsKeyPolicy"]["Condition"] == "HasKmsKey"
+    # Every role sends to a queue or receives from one; that of Scheduler sends what it could not deliver.
+    users = {role for role in ROLES.values() if "sqs:" in str(list(statements(resources, role)))}
+    assert users == set(ROLES.values())
+    for role in users:
+        [use] = [each for each in statements(resources, role) if "kms:" in str(each["Action"])]
+        assert (actions(use), use["Resource"]) == ({"kms:Decrypt", "kms:GenerateDataKey"}, key)
+
+
 # ---- logs, names, tags, runtime ---------------------------------------------------------------------------------
 
 
@@ -312,6 +469,13 @@ def test_each_function_writes_to_a_log_group_with_retention(resources: Resources
     for properties in of_type(resources, "AWS::Serverless::Function").values():
         group = resources[properties["LoggingConfig"]["LogGroup"]["Ref"]]["Properties"]
         assert group["RetentionInDays"] == {"Ref": "LogRetentionInDays"}
+
+
+def test_logs_outlive_the_stack_and_nothing_else_does(resources: Resources) -> None:
+    kept = {name for name, each in resources.items() if "DeletionPolicy" in each or "UpdateReplacePolicy" in each}
+    assert kept == set(of_type(resources, "AWS::Logs::LogGroup"))
+    for name in kept:
+        assert resources[name]["DeletionPolicy"] == resources[name]["UpdateReplacePolicy"] == "Retain"
 
 
 def test_no_resource_has_a_name_that_would_collide_with_a_second_stack(resources: Resources) -> None:

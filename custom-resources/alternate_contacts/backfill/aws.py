@@ -11,13 +11,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from alternate_contacts.backfill.enqueue import ListedAccount
 from alternate_contacts.backfill.error_codes import ACCESS_DENIED
-from alternate_contacts.backfill.errors import Failure
+from alternate_contacts.backfill.errors import Failure, error_place
 from alternate_contacts.backfill.metrics import BACKFILL_COMPLETED, SERVICE
+from alternate_contacts.backfill.pacing import LIST_ACCOUNTS_RATE, CallPace, CallRate
 from alternate_contacts.backfill.preflight import OrganizationDescription
 from alternate_contacts.backfill.protocol import ACTIVE, METRIC_NAMESPACE, SERVICE_PRINCIPAL, account_state
 
 if TYPE_CHECKING:
     from mypy_boto3_account import AccountClient
+    from mypy_boto3_account.literals import AlternateContactTypeType
     from mypy_boto3_account.type_defs import GetAlternateContactRequestTypeDef
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -33,7 +35,7 @@ docs/adr/0005-new-accounts-overtake-a-backfill.md states the limits.
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html
 """
 
-# Organizations throttles without published quotas, hence ten attempts: in standard mode they wait up to 2 min.
+# Ten attempts, which wait up to 2 min in standard mode: other callers share the account's throttling rates.
 _CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 10, "mode": "standard"})
 
 
@@ -70,6 +72,16 @@ class AwsClients:
         return self._session.client("cloudformation", config=_BRIEF)
 
 
+def pace_calls(client: "OrganizationsClient", operation: str, rate: CallRate) -> None:
+    """Let each attempt of an operation wait for its turn, those of botocore's retries included."""
+    pace = CallPace(rate)
+
+    def wait(**_: object) -> None:
+        pace.wait()
+
+    client.meta.events.register(f"request-created.organizations.{operation}", wait)
+
+
 class AwsAccountDirectory:
     """AWS Organizations, and GetAlternateContact of the account API.
 
@@ -77,11 +89,20 @@ class AwsAccountDirectory:
     """
 
     def __init__(
-        self, organizations: "OrganizationsClient", account: "AccountClient", *, region: str, account_id: str
+        self,
+        organizations: "OrganizationsClient",
+        account: "AccountClient",
+        *,
+        region: str,
+        account_id: str,
+        contact_type: "AlternateContactTypeType" = "SECURITY",
+        list_accounts_rate: CallRate = LIST_ACCOUNTS_RATE,
     ) -> None:
-        """``region`` and ``account_id`` are those of the caller."""
+        """``region`` and ``account_id`` are those of the caller; ``contact_type`` is what `get_contact_error` reads."""
+        pace_calls(organizations, "ListAccounts", list_accounts_rate)
         self._organizations = organizations
         self._account = account
+        self._contact_type = contact_type
         self.region = region
         self.account_id = account_id
 
@@ -117,7 +138,7 @@ class AwsAccountDirectory:
 
         A contact that is not set is no error. An error without a code returns ``none`` or the type of the error.
         """
-        request: GetAlternateContactRequestTypeDef = {"AlternateContactType": "SECURITY"}
+        request: GetAlternateContactRequestTypeDef = {"AlternateContactType": self._contact_type}
         if account_id is not None:
             request["AccountId"] = account_id
         try:
@@ -178,7 +199,8 @@ def describe_aws_error(error: Exception) -> Failure | None:
             return Failure(f"{operation} failed: {code}. {next_step}", eventually_consistent=True)
         return Failure(f"{operation} failed: {code}. Retry; if it fails again, see {operation} in the API reference.")
     if isinstance(error, BotoCoreError):
-        return Failure(f"A call to AWS failed: {type(error).__name__}. Retry in a few minutes.")
+        where = error_place(error)
+        return Failure(f"A call to AWS failed: {type(error).__name__} in {where}. Retry in a few minutes.")
     return None
 
 

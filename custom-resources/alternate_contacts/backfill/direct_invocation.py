@@ -1,7 +1,7 @@
 """Run a backfill, or report its age, for a schedule or an operator."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -32,7 +32,7 @@ class DirectInvocation:
     get_undelivered_queue: Callable[[], AccountQueue]
     new_stop: Callable[[], Event]
 
-    def run(self, event: Mapping[str, object], deadline: float) -> BackfillResult | BackfillAgeResult:
+    def run(self, event: object, deadline: float) -> BackfillResult | BackfillAgeResult:
         """Do what ``event`` asks for, a backfill until ``deadline``; return the result for the caller.
 
         Raises:
@@ -66,6 +66,8 @@ class DirectInvocation:
         # `reason` is what the previous release reads.
         record = {"requestPayload": {"trigger": trigger, "reason": trigger}}
         try:
-            self.get_undelivered_queue().send([json.dumps(record)], delay=0)
+            rejected = self.get_undelivered_queue().send([json.dumps(record)], delay=0)
+            if rejected:
+                raise BackfillError(f"SendMessageBatch failed: {rejected[0]}")
         except Exception as error:  # noqa: BLE001 - the first failure is the one to report
             self.telemetry.failed_reconcile_not_recorded(error)

@@ -1,7 +1,11 @@
 """How a backfill fails, and how a failure is described to the person who deploys or invokes it."""
 
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+
+_PACKAGE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,13 @@ def error_message(
         return failure.message
     record_unexpected(error)
     return (
-        f"The backfill failed: unexpected {type(error).__name__}. "
-        'Search the log group of BackfillFunction for "unexpected error".'
+        f"The backfill failed: unexpected {type(error).__name__} in {error_place(error)}. The log group of "
+        'BackfillFunction has the traceback in the line "unexpected error", unless a rollback has deleted it.'
     )
+
+
+def error_place(error: Exception) -> str:
+    """Return the innermost line of this package in the traceback of an error, such as ``aws.py:83 list_accounts``."""
+    frames = [(Path(frame.filename), frame) for frame in traceback.extract_tb(error.__traceback__)]
+    places = [f"{path.name}:{frame.lineno} {frame.name}" for path, frame in frames if path.parent == _PACKAGE]
+    return places[-1] if places else "an unknown place"

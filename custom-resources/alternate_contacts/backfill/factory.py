@@ -48,7 +48,11 @@ def build_function(
     def get_service() -> BackfillService:
         settings, clients = BackfillSettings.from_environment(environment), get_clients()
         directory = aws.AwsAccountDirectory(
-            clients.organizations, clients.account, region=settings.region, account_id=settings.management_account_id
+            clients.organizations,
+            clients.account,
+            region=settings.region,
+            account_id=settings.management_account_id,
+            contact_type=settings.managed_contact_types[0],
         )
         queue = aws.AwsBackfillQueue(clients.sqs, settings.account_queue_url)
         return BackfillService(settings, directory, queue, telemetry, aws.describe_aws_error)

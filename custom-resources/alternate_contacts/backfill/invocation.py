@@ -10,6 +10,8 @@ REPORT_BACKFILL_AGE = "report_backfill_age"
 _PREVIOUS_REPORT_BACKFILL_AGE = "watch"
 """Its name in ``reason``, which the previous release sends. Scheduler may retry such an input after an update."""
 
+_INVALID_INPUT = 'Invalid input. Send {"trigger": "manual"}; add "mode": "report" to change no contact.'
+
 
 @dataclass(frozen=True)
 class BackfillInvocation:
@@ -19,7 +21,7 @@ class BackfillInvocation:
     mode: Mode
 
 
-def parse_invocation(event: Mapping[str, object]) -> BackfillInvocation | None:
+def parse_invocation(event: object) -> BackfillInvocation | None:
     """Parse ``{"trigger": ..., "mode": ...}``; return None for the trigger ``report_backfill_age``.
 
     ``mode`` is optional, by default enforce. An input without ``trigger`` is from the previous release and has
@@ -28,6 +30,8 @@ def parse_invocation(event: Mapping[str, object]) -> BackfillInvocation | None:
     Raises:
         BackfillError: the input is invalid.
     """
+    if not isinstance(event, Mapping):
+        raise BackfillError(_INVALID_INPUT)
     trigger, mode = event.get("trigger"), event.get("mode", Mode.ENFORCE.value)
     if "trigger" not in event:
         reason = event.get("reason")
@@ -35,5 +39,5 @@ def parse_invocation(event: Mapping[str, object]) -> BackfillInvocation | None:
     if trigger == REPORT_BACKFILL_AGE:
         return None
     if trigger not in (Trigger.RECONCILE.value, Trigger.MANUAL.value) or mode not in tuple(Mode):
-        raise BackfillError('Invalid input. Send {"trigger": "manual"}; add "mode": "report" to change no contact.')
+        raise BackfillError(_INVALID_INPUT)
     return BackfillInvocation(Trigger(trigger), Mode(str(mode)))

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from alternate_contacts.backfill.counts import BackfillCounts
+from alternate_contacts.backfill.errors import BackfillError
 
 MAX_BYTES = 4096
 """CloudFormation rejects a longer response."""
@@ -49,16 +50,35 @@ class CustomResourceRequest:
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> "CustomResourceRequest":
-        """Parse the event. A Create gets a stable physical ID: with a new one CloudFormation deletes the old one."""
-        stack_id, logical_resource_id = event["StackId"], event["LogicalResourceId"]
+        """Parse the event. A Create gets a stable physical ID: with a new one CloudFormation deletes the old one.
+
+        Raises:
+            BackfillError: a field is missing, or the ResponseURL is not https. No response is possible then.
+        """
+        stack_id, logical_resource_id = _text(event, "StackId"), _text(event, "LogicalResourceId")
         return cls(
-            request_type=event["RequestType"],
+            request_type=_text(event, "RequestType"),
             stack_id=stack_id,
-            request_id=event["RequestId"],
+            request_id=_text(event, "RequestId"),
             logical_resource_id=logical_resource_id,
             physical_resource_id=event.get("PhysicalResourceId") or f"{stack_id}/{logical_resource_id}",
-            response_url=event["ResponseURL"],
+            response_url=_https_url(event),
         )
+
+
+def _text(event: Mapping[str, Any], name: str) -> str:
+    value = event.get(name)
+    if not isinstance(value, str) or not value:
+        raise BackfillError(f"Invalid request: {name} is missing. Only CloudFormation sends requests with RequestType.")
+    return value
+
+
+def _https_url(event: Mapping[str, Any]) -> str:
+    """Return the ResponseURL. With it anyone can respond, so it must not travel in plain text, nor name a file."""
+    url = _text(event, "ResponseURL")
+    if not url.startswith("https://"):
+        raise BackfillError("Invalid request: ResponseURL is not an https URL.")
+    return url
 
 
 @dataclass(frozen=True)
@@ -87,9 +107,10 @@ class CustomResourceResponse:
 
 
 def response_body(request: CustomResourceRequest, response: CustomResourceResponse) -> bytes:
-    """Return the body to send. A long reason is cut so that the body has `MAX_BYTES` at most."""
+    """Return the body to send. The longest of reason and attributes are cut so that it has `MAX_BYTES` at most."""
+    reason, data = response.reason, dict(response.data)
 
-    def encode(reason: str) -> bytes:
+    def encode() -> bytes:
         return json.dumps(
             {
                 "Status": response.status.value,
@@ -98,14 +119,25 @@ def response_body(request: CustomResourceRequest, response: CustomResourceRespon
                 "StackId": request.stack_id,
                 "RequestId": request.request_id,
                 "LogicalResourceId": request.logical_resource_id,
-                "Data": dict(response.data),
+                "Data": data,
             }
         ).encode()
 
-    reason = response.reason
-    while len(encode(reason)) > MAX_BYTES and reason:
-        reason = reason[: len(reason) * 3 // 4]
-    return encode(reason)
+    while len(body := encode()) > MAX_BYTES:
+        longest = max(data, key=lambda name: len(json.dumps(data[name])), default="")
+        if len(json.dumps(data.get(longest, ""))) > len(json.dumps(reason)):
+            data[longest] = _shorten(data[longest])
+        elif reason:
+            reason = _shorten(reason)
+        elif data:
+            data.clear()
+        else:
+            break  # only the fields of the request are left, which CloudFormation keeps short
+    return body
+
+
+def _shorten(text: str) -> str:
+    return text[: len(text) * 3 // 4]
 
 
 def send_response(
@@ -125,7 +157,7 @@ def send_response(
     for attempt in range(_ATTEMPTS):
         try:
             # The signature of the presigned URL covers an empty content type.
-            put = urllib.request.Request(  # noqa: S310 - the URL is CloudFormation's
+            put = urllib.request.Request(  # noqa: S310 - an https URL
                 request.response_url, data=body, method="PUT", headers={"Content-Type": ""}
             )
             with open_url(put, timeout=10):

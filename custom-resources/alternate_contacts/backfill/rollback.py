@@ -1,6 +1,7 @@
-"""The rollback policy: a failed Update of a stack that rolls back reports success.
+"""How a failed request is reported, so that the stack can be deployed again.
 
-Reported as a failure, it would leave the stack in UPDATE_ROLLBACK_FAILED, and no fix could be deployed.
+A failed Update of a stack that rolls back reports success. Reported as a failure, it would leave the stack in
+UPDATE_ROLLBACK_FAILED, and no fix could be deployed.
 """
 
 from collections.abc import Callable
@@ -17,6 +18,8 @@ _ROLLBACK = "UPDATE_ROLLBACK_"
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
 """
+_DELETE_FIRST = "A stack that is in ROLLBACK_COMPLETE afterwards cannot be updated: delete it before you deploy again."
+"""https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html"""
 
 
 def respond_to_failure(
@@ -37,4 +40,6 @@ def respond_to_failure(
             if status.startswith(_ROLLBACK):
                 reason = f"The rollback continues although its backfill failed. {message}"
                 return CustomResourceResponse.succeeded(message, counts, reason=reason)
+    if request.request_type == "Create":
+        message = f"{message} {_DELETE_FIRST}"
     return CustomResourceResponse.failed(message)

@@ -1,5 +1,7 @@
 """Calls AWS: the account API, Organizations and SQS. Turns AWS's errors into those of `errors`."""
 
+import math
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypedDict, TypeVar
 
@@ -9,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from alternate_contacts.worker.contacts import Contact, ContactType
 from alternate_contacts.worker.errors import InvalidContact, NotInOrganization, Unavailable, classify
+from alternate_contacts.worker.pacing import Pacer
 from alternate_contacts.worker.protocol import SERVICE_PRINCIPAL, account_state
 
 if TYPE_CHECKING:
@@ -31,8 +34,15 @@ RESERVE = 60
 """Seconds at the end of an invocation in which no call of the account API starts, because a call can time out.
 
 A call of the account API can take 15 s. Two calls of Organizations, to explain a 403, and one of SQS can take 13 s
-each: two attempts of 6 s and 1 s between them. 15 + 3 x 13 = 54 s.
+each: two attempts of 6 s and 1 s between them. The calls of Organizations wait for their turn: all accounts of a batch
+5 / 4 = 1.25 s and 5 / 2 = 2.5 s at most. 15 + 3 x 13 + 3.75 = 57.75 s.
 """
+
+# Calls of Organizations a second, and at once, of each of the two workers.
+# AWS throttles DescribeAccount at 20 a second, burst 30. No rate of ListAWSServiceAccessForOrganization is known.
+# https://docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits.html#throttling-limits
+_DESCRIBE_ACCOUNT = (4, 4)
+_LIST_SERVICE_ACCESS = (2, 2)
 
 
 def account_client(connections: int) -> "AccountClient":
@@ -100,11 +110,20 @@ class AwsAccountApi:
 class AwsOrganizationLookup:
     """AWS Organizations. https://docs.aws.amazon.com/organizations/latest/APIReference/API_Operations.html"""
 
-    def __init__(self, client: "OrganizationsClient") -> None:
+    def __init__(
+        self,
+        client: "OrganizationsClient",
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._client = client
+        self._describes = Pacer(*_DESCRIBE_ACCOUNT, clock=clock, sleep=sleep)
+        self._lists = Pacer(*_LIST_SERVICE_ACCESS, clock=clock, sleep=sleep)
 
     def account_state(self, account_id: str) -> str | None:
         """Return the account's state, or None if the account is not in the organization."""
+        self._describes.wait(math.inf, "DescribeAccount")
         try:
             return account_state(
                 _call("DescribeAccount", lambda: self._client.describe_account(AccountId=account_id))["Account"]
@@ -123,6 +142,7 @@ class AwsOrganizationLookup:
                 for service in page["EnabledServicePrincipals"]
             )
 
+        self._lists.wait(math.inf, "ListAWSServiceAccessForOrganization")
         return _call("ListAWSServiceAccessForOrganization", call)
 
 

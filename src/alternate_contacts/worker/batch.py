@@ -16,6 +16,9 @@ from alternate_contacts.worker.retry import retry_delay
 ACCOUNTS_AT_A_TIME = 5
 """The event source's batch size in template.yaml: small enough to share 50 accounts evenly between two workers."""
 
+MAX_ATTRIBUTE_LENGTH = 256
+"""Characters of a value. The MaximumMessageSize of FailedAccountQueue in template.yaml has room for seven."""
+
 Content = AccountMessage | Permanent | None
 """The parsed body of a message: an account to process, why the body is invalid, or None if there is nothing to do."""
 
@@ -151,9 +154,12 @@ class BatchProcessor:
 def failure_attributes(
     message: AccountMessage | None, record: QueueRecord, result: AccountResult, error: WorkerError
 ) -> dict[str, str]:
-    """Return the attributes of the message on FailedAccountQueue. None is empty, because SQS rejects empty values."""
+    """Return the attributes of the message on FailedAccountQueue. None is empty, because SQS rejects empty values.
+
+    None is longer than `MAX_ATTRIBUTE_LENGTH`, whatever AWS returned as an error code.
+    """
     failed = [contact_type for contact_type, outcome in result.outcomes.items() if outcome is Outcome.FAILED]
-    return {
+    attributes = {
         "AccountId": message.account_id if message else "unknown",
         "Reason": error.reason,
         "ErrorCode": error.code,
@@ -162,6 +168,7 @@ def failure_attributes(
         "Tries": str(record.tries),
         "FailedAt": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+    return {name: value[:MAX_ATTRIBUTE_LENGTH] for name, value in attributes.items()}
 
 
 def _group_by_account(records: Iterable[QueueRecord]) -> list[list[tuple[Content, QueueRecord]]]:

@@ -4,113 +4,95 @@ Sources: CfCT v2.8.4, source/src/cfct/validation/manifest-v2.schema.yaml, source
 source/src/cfct/manifest/{manifest,manifest_parser,cfn_params_handler}.py, read 2026-11-23.
 """
 
+import copy
 import datetime as dt
+import json
+import logging
 import os
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
+from pykwalify.compat import yml
+from pykwalify.core import Core
 
-# ---- the schema -----------------------------------------------------------------------------------------------------
+# ---- the Build stage ------------------------------------------------------------------------------------------------
 
-Check = Callable[[object], Iterator[str]]
+Rule = dict[str, Any]
 
-
-@dataclass(frozen=True)
-class Fields:
-    """A mapping with these keys and no others."""
-
-    required: Mapping[str, Check]
-    optional: Mapping[str, Check]
-
-    def __call__(self, value: object) -> Iterator[str]:
-        if not isinstance(value, dict):
-            yield "is not a mapping"
-            return
-        yield from (f"{key}: is missing" for key in self.required.keys() - value.keys())
-        known = {**self.required, **self.optional}
-        for key, field in value.items():
-            if key not in known:
-                yield f"{key}: is unknown"
-            elif field is None:
-                yield from [f"{key}: is empty"] if key in self.required else []
-            else:
-                yield from (f"{key}: {violation}" for violation in known[key](field))
+STRING: Rule = {"type": "str"}
+ANY: Rule = {"type": "any"}
 
 
-def string(value: object) -> Iterator[str]:
-    if not isinstance(value, str):
-        yield "is not a string"
+def _required(rule: Rule) -> Rule:
+    return {**rule, "required": True}
 
 
-def boolean(value: object) -> Iterator[str]:
-    if not isinstance(value, bool):
-        yield "is not a Boolean"
+def _mapping(**rules: Rule) -> Rule:
+    return {"type": "map", "mapping": rules}
 
 
-def anything(_: object) -> Iterator[str]:
-    yield from ()
+def _list(rule: Rule) -> Rule:
+    return {"type": "seq", "sequence": [rule]}
 
 
-def one_of(*allowed: object) -> Check:
-    def check(value: object) -> Iterator[str]:
-        if value not in allowed:
-            yield "is not an allowed value"
-
-    return check
-
-
-def list_of(check: Check, *, unique: bool = False) -> Check:
-    def check_items(value: object) -> Iterator[str]:
-        if not isinstance(value, list):
-            yield "is not a list"
-            return
-        for number, item in enumerate(value):
-            yield from (f"[{number}] {violation}" for violation in check(item))
-        if unique and len(set(map(str, value))) != len(value):
-            yield "has an item twice"
-
-    return check_items
-
-
-MANIFEST = Fields(
-    required={"region": string, "version": one_of(dt.date(2021, 3, 15))},
-    optional={
-        "enable_stack_set_deletion": boolean,
-        "resources": list_of(
-            Fields(
-                required={
-                    "name": string,
-                    "resource_file": string,
-                    "deploy_method": one_of("scp", "rcp", "stack_set"),
-                    "deployment_targets": Fields(
-                        required={}, optional={"accounts": list_of(anything), "organizational_units": list_of(string)}
-                    ),
-                },
-                optional={
-                    "description": string,
-                    "parameter_file": string,
-                    "parameters": list_of(
-                        Fields(required={"parameter_key": string, "parameter_value": anything}, optional={})
-                    ),
-                    "regions": list_of(string, unique=True),
-                    "export_outputs": list_of(Fields(required={"name": string, "value": string}, optional={})),
-                },
+SCHEMA = _mapping(
+    region=_required(STRING),
+    version={"type": "date", "required": True, "enum": [dt.date(2021, 3, 15)]},
+    enable_stack_set_deletion={"type": "bool"},
+    resources=_list(
+        _required(
+            _mapping(
+                name=_required(STRING),
+                description=STRING,
+                resource_file=_required(STRING),
+                deployment_targets=_required(_mapping(accounts=_list(ANY), organizational_units=_list(STRING))),
+                parameter_file=STRING,
+                parameters=_list(_required(_mapping(parameter_key=_required(STRING), parameter_value=_required(ANY)))),
+                deploy_method={"type": "str", "required": True, "enum": ["scp", "stack_set", "rcp"]},
+                regions=_list({"type": "str", "unique": True}),
+                export_outputs=_list(_required(_mapping(name=_required(STRING), value=_required(STRING)))),
             )
-        ),
-    },
+        )
+    ),
 )
+"""The rules of CfCT's schema, in the form of pykwalify."""
+
+
+def build_violations(configuration: Path) -> list[str]:
+    """Return why CfCT's Build stage fails for a configuration, except cfn_nag and validate-template."""
+    manifest = (configuration / "manifest.yaml").read_bytes().decode()
+    violations = [*schema_violations(manifest), *files_missing(configuration)]
+    for path in (configuration / "parameters").rglob("*.json*"):
+        try:
+            json.loads(path.read_bytes())
+        except ValueError:
+            violations.append(f"{path.name} is not JSON")
+    return violations
 
 
 def schema_violations(manifest: str) -> list[str]:
-    """Return the violations of CfCT's schema in a manifest."""
-    return list(MANIFEST(yaml.safe_load(manifest)))
+    """Return what PyYAML and pykwalify, the version that CfCT installs, report for a manifest."""
+    try:
+        yaml.safe_load(manifest)
+        data = yml.load(manifest)
+    except Exception as error:  # noqa: BLE001 # any exception fails the stage
+        return [type(error).__name__]
+    return data_violations(data)
 
 
-# ---- the file check ----------------------------------------------------------------------------------------------
+def data_violations(data: object) -> list[str]:
+    """Return what pykwalify reports for a manifest that ruamel.yaml has read."""
+    logging.getLogger("pykwalify").setLevel(logging.CRITICAL)
+    try:
+        core = Core(source_data=copy.deepcopy(data), schema_data=copy.deepcopy(SCHEMA))
+        core.validate(raise_exception=False)
+    except Exception as error:  # noqa: BLE001 # any exception fails the stage
+        return [type(error).__name__]
+    violations: list[str] = core.validation_errors
+    return violations
 
 
 def files_missing(configuration: Path) -> list[str]:
@@ -118,7 +100,10 @@ def files_missing(configuration: Path) -> list[str]:
 
     The script reads lines, not YAML. The same shell tools run here.
     """
-    script = "grep '_file:' < manifest.yaml | grep -v '^ *#' | tr -s ' ' | tr -d '\\r' | cut -d ' ' -f 3"
+    script = """
+        for name in $(grep '_file:' < manifest.yaml | grep -v '^ *#' | tr -s ' ' | tr -d '\\r' | cut -d ' ' -f 3); do
+          case $name in s3* | http*) ;; *) [ -f "$PWD/$name" ] || echo "$name" ;; esac
+        done"""
     process = subprocess.run(  # noqa: S603
         ["/bin/sh", "-c", script],
         cwd=configuration,
@@ -127,8 +112,7 @@ def files_missing(configuration: Path) -> list[str]:
         text=True,
         check=True,
     )
-    # The shell splits the output at spaces, so that a path with a space becomes two.
-    return [name for name in process.stdout.split() if not (configuration / name).is_file()]
+    return process.stdout.splitlines()
 
 
 # ---- parameters -----------------------------------------------------------------------------------------------------

@@ -268,7 +268,7 @@ def test_the_last_backfill_is_the_newest_point_above_zero(
         ),
         (ClientError({"Error": {"Code": "Throttling", "Message": "secret"}}, "Any"), "Any failed: Throttling.", False),
         (ClientError({}, "Any"), "Any failed: none.", False),
-        (EndpointConnectionError(endpoint_url="secret"), "A call to AWS failed: EndpointConnectionError.", False),
+        (EndpointConnectionError(endpoint_url="secret"), "A call to AWS failed: EndpointConnectionError in", False),
     ],
 )
 def test_an_error_is_described_by_operation_and_code(

@@ -1,6 +1,7 @@
 """CloudFormation gets one response to each request, whatever fails, and no secret is logged."""
 
 import json
+import re
 import threading
 import time
 
@@ -8,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError, NoRegionError
 
 from alternate_contacts.backfill.deadline import RESERVED_SECONDS, deadline_after
+from alternate_contacts.backfill.errors import BackfillError
 from alternate_contacts.backfill.response import ResponseDeliveryError
 from tests.fakes.cloudformation import CONTACT, PHYSICAL_ID, RESPONSE_URL, SIGNATURE, custom_resource_event
 from tests.fakes.wire import HttpAnswer, refusal
@@ -96,17 +98,19 @@ def test_a_failed_check_is_reported_and_no_message_is_sent(function: DeployedFun
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        (NoRegionError(), "A call to AWS failed: NoRegionError."),
-        (RuntimeError(ALL_SECRETS), "The backfill failed: unexpected RuntimeError."),
-        (MemoryError(), "The backfill failed: unexpected MemoryError."),
+        (NoRegionError(), r"A call to AWS failed: NoRegionError in aws\.py:\d+ sqs\."),
+        (RuntimeError(ALL_SECRETS), r"The backfill failed: unexpected RuntimeError in aws\.py:\d+ sqs\."),
+        (MemoryError(), r"The backfill failed: unexpected MemoryError in aws\.py:\d+ sqs\."),
     ],
 )
-def test_any_error_is_reported_with_its_type_only(
+def test_any_error_is_reported_with_its_type_and_place_only(
     function: DeployedFunction, error: Exception, reason: str, request_type: str
 ) -> None:
     function.client_errors["sqs"] = [error]
     response = function.request(request_type)
-    assert (response["Status"], response["Reason"][: len(reason)]) == ("FAILED", reason)
+    assert response["Status"] == "FAILED"
+    assert re.match(reason, response["Reason"])
+    assert [secret for secret in SECRETS if secret in response["Reason"]] == []
 
 
 def test_rejected_messages_are_reported_with_code_and_counts(function: DeployedFunction) -> None:
@@ -115,6 +119,16 @@ def test_rejected_messages_are_reported_with_code_and_counts(function: DeployedF
     response = function.request("Create")
     assert response["Status"] == "FAILED"
     assert "InternalError. Accounts: 3 listed" in response["Reason"]
+
+
+def test_a_request_without_tls_fails_before_anything_is_done(function: DeployedFunction) -> None:
+    url = RESPONSE_URL.replace("https:", "http:")
+    with pytest.raises(BackfillError):
+        function.build().custom_resource.respond(
+            custom_resource_event("Create", ResponseURL=url), deadline_after(900_000)
+        )
+    assert function.wire.requests == []
+    assert function.response_url.requests == []
 
 
 def test_an_invocation_without_time_reports_that(function: DeployedFunction) -> None:
@@ -190,6 +204,15 @@ def test_a_failed_create_fails_without_a_look_at_the_stack(function: DeployedFun
     function.wire.answer("ListAccounts", refusal("AccessDeniedException", 400))
     assert function.request("Create")["Status"] == "FAILED"
     assert function.wire.asked("DescribeStacks") == []
+
+
+@pytest.mark.parametrize(("request_type", "is_named"), [("Create", True), ("Update", False)])
+def test_a_failed_create_reports_that_the_stack_has_to_be_deleted_first(
+    function: DeployedFunction, request_type: str, is_named: bool
+) -> None:
+    """CloudFormation does not update a stack in ROLLBACK_COMPLETE; an update ends in UPDATE_ROLLBACK_COMPLETE."""
+    function.wire.answer("ListAccounts", refusal("AccessDeniedException", 400))
+    assert ("ROLLBACK_COMPLETE" in function.request(request_type)["Reason"]) is is_named
 
 
 # ---- The resource stays the same ------------------------------------------------------------------------------------

@@ -99,6 +99,22 @@ def test_a_reconcile_that_cannot_be_recorded_fails_with_its_own_message(
     assert "failed reconcile not recorded" in capsys.readouterr().out
 
 
+def test_a_reconcile_whose_record_sqs_rejects_is_logged(
+    function: DeployedFunction, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """SendMessageBatch has the HTTP status 200 even then."""
+    fail_while_listing(function)
+    is_account_queue = {"QueueUrl": function.environment["ACCOUNT_QUEUE_URL"]}.items()
+    accepted = HttpAnswer(body={"Successful": []})
+    rejected = HttpAnswer(body={"Failed": [{"Id": "0", "SenderFault": False, "Code": "InternalError"}]})
+    function.wire.answer(
+        "SendMessageBatch", lambda request: accepted if is_account_queue <= request.items() else rejected
+    )
+    with pytest.raises(BackfillError, match="ListAccounts"):
+        function.invoke(trigger="reconcile")
+    assert "failed reconcile not recorded" in capsys.readouterr().out
+
+
 def test_an_invalid_input_is_described_without_its_content(function: DeployedFunction) -> None:
     with pytest.raises(BackfillError, match=r'^Invalid input. Send {"trigger": "manual"}') as raised:
         function.invoke(command="secret")

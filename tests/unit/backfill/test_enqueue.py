@@ -2,22 +2,30 @@
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from alternate_contacts.backfill.counts import BackfillCounts
-from alternate_contacts.backfill.enqueue import BATCH_SIZE, SENDS_AT_A_TIME, ListedAccount, enqueue_accounts
+from alternate_contacts.backfill.enqueue import (
+    BATCH_SIZE,
+    SENDS_AT_A_TIME,
+    ListedAccount,
+    enqueue_accounts,
+)
 from alternate_contacts.backfill.errors import BackfillError
 from alternate_contacts.backfill.message import account_message_body
 from alternate_contacts.backfill.protocol import ACTIVE, Mode, Trigger
+from alternate_contacts.backfill.rejected_messages import MAX_REJECTED
 from tests.fakes.backfill import FakeBackfillQueue
-from tests.fakes.clock import FakeStop
+from tests.fakes.clock import FakeClock, FakeStop
 
 STATES = [ACTIVE, "PENDING_ACTIVATION", "SUSPENDED", "PENDING_CLOSURE", "CLOSED"]
-ATTEMPTS = 8
+ATTEMPTS = 9
+WAITS = [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8]
+"""Before the third and each later attempt. The second is at once."""
 
 
 def accounts(count: int) -> list[ListedAccount]:
@@ -41,7 +49,7 @@ def backfill(
     counts: BackfillCounts | None = None,
 ) -> BackfillCounts:
     counts = counts or BackfillCounts()
-    enqueue_accounts(accounts, queue, make_body, delay=delay, counts=counts, stop=stop or FakeStop())
+    enqueue_accounts(accounts, queue, make_body, delay=delay, counts=counts, stop=stop or FakeStop(), clock=FakeClock())
     return counts
 
 
@@ -63,8 +71,8 @@ def test_sends_one_message_per_account_in_batches_of_ten(count: int) -> None:
 @pytest.mark.parametrize("delay", [0, 180])
 def test_every_message_has_the_delay(delay: int) -> None:
     queue = rejecting([3])
-    backfill(accounts(25), queue, delay=delay)
-    assert queue.delays == [delay] * 4
+    backfill(accounts(10), queue, delay=delay)
+    assert queue.delays == [delay, delay]
 
 
 @pytest.mark.parametrize("state", STATES[1:])
@@ -114,51 +122,108 @@ def test_listing_goes_on_during_a_send() -> None:
 
 
 def test_rejected_messages_alone_are_sent_again() -> None:
-    queue, stop = rejecting([0, 4, 9], [1]), FakeStop()
+    queue, stop = rejecting([0, 4, 9], [1], [0]), FakeStop()
     counts = backfill(accounts(10), queue, stop=stop)
     every = ids(accounts(10))
-    assert queue.sends == [every, [every[0], every[4], every[9]], [every[4]]]
+    assert queue.sends == [every, [every[0], every[4], every[9]], [every[4]], [every[4]]]
     assert Counter(queue.accepted) == Counter(every)
     assert counts.enqueued == 10
-    assert stop.waits == [0.2, 0.4]
+    assert stop.waits == pytest.approx([0.2, 0.4])
 
 
-def test_messages_that_stay_rejected_fail_with_code_and_counts() -> None:
-    queue, stop = rejecting([1, 2], *[[0, 1]] * (ATTEMPTS - 1)), FakeStop()
-    with pytest.raises(BackfillError) as raised:
-        backfill([*accounts(10), ListedAccount("9" * 12, "CLOSED")], queue, stop=stop)
-    assert len(queue.sends) == ATTEMPTS
-    assert str(raised.value) == (
-        "SendMessageBatch failed for 2 messages in 8 attempts: InternalError. "
-        "Accounts: 11 listed, 8 enqueued, skipped: 1 CLOSED. Retry."
-    )
-    assert 20 < sum(stop.waits) < 30
+def test_a_rejected_message_joins_a_later_batch_while_the_listing_goes_on() -> None:
+    queue, is_rejected = rejecting([7]), threading.Event()
+    send = queue.send
+
+    def send_and_signal(bodies: Sequence[str], *, delay: int) -> Mapping[int, str]:
+        result = send(bodies, delay=delay)
+        is_rejected.set()
+        return result
+
+    queue.send = send_and_signal  # type: ignore[method-assign]
+
+    def list_accounts() -> Iterator[ListedAccount]:
+        yield from accounts(200)[:BATCH_SIZE]
+        assert is_rejected.wait(10)
+        yield from accounts(200)[BATCH_SIZE:]
+
+    stop = FakeStop()
+    assert backfill(list_accounts(), queue, stop=stop).enqueued == 200
+    again = next(number for number, send in enumerate(queue.sends[1:], 1) if f"{7:012}" in send)
+    assert (again < len(queue.sends) - 1, len(queue.sends[again])) == (True, BATCH_SIZE)
+    assert stop.waits == []
 
 
-def test_the_counts_of_a_failure_include_every_accepted_message() -> None:
-    queue = FakeBackfillQueue(reject=lambda account_ids: [0] if account_ids[0] == f"{0:012}" else [])
+def test_an_account_that_sqs_keeps_rejecting_fails_the_backfill_after_all_others_are_sent() -> None:
+    stop = FakeStop()
+    queue = FakeBackfillQueue(reject=lambda account_ids: find(account_ids, {f"{3:012}"}))
     counts = BackfillCounts()
     with pytest.raises(BackfillError) as raised:
-        backfill(accounts(60), queue, counts=counts)
-    assert counts.enqueued == len(queue.accepted) < counts.listed
-    assert counts.summary in str(raised.value)
+        backfill([*accounts(600), ListedAccount("9" * 12, "CLOSED")], queue, stop=stop, counts=counts)
+    assert Counter(queue.accepted) == Counter(ids(accounts(600))) - Counter([f"{3:012}"])
+    assert sum(f"{3:012}" in send for send in queue.sends) == ATTEMPTS
+    assert str(raised.value) == (
+        "SendMessageBatch failed for 000000000003 in 9 attempts: InternalError. "
+        "Accounts: 601 listed, 599 enqueued, skipped: 1 CLOSED. Retry."
+    )
+    assert sum(stop.waits) == pytest.approx(sum(WAITS))
+
+
+def test_the_failure_has_the_number_of_accounts() -> None:
+    queue = rejecting(*[[0, 1]] * ATTEMPTS)
+    with pytest.raises(
+        BackfillError, match=r"^SendMessageBatch failed for 0{11}\d and 1 more in 9 attempts: InternalError"
+    ):
+        backfill(accounts(2), queue)
+
+
+@pytest.mark.parametrize("count", [20, 10_000])
+def test_a_queue_that_rejects_everything_ends_the_backfill_after_its_waits(count: int) -> None:
+    queue, stop = FakeBackfillQueue(reject=lambda account_ids: range(len(account_ids))), FakeStop()
+    counts = BackfillCounts()
+    with pytest.raises(BackfillError, match="listed, 0 enqueued"):
+        backfill(accounts(count), queue, stop=stop, counts=counts)
+    assert queue.accepted == []
+    assert counts.listed <= min(count, MAX_REJECTED + BATCH_SIZE * (SENDS_AT_A_TIME + 1))
+    assert sum(stop.waits) == pytest.approx(sum(WAITS), rel=0.2)
+
+
+def test_listing_waits_while_too_many_messages_are_rejected() -> None:
+    """Memory stays small, and no account is lost when SQS recovers."""
+    queue, sends, ahead = FakeBackfillQueue(), iter(range(10**6)), []
+    queue.reject = lambda account_ids: range(len(account_ids)) if next(sends) < 40 else ()
+
+    def list_accounts() -> Iterator[ListedAccount]:
+        for number, account in enumerate(accounts(500)):
+            ahead.append(number - len(queue.bodies))
+            yield account
+
+    counts = backfill(list_accounts(), queue)
+    assert counts.enqueued == 500
+    assert Counter(queue.accepted) == Counter(ids(accounts(500)))
+    assert max(ahead) <= MAX_REJECTED + BATCH_SIZE * (SENDS_AT_A_TIME + 1)
 
 
 def test_the_stop_ends_the_wait_for_sqs() -> None:
     stop = FakeStop(when_waiting=threading.Event.set)
-    with pytest.raises(BackfillError):
+    with pytest.raises(BackfillError, match="ran out of time"):
         backfill(accounts(1), rejecting(*[[0]] * ATTEMPTS), stop=stop)
     assert len(stop.waits) == 1
 
 
+def find(account_ids: Sequence[str], wanted: Container[str]) -> list[int]:
+    return [index for index, account_id in enumerate(account_ids) if account_id in wanted]
+
+
 @given(
     st.lists(st.sampled_from(STATES), max_size=60),
-    st.lists(st.frozensets(st.integers(0, 9), max_size=9), max_size=4),
+    st.lists(st.frozensets(st.integers(0, 9)), max_size=ATTEMPTS - 1),
 )
 def test_every_active_account_gets_exactly_one_message(states: list[str], rejected: list[frozenset[int]]) -> None:
+    """Fewer sends reject than a message has attempts."""
+
     def reject(account_ids: list[str]) -> Iterable[int]:
-        # Only of full batches, so that a message is accepted before the last attempt.
-        return sorted(rejected.pop()) if rejected and len(account_ids) == BATCH_SIZE else ()
+        return sorted(index for index in rejected.pop() if index < len(account_ids)) if rejected else ()
 
     queue = FakeBackfillQueue(reject)
     listed = [ListedAccount(f"{number:012}", state) for number, state in enumerate(states)]
@@ -167,6 +232,26 @@ def test_every_active_account_gets_exactly_one_message(states: list[str], reject
     assert Counter(queue.accepted) == Counter(active)
     assert all(0 < len(send) <= BATCH_SIZE for send in queue.sends)
     assert counts == BackfillCounts(len(listed), len(active), Counter(state for state in states if state != ACTIVE))
+
+
+@given(st.integers(0, 250), st.sets(st.integers(0, 250)))
+def test_every_active_account_is_enqueued_or_counted_as_missing(count: int, poisoned: set[int]) -> None:
+    wanted = {f"{number:012}" for number in poisoned if number < count}
+    queue, counts = FakeBackfillQueue(reject=lambda account_ids: find(account_ids, wanted)), BackfillCounts()
+    if wanted:
+        with pytest.raises(BackfillError, match=counts_pattern(wanted)):
+            backfill(accounts(count), queue, counts=counts)
+    else:
+        backfill(accounts(count), queue, counts=counts)
+    assert counts.enqueued == len(queue.accepted) == len(set(queue.accepted))
+    assert set(queue.accepted).isdisjoint(wanted)
+    if len(wanted) < MAX_REJECTED:
+        assert (counts.listed, counts.enqueued) == (count, count - len(wanted))
+
+
+def counts_pattern(wanted: Collection[str]) -> str:
+    more = rf" and {len(wanted) - 1} more" if len(wanted) > 1 else ""
+    return rf"failed for \d{{12}}{more} in" if len(wanted) < MAX_REJECTED else r"failed for \d{12} and \d+ more in"
 
 
 # ---- Out of time ----------------------------------------------------------------------------------------------------

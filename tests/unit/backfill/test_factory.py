@@ -27,22 +27,23 @@ def test_the_other_clients_open_when_they_are_needed(function: DeployedFunction)
 
 
 @pytest.mark.parametrize(
-    ("variable", "value"), [("ACCOUNT_QUEUE_URL", None), ("MODE", "Report"), ("UPDATE_DELAY", "soon")]
+    ("variable", "value"), [("ACCOUNT_QUEUE_URL", None), ("MODE", "secret"), ("UPDATE_DELAY", "secret")]
 )
 @pytest.mark.parametrize("request_type", ["Create", "Update"])
-def test_invalid_settings_get_one_response(
+def test_invalid_settings_get_one_response_that_names_the_variable(
     function: DeployedFunction, variable: str, value: str | None, request_type: str
 ) -> None:
     del function.environment[variable]
     function.environment |= {variable: value} if value else {}
     response = function.request(request_type)
     assert response["Status"] == "FAILED"
-    assert "unexpected" in response["Reason"]
+    assert variable in response["Reason"]
+    assert "secret" not in response["Reason"]
 
 
 def test_invalid_settings_fail_an_invocation(function: DeployedFunction) -> None:
     function.environment.clear()
-    with pytest.raises(BackfillError, match="unexpected KeyError"):
+    with pytest.raises(BackfillError, match="environment variable"):
         function.invoke(trigger="manual")
 
 
@@ -52,3 +53,10 @@ def test_an_error_of_the_init_phase_does_not_last(function: DeployedFunction) ->
     function.client_errors.clear()
     built.custom_resource.respond(custom_resource_event("Create"), deadline_after(900_000))
     assert [response["Status"] for response in function.response_url.responses()] == ["SUCCESS"]
+
+
+@pytest.mark.parametrize(("managed", "read"), [("BILLING,SECURITY", "BILLING"), ("OPERATIONS", "OPERATIONS")])
+def test_the_check_reads_the_first_managed_contact_type(function: DeployedFunction, managed: str, read: str) -> None:
+    function.environment["MANAGED_CONTACT_TYPES"] = managed
+    function.request("Create")
+    assert {request["AlternateContactType"] for request in function.wire.asked("GetAlternateContact")} == {read}

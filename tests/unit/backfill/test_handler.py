@@ -5,9 +5,10 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from alternate_contacts.backfill.errors import BackfillError
-from tests.fakes.cloudformation import custom_resource_event
+from tests.fakes.cloudformation import SIGNATURE, custom_resource_event
 
 ROOT = Path(__file__).parents[3]
 PROGRAM = """
@@ -30,12 +31,12 @@ for event in json.load(sys.stdin):
     try:
         assert lambda_handler(event, context) is None
     except Exception as error:
-        sys.stderr.write(json.dumps({"error": type(error).__name__}) + "\\n")
+        sys.stderr.write(json.dumps([type(error).__name__, str(error)]) + "\\n")
 """
 
 
-def test_the_handler_responds_once_to_each_request_even_without_settings() -> None:
-    events = [custom_resource_event("Create"), custom_resource_event("Delete"), {"trigger": "manual"}]
+def run(*events: object) -> list[Any]:
+    """Return the responses to CloudFormation, and the errors as type and text."""
     finished = subprocess.run(  # noqa: S603
         [sys.executable, "-c", PROGRAM],
         input=json.dumps(events),
@@ -44,7 +45,25 @@ def test_the_handler_responds_once_to_each_request_even_without_settings() -> No
         text=True,
         check=True,
     )
-    create, delete, invocation = map(json.loads, finished.stderr.splitlines())
+    return [json.loads(line) for line in finished.stderr.splitlines()]
+
+
+def test_the_handler_responds_once_to_each_request_even_without_settings() -> None:
+    create, delete, invocation = run(
+        custom_resource_event("Create"), custom_resource_event("Delete"), {"trigger": "manual"}
+    )
     assert (create["RequestId"], create["Status"]) == ("Create 1", "FAILED")
     assert (delete["RequestId"], delete["Status"]) == ("Delete 1", "SUCCESS")
-    assert invocation == {"error": BackfillError.__name__}
+    assert invocation[0] == BackfillError.__name__
+
+
+def test_a_payload_that_is_no_object_gets_the_same_message_as_any_invalid_input() -> None:
+    payloads = [None, True, 5, 1.5, "RequestType", "", [], ["RequestType"], [{"RequestType": "Create"}]]
+    assert run(*payloads) == run({"any": "thing"}) * len(payloads)
+
+
+def test_a_request_that_is_not_from_cloudformation_is_an_error_without_its_content() -> None:
+    secret = custom_resource_event("Create", StackId=None)
+    errors = run({"RequestType": "Create"}, {"RequestType": None}, {"RequestType": ["Create"]}, secret)
+    assert [name for name, _ in errors] == [BackfillError.__name__] * 4
+    assert SIGNATURE not in str(errors)

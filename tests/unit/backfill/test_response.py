@@ -16,11 +16,13 @@ from hypothesis import strategies as st
 
 from alternate_contacts.backfill.counts import BackfillCounts
 from alternate_contacts.backfill.deadline import RESERVED_SECONDS
+from alternate_contacts.backfill.errors import BackfillError
 from alternate_contacts.backfill.response import (
     MAX_BYTES,
     CustomResourceRequest,
     CustomResourceResponse,
     ResponseDeliveryError,
+    ResponseStatus,
     response_body,
     send_response,
 )
@@ -72,17 +74,39 @@ def test_a_failure_has_a_reason_and_no_attributes() -> None:
     assert (body["Status"], body["Reason"], body["Data"]) == ("FAILED", "reason", {})
 
 
-_ANY_TEXT = st.text(st.characters(), max_size=50).map(lambda text: text * 200) | st.text()
+_SHORT_TEXT = st.text(st.characters())
+_LONG_TEXT = st.builds(str.__mul__, st.text(st.characters(), min_size=1, max_size=50), st.integers(100, 3000))
+_ANY_TEXT = _SHORT_TEXT | _LONG_TEXT
+_ATTRIBUTES = ("Summary", "Listed", "Enqueued", "Skipped")
 
 
-@given(_ANY_TEXT)
-def test_the_body_fits_into_what_cloudformation_reads(reason: str) -> None:
-    for response in (failed(reason), CustomResourceResponse.succeeded("summary", BackfillCounts(), reason=reason)):
+@given(_ANY_TEXT, st.fixed_dictionaries(dict.fromkeys(_ATTRIBUTES, _ANY_TEXT)))
+def test_the_body_fits_into_what_cloudformation_reads(reason: str, data: dict[str, str]) -> None:
+    for response in (failed(reason), CustomResourceResponse(ResponseStatus.SUCCESS, reason, data)):
         body = response_body(REQUEST, response)
         assert len(body) <= MAX_BYTES == 4096
-        sent = json.loads(body)["Reason"]
-        assert response.reason.startswith(sent)
-        assert sent or not reason
+        sent = json.loads(body)
+        assert response.reason.startswith(sent["Reason"])
+        assert sent["Reason"] or not reason
+        assert sent["Data"].keys() == response.data.keys()
+        for name, value in sent["Data"].items():
+            assert response.data[name].startswith(value)
+            assert value or not response.data[name]
+
+
+@given(_LONG_TEXT)
+def test_a_long_text_does_not_shorten_the_others(text: str) -> None:
+    data = dict.fromkeys(_ATTRIBUTES, "é" * 20)
+    sent = json.loads(response_body(REQUEST, CustomResourceResponse(ResponseStatus.SUCCESS, text, data)))
+    assert sent["Data"] == data
+    long = data | {"Summary": text}
+    sent = json.loads(response_body(REQUEST, CustomResourceResponse(ResponseStatus.SUCCESS, "reason", long)))
+    assert (sent["Reason"], sent["Data"] | {"Summary": text}) == ("reason", long)
+
+
+@given(st.dictionaries(st.text(st.characters(), max_size=300), _ANY_TEXT, max_size=100))
+def test_the_body_fits_with_any_attributes(data: dict[str, str]) -> None:
+    assert len(response_body(REQUEST, CustomResourceResponse(ResponseStatus.SUCCESS, "reason", data))) <= MAX_BYTES
 
 
 @pytest.mark.parametrize("reason", ["x" * 100_000, "é" * 5000, "🦉" * 5000, "\x00" * 5000, '"' * 5000, "\ud800" * 3000])
@@ -148,9 +172,6 @@ def test_the_last_failure_is_raised_without_the_url(failure: str, error: Excepti
 @pytest.mark.parametrize(
     "url",
     [
-        "",
-        f"nonsense?{SIGNATURE}",
-        f"nonsense://x/?{SIGNATURE}",
         f"https://?{SIGNATURE}",
         f"https://[::1/?{SIGNATURE}",
         f"https://x.invalid/a b?{SIGNATURE}",
@@ -175,3 +196,28 @@ def test_all_attempts_take_less_than_the_reserved_seconds() -> None:
 def test_the_url_is_not_in_the_repr() -> None:
     assert SIGNATURE not in repr(REQUEST)
     assert "https://" not in repr(REQUEST)
+
+
+@pytest.mark.parametrize("name", ["StackId", "RequestId", "LogicalResourceId", "ResponseURL"])
+@pytest.mark.parametrize("value", [None, "", 5, [RESPONSE_URL]])
+def test_a_request_without_a_field_is_invalid(name: str, value: object) -> None:
+    with pytest.raises(BackfillError, match=name) as raised:
+        CustomResourceRequest.from_event(custom_resource_event("Create", **{name: value}))
+    assert SIGNATURE not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        RESPONSE_URL.replace("https:", "http:"),
+        RESPONSE_URL.replace("https:", "ftp:"),
+        f" {RESPONSE_URL}",
+        f"<URL:{RESPONSE_URL.replace('https:', 'http:')}>",
+        f"file:///tmp/response?{SIGNATURE}",
+        f"nonsense?{SIGNATURE}",
+    ],
+)
+def test_a_response_url_without_tls_is_an_error_that_does_not_repeat_it(url: str) -> None:
+    with pytest.raises(BackfillError, match="ResponseURL is not an https URL") as raised:
+        CustomResourceRequest.from_event(custom_resource_event("Create", ResponseURL=url))
+    assert SIGNATURE not in "".join(traceback.format_exception(raised.value))

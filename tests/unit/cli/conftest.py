@@ -1,6 +1,7 @@
 """Run the command in this process, against AWS in memory."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import boto3
 import pytest
@@ -9,7 +10,7 @@ from typer.testing import CliRunner, Result
 from alternate_contacts.cli.aws import stack as stack_module
 from alternate_contacts.cli.aws.stack import Stack
 from alternate_contacts.cli.main import app
-from tests.fakes.cli import STACK, FakeSqs, worker_configuration
+from tests.fakes.cli import STACK, FakeSqs, subscriptions, worker_configuration
 from tests.fakes.wire import FakeWire
 
 Run = Callable[..., Result]
@@ -22,6 +23,10 @@ def aws(session: boto3.Session, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fak
     wire = FakeWire()
     with wire.attached_to(session):
         yield wire
+    # Other tests share the session.
+    events: Any = session.events
+    for event, handler in (("before-parse", "_check_response"), ("after-call", "_remember_service")):
+        events.unregister(event, unique_id=handler)
 
 
 @pytest.fixture
@@ -35,6 +40,7 @@ def run(request: pytest.FixtureRequest, aws: FakeWire, monkeypatch: pytest.Monke
     request.getfixturevalue("sqs")
     deployed = STACK
     aws.answer("GetFunctionConfiguration", lambda _: worker_configuration(deployed))
+    aws.answer("ListSubscriptionsByTopic", subscriptions())
 
     def run(*arguments: str, stack: Stack = STACK, answer: str | None = None) -> Result:
         nonlocal deployed

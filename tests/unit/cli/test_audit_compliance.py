@@ -20,7 +20,7 @@ from alternate_contacts.worker.contacts import Contact
 from alternate_contacts.worker.decision import Outcome, Policy, decide
 from alternate_contacts.worker.errors import AccessDenied, Throttled
 from alternate_contacts.worker.protocol import Mode
-from tests.fakes.audit import COMPLIANT, DIFFERENT, MISSING, SKIPPED, UNMANAGED, UNREADABLE
+from tests.fakes.audit import COMPLIANT, DIFFERENT, MISSING, SKIPPED, UNKNOWN, UNMANAGED, UNREADABLE
 from tests.fakes.worker import DESIRED, PRESENT
 
 SAME = replace(DESIRED, name=f" {DESIRED.name} ")
@@ -67,6 +67,49 @@ def test_an_account_that_is_not_active_is_skipped(state: str, policy: Policy, re
 def test_a_contact_is_not_compliant_exactly_where_the_worker_would_put(policy: Policy, result: Contact | None) -> None:
     would_put = decide(policy, Mode.ENFORCE, DESIRED, result) is Outcome.UPDATED
     assert (compliance_status("ACTIVE", Assignment(policy, DESIRED), result) in NOT_COMPLIANT) == would_put
+
+
+def with_name(name: str) -> Contact:
+    return replace(DESIRED, name=name)
+
+
+@pytest.mark.parametrize(
+    ("desired", "present", "status"),
+    [
+        ("J?rg M?ller", "Jörg Müller", UNKNOWN),
+        ("J??rg M??ller", "Jörg Müller", UNKNOWN),
+        ("??", "東京", UNKNOWN),
+        ("?", " 東京\t", UNKNOWN),
+        ("Why?", "Whyé", UNKNOWN),
+        ("Why? Zo?", "Why? Zoë", UNKNOWN),
+        ("J?rg", "Jorg", DIFFERENT),
+        ("J?rg", "Jöörg!", DIFFERENT),
+        ("J?rg", "Jrg", DIFFERENT),
+        ("J?rg", "J?rg", COMPLIANT),
+        ("(a.?)", "(ab?)", DIFFERENT),
+        ("Ada", "Äda", DIFFERENT),
+    ],
+)
+def test_a_question_mark_of_cloudformation_may_stand_for_another_character(
+    desired: str, present: str, status: ComplianceStatus
+) -> None:
+    assignment = Assignment(OVERWRITE, with_name(desired))
+    assert compliance_status("ACTIVE", assignment, with_name(present), exact=False) == status
+    assert compliance_status("ACTIVE", assignment, with_name(present)) == (
+        COMPLIANT if status is COMPLIANT else DIFFERENT
+    )
+
+
+def test_a_contact_that_also_differs_elsewhere_is_different() -> None:
+    desired = replace(DESIRED, name="J?rg", title="Head")
+    present = replace(DESIRED, name="Jörg", title="Hand")
+    assert compliance_status("ACTIVE", Assignment(OVERWRITE, desired), present, exact=False) == DIFFERENT
+
+
+def test_under_fill_a_contact_that_may_be_the_configured_one_is_unknown() -> None:
+    assignment = Assignment(FILL, with_name("J?rg"))
+    assert compliance_status("ACTIVE", assignment, with_name("Jörg"), exact=False) == UNKNOWN
+    assert compliance_status("ACTIVE", assignment, with_name("Ada"), exact=False) == UNMANAGED
 
 
 def test_every_status_has_a_meaning_and_a_rank() -> None:

@@ -3,27 +3,33 @@
 import csv
 import io
 import json
+import re
+from dataclasses import astuple, replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.console import Console
 
 from alternate_contacts.cli.audit import csv_file, json_document, table
 from alternate_contacts.cli.audit.checks import CHECKS
 from alternate_contacts.cli.audit.columns import COLUMNS
 from alternate_contacts.cli.audit.compliance import NOT_COMPLIANT, ComplianceStatus
-from alternate_contacts.cli.audit.report import AuditReport, Coverage
+from alternate_contacts.cli.audit.report import AuditReport, AuditRow, Coverage
+from alternate_contacts.cli.terminal import output
+from alternate_contacts.cli.terminal.text import visible
 from alternate_contacts.worker.contacts import ContactType
 from alternate_contacts.worker.errors import AccessDenied
 from tests.fakes.audit import (
     COMPLIANT,
     DIFFERENT,
     MISSING,
+    PRODUCTION,
     REPORT,
     SKIPPED,
     UNMANAGED,
+    UNREADABLE,
+    finding,
     report,
     row,
     row_with_contacts,
@@ -172,43 +178,102 @@ def test_csv_has_contacts_only_on_request() -> None:
 
 
 @given(
-    name=st.text(alphabet=st.one_of(st.sampled_from("=+-@\t\r\n\"',;"), st.characters(codec="utf-8")), max_size=12),
+    name=st.text(alphabet=st.one_of(st.sampled_from("=+-@\t\r\n\"',;"), st.characters()), max_size=12),
     unit=st.sampled_from(["=1+1", "@SUM(A1)", "-2", "plain"]),
 )
 def test_no_cell_is_a_formula_and_no_name_breaks_a_line(name: str, unit: str) -> None:
     text = csv_file.render(report(row("111111111111", name=name or "=", unit=(unit,))), show_contacts=False)
     [_, cells] = csv.reader(io.StringIO(text, newline=""))
     assert not any(cell[:1] in ("=", "+", "-", "@", "\t", "\r", "\n") for cell in cells if cell)
-    assert cells[1].removeprefix("'") == (name or "=").removeprefix("'")
+    assert cells[1].removeprefix("'") == visible(name or "=").removeprefix("'")
     assert len(cells) == 14
 
 
 # ---- the terminal ---------------------------------------------------------------------------------------------------
 
 
-def printed(report: AuditReport) -> str:
-    text = io.StringIO()
-    table.print_report(report, Console(file=text, width=160, highlight=False, markup=False, force_terminal=False))
+def printed(report: AuditReport, width: int = 160) -> str:
+    console, text = output.results(), io.StringIO()
+    console.width, console.file = width, text
+    table.print_report(report, console)
     return text.getvalue()
 
 
-def test_the_terminal_shows_the_totals_and_then_the_accounts_that_are_not_compliant() -> None:
-    summary, _, accounts = printed(REPORT).partition("Accounts that are not compliant")
+WIDTHS = pytest.mark.parametrize("width", [40, 80, 160])
+
+
+@WIDTHS
+def test_the_terminal_shows_the_totals_and_then_the_accounts_that_are_not_compliant(width: int) -> None:
+    summary, _, accounts = printed(REPORT, width).partition("Accounts that are not compliant")
+    summary = " ".join(summary.split())
     assert "3 of 3 accounts read, 2 not compliant" in summary
+    assert "Read between 2026-11-24 12:00:00 and 2026-11-24 12:00:00 UTC" in summary
+    assert "BILLING 50 % of managed contacts are compliant, policy overwrite 1 compliant, 1 different" in summary
     assert (
         "Account.1: Security contact information should be provided for an AWS account: 1 failed, 2 passed" in summary
     )
     assert "Skipped: 1 SUSPENDED" in summary
-    assert "222222222222" in accounts
+    assert re.findall(r"\b[0-9]{12}\b", accounts) == ["222222222222", "333333333333"]
     assert AccessDenied.reason in accounts
-    assert "111111111111" not in accounts
-    assert "444444444444" not in accounts
+    # A low terminal shows the end of the output.
+    assert accounts.rstrip().endswith("2 of 3 accounts read are not compliant")
 
 
-def test_the_terminal_shows_at_most_100_accounts() -> None:
-    text = printed(report(*(row(f"{number:012}", MISSING) for number in range(1, 1235))))
-    assert text.count("missing") == 100 + 1
-    assert "and 1,134 more" in text
+@WIDTHS
+@pytest.mark.parametrize("count", [100, 1234])
+def test_no_line_is_wider_than_the_terminal(width: int, count: int) -> None:
+    rows = [
+        row(f"{number:012}", UNREADABLE, UNREADABLE, name=f"account {number} of a team", unit=PRODUCTION)
+        for number in range(count)
+    ]
+    assert max(map(len, printed(report(*rows), width).splitlines())) <= width
+
+
+@WIDTHS
+def test_an_account_is_singular(width: int) -> None:
+    text = printed(report(row("111111111111", MISSING)), width)
+    assert "1 of 1 account read, 1 not compliant" in text
+    assert text.rstrip().endswith("1 of 1 account read is not compliant")
+
+
+@WIDTHS
+def test_the_terminal_lists_100_accounts(width: int) -> None:
+    ids = [f"{number:012}" for number in range(1, 101)]
+    text = printed(report(*(row(account_id, MISSING, name="A long name " * 4) for account_id in ids)), width)
+    assert sorted(re.findall(r"\b[0-9]{12}\b", text)) == ids
+
+
+def many_rows() -> list[AuditRow]:
+    """Return 1,234 accounts that are not compliant in three ways, in 15 units."""
+    units = [("Root", f"Unit {number:02}") for number in range(15)]
+    return [
+        *(row(f"{number:012}", MISSING, unit=units[number % 15 if number % 2 else 0]) for number in range(1200)),
+        *(row(f"{number:012}", MISSING, DIFFERENT, unit=units[0]) for number in range(2000, 2031)),
+        *(row(f"{number:012}", UNREADABLE, name=f"Name {number}", unit=units[1]) for number in range(3000, 3003)),
+    ]
+
+
+@WIDTHS
+def test_more_accounts_are_counted_by_status_and_unit(width: int) -> None:
+    text = printed(report(*many_rows()), width)
+    words = " ".join(text.split())
+    assert "1,200 accounts: BILLING missing 640 Root / Unit 00" in words
+    assert "200 in 5 other units" in words
+    assert "31 accounts: BILLING missing, OPERATIONS different 31 Root / Unit 00" in words
+    assert f"3 accounts: BILLING unreadable ({AccessDenied.reason}) 000000003000 Name 3000 Root / Unit 01" in words
+    assert len(text.splitlines()) < 60
+    assert words.endswith("--json to see every account. 1,234 of 1,234 accounts read are not compliant")
+
+
+def test_small_groups_are_counted() -> None:
+    reasons = [replace(finding(UNREADABLE), reason=f"reason_{number}") for number in range(30)]
+    rows = [row(f"{number:012}") for number in range(150)]
+    rows = [
+        replace(a_row, reading=replace(a_row.reading, findings={**a_row.findings, BILLING: reasons[number % 30]}))
+        for number, a_row in enumerate(rows)
+        if a_row.reading
+    ]
+    assert "50 accounts in 10 smaller groups" in printed(report(*rows))
 
 
 def test_an_account_name_is_not_markup() -> None:
@@ -219,8 +284,10 @@ def test_there_is_no_list_if_every_account_is_compliant() -> None:
     assert "Accounts that are not compliant" not in printed(report(row("111111111111")))
 
 
-def test_the_terminal_shows_contacts_only_if_the_rows_have_them() -> None:
-    assert PRESENT.email_address in printed(report(row_with_contacts()))
+@WIDTHS
+def test_the_terminal_shows_contacts_only_if_the_rows_have_them(width: int) -> None:
+    text = " ".join(printed(report(row_with_contacts()), width).split())
+    assert [value for value in astuple(PRESENT) if value not in text] == []
     assert [secret for secret in SECRETS if secret in printed(REPORT)] == []
 
 

@@ -91,6 +91,17 @@ def test_an_error_of_the_function_is_printed(run: Run, aws: FakeWire, error: dic
     assert (result.exit_code, result.stderr) == (2, f"BackfillFunction failed: {message}\n")
 
 
+@pytest.mark.parametrize("payload", ["null", "[]", "{}", "not JSON", '{"summary": "x", "listed": "many"}'])
+@pytest.mark.parametrize("headers", [{}, {"X-Amz-Function-Error": "Unhandled"}])
+def test_a_response_of_another_release_is_an_error(
+    run: Run, aws: FakeWire, payload: str, headers: dict[str, str]
+) -> None:
+    aws.answer("Invoke", HttpAnswer(200, payload, headers))
+    result = run("backfill", "--yes")
+    assert result.exit_code == 2
+    assert result.stderr.count("\n") == 1
+
+
 def test_a_missing_permission_is_named(run: Run, aws: FakeWire) -> None:
     aws.answer("Invoke", refusal("AccessDeniedException", 403, SECRETS[0]))
     result = run("backfill", "--yes")
@@ -126,3 +137,11 @@ def test_the_plan_shows_that_the_package_is_disabled(run: Run) -> None:
 def test_an_account_id_has_twelve_digits(run: Run, sqs: FakeSqs) -> None:
     assert run("backfill", "--account", "1234", "--yes").exit_code == 2
     assert sqs.bodies("AccountQueue") == []
+
+
+def test_a_disabled_package_has_no_plan_that_the_function_would_reject(run: Run) -> None:
+    disabled = replace(STACK, parameters={**PARAMETERS, "Enabled": "false"})
+    for options in (["--yes"], ["--dry-run"]):
+        result = run("backfill", *options, stack=disabled)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert "disabled" in result.stderr

@@ -1,15 +1,21 @@
 """Error messages: the operation, AWS's error code and the next step, but never the message that AWS sent."""
 
+import inspect
+import re
+
 import botocore.exceptions
+import botocore.session
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from alternate_contacts.cli.aws.failed_messages import parse_failure
 from alternate_contacts.cli.aws.session import Session
 from alternate_contacts.cli.main import app
-from alternate_contacts.cli.terminal.errors import describe_aws_error, iam_action
+from alternate_contacts.cli.terminal.aws_errors import BOTOCORE_ERRORS, INTERNAL_ERRORS, SIGN_IN_CODES
+from alternate_contacts.cli.terminal.errors import describe_aws_error, describe_error, iam_action, is_access_denied
 from alternate_contacts.worker.error_codes import ACCESS_DENIED, EXPIRED_CREDENTIALS, THROTTLED, UNAVAILABLE
 from tests.fakes.cli import SECRETS, deny
 from tests.fakes.wire import FakeWire, refusal
@@ -38,14 +44,14 @@ def client_error(code: str, status: int = 400, operation: str = "SendMessage") -
         (client_error("UnknownCode"), "Look up this error code"),
         (botocore.exceptions.NoCredentialsError(), "No AWS credentials found"),
         (botocore.exceptions.ProfileNotFound(profile="payer"), "AWS profile payer does not exist"),
-        (botocore.exceptions.UnauthorizedSSOTokenError(), "Sign in again"),
-        (botocore.exceptions.TokenRetrievalError(provider="sso", error_msg="x"), "Sign in again"),
+        (botocore.exceptions.UnauthorizedSSOTokenError(), "aws sso login"),
+        (botocore.exceptions.TokenRetrievalError(provider="sso", error_msg="x"), "aws sso login"),
         (botocore.exceptions.EndpointConnectionError(endpoint_url="https://x"), "No connection to AWS"),
         (botocore.exceptions.ReadTimeoutError(endpoint_url="https://x"), "No connection to AWS"),
-        (botocore.exceptions.ProxyConnectionError(proxy_url="https://x"), "No connection to AWS"),
+        (botocore.exceptions.ProxyConnectionError(proxy_url="https://x"), "No connection to the proxy"),
         (botocore.exceptions.InvalidRegionError(region_name="here"), "Omit --region"),
         (botocore.exceptions.ParamValidationError(report=SECRETS[0]), "Check the arguments"),
-        (botocore.exceptions.DataNotFoundError(data_path="x"), "botocore failed: DataNotFoundError"),
+        (botocore.exceptions.DataNotFoundError(data_path="x"), "AWS_DATA_PATH"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else value,
 )
@@ -61,6 +67,75 @@ def test_every_code_of_the_shared_table_has_a_next_step(code: str) -> None:
     message = str(describe_aws_error(client_error(code)))
     assert message.startswith(f"SendMessage failed: {code}. ")
     assert "Look up" not in message
+
+
+BOTOCORE_CLASSES = [
+    known
+    for known in vars(botocore.exceptions).values()
+    if inspect.isclass(known)
+    and issubclass(known, Exception)
+    and not issubclass(known, Warning)
+    and known.__module__ == botocore.exceptions.__name__
+]
+
+
+@pytest.mark.parametrize("known", BOTOCORE_CLASSES, ids=lambda known: known.__name__)
+def test_every_class_of_botocore_is_explained_or_a_fault_of_the_command(known: type[Exception]) -> None:
+    # A ClientError is explained by its code.
+    assert known is ClientError or (known in BOTOCORE_ERRORS) != (known in INTERNAL_ERRORS)
+
+
+def test_the_table_has_only_classes_of_botocore() -> None:
+    assert {*BOTOCORE_ERRORS, *INTERNAL_ERRORS} <= set(BOTOCORE_CLASSES)
+
+
+@pytest.mark.parametrize("known", sorted(BOTOCORE_ERRORS, key=str), ids=lambda known: known.__name__)
+def test_an_error_of_botocore_is_explained_without_its_text(known: type[Exception]) -> None:
+    arguments = dict.fromkeys(("error", "report", "error_msg", "msg", "endpoint_url", "proxy_url"), SECRETS[0])
+    error = known.__new__(known)
+    error.kwargs = {**arguments, "profile": "payer", "path": "/config", "provider": "env", "cred_var": "key"}  # type: ignore[attr-defined]
+    described = describe_error(error)
+    assert described.exit_code == 2
+    assert SECRETS[0] not in str(described)
+    assert "unknown" not in str(described)
+    assert "Unexpected error" not in str(described)
+
+
+@pytest.mark.parametrize("service", ["sts", "sso", "sso-oidc", "signin"])
+def test_every_code_of_the_services_that_sign_in_has_a_next_step(service: str) -> None:
+    model = botocore.session.get_session().get_service_model(service)
+    codes = {shape.metadata.get("error", {}).get("code", shape.name) for shape in model.error_shapes}
+    assert codes
+    assert codes <= SIGN_IN_CODES[model.signing_name].keys()
+
+
+def test_an_unassigned_role_of_sso_is_not_a_missing_permission() -> None:
+    error = client_error("ForbiddenException", 403, "GetRoleCredentials")
+    error.response["ResponseMetadata"]["AlternateContactsService"] = "awsssoportal"  # type: ignore[typeddict-unknown-key]
+    assert "not assigned to you" in str(describe_error(error))
+
+
+def test_a_role_that_cannot_be_assumed_is_not_a_missing_permission_of_the_call() -> None:
+    error = client_error("AccessDenied", 403, "AssumeRole")
+    error.response["ResponseMetadata"]["AlternateContactsService"] = "sts"  # type: ignore[typeddict-unknown-key]
+    assert not is_access_denied(error)
+    assert "trust policy of the role" in str(describe_error(error))
+
+
+def test_an_unexpected_error_names_its_class_and_place_but_not_its_text() -> None:
+    try:
+        parse_failure(None)  # type: ignore[arg-type]
+    except AttributeError as caught:
+        error = caught
+    error.args = (SECRETS[0],)
+    described = describe_error(error)
+    assert re.match(r"Unexpected error: AttributeError at cli\.aws\.failed_messages:[0-9]+\. ", str(described))
+    assert SECRETS[0] not in str(described)
+    assert described.exit_code == 2
+
+
+def test_a_file_that_cannot_be_used_is_named() -> None:
+    assert str(describe_error(PermissionError(13, "Permission denied", "/home/x"))).startswith("/home/x cannot be used")
 
 
 @given(st.sampled_from(CODES), st.integers(400, 599), st.text(min_size=12))

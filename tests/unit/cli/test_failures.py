@@ -184,6 +184,16 @@ def test_all_messages_are_returned(run: Run, sqs: FakeSqs) -> None:
     assert len(sqs.bodies("FailedAccountQueue")) == 25
 
 
+def test_a_thousand_accounts_have_a_total_and_are_grouped(run: Run, sqs: FakeSqs) -> None:
+    for number in range(1000):
+        sqs.fail(f"{number:012}", "throttled" if number % 2 else "unavailable")
+    lines = run("failures").stdout.splitlines()
+    assert lines[0] == "1,000 failed accounts, 1,000 messages."
+    assert len(lines) < 30
+    assert sum(line.endswith("and 450 more: --json lists all of them.") for line in lines) == 2
+    assert len(json.loads(run("failures", "--json").stdout)["accounts"]) == 1000
+
+
 def test_after_ctrl_c_all_messages_are_returned_also_those_of_the_receive_under_way(
     run: Run, aws: FakeWire, sqs: FakeSqs
 ) -> None:
@@ -235,3 +245,13 @@ def test_the_visibility_timeout_grows_with_the_queue(run: Run, aws: FakeWire, sq
         sqs.fail(f"{number:012}")
     run("failures", "--json")
     assert aws.asked("ReceiveMessage")[0]["VisibilityTimeout"] == 60 + 1000 // 5
+
+
+@pytest.mark.parametrize("tries", ["²", "٣" * 20, "9" * 5000, "-1", ""])
+@pytest.mark.parametrize("failed_at", ["9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+14:00", "²"])
+def test_any_message_attributes_can_be_listed(run: Run, sqs: FakeSqs, tries: str, failed_at: str) -> None:
+    sqs.fail("111111111111", reason="\x1b[2J[/red]", Tries=tries, FailedAt=failed_at)
+    assert run("failures").exit_code == 1
+    [account] = json.loads(run("failures", "--json").stdout)["accounts"]
+    assert account["tries"] is None
+    assert run("discard", "--account", "111111111111", "--yes").exit_code == 0

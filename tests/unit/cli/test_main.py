@@ -1,8 +1,8 @@
 """The command as a whole: verbs, options before the verb, permissions and exit codes."""
 
-import signal
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,12 +12,11 @@ import typer
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from alternate_contacts.cli import main as main_module
 from alternate_contacts.cli.aws import stack as stack_module
 from alternate_contacts.cli.aws.context import CommandContext
 from alternate_contacts.cli.aws.session import Session
 from alternate_contacts.cli.aws.stack import Stack
-from alternate_contacts.cli.main import app, main
+from alternate_contacts.cli.main import app
 from tests.fakes.cli import STACK
 from tools.permissions import PERMISSIONS, statements
 
@@ -66,7 +65,9 @@ def test_options_before_the_verb_choose_credentials_and_stack(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(stack_module, "find_stack", find)
-    monkeypatch.setattr(boto3, "Session", lambda **_: SimpleNamespace(client=fail, events=session.events))
+    monkeypatch.setattr(
+        boto3, "Session", lambda **_: SimpleNamespace(client=fail, events=session.events, region_name="us-east-1")
+    )
     arguments = ["--stack-name", "mine", "--region", "cn-northwest-1", "failures"]
     assert CliRunner().invoke(app, arguments).exit_code == 130
     assert CliRunner().invoke(app, ["failures"], env={"ALTERNATE_CONTACTS_STACK_NAME": "theirs"}).exit_code == 130
@@ -88,15 +89,45 @@ def test_session_and_stack_are_created_once(monkeypatch: pytest.MonkeyPatch, ses
     assert searches == ["mine"]
 
 
-def test_a_closed_terminal_and_a_kill_end_it_as_ctrl_c_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    handlers: dict[int, object] = {}
-    monkeypatch.setattr(signal, "signal", lambda number, handler: handlers.update({int(number): handler}))
-    monkeypatch.setattr(main_module, "app", lambda: None)
-    main()
-    assert handlers == {
-        int(signal.SIGTERM): signal.default_int_handler,
-        int(signal.SIGHUP): signal.default_int_handler,
-    }
+def test_without_a_verb_it_prints_the_help_and_ends_with_2() -> None:
+    result = CliRunner().invoke(app, [])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "preflight" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["repair"],
+        ["status", "--nothing"],
+        ["status", "--interval", "nan"],
+        ["status", "--interval", "inf"],
+        ["status", "--interval", "1e300"],
+        ["audit", "--rate", "nan"],
+        ["audit", "--rate", "-inf"],
+        ["backfill", "--account", "\x1b[2J[/red]"],
+    ],
+)
+def test_an_invalid_argument_is_one_line_with_2(arguments: list[str]) -> None:
+    result = CliRunner().invoke(app, arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.count("\n") == 1
+    assert "\x1b" not in result.stderr
+
+
+def test_the_version_is_that_of_the_installation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metadata, "version", lambda _: "1.2.3")
+    result = CliRunner().invoke(app, ["--version"])
+    assert (result.exit_code, result.stdout) == (0, "alternate-contacts 1.2.3\n")
+
+
+def test_a_checkout_that_is_not_installed_has_no_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(_: str) -> str:
+        raise metadata.PackageNotFoundError
+
+    monkeypatch.setattr(metadata, "version", missing)
+    result = CliRunner().invoke(app, ["--version"])
+    assert (result.exit_code, result.stdout) == (0, "alternate-contacts unknown (not installed: this is a checkout)\n")
 
 
 def test_a_traceback_has_no_local_variables() -> None:
@@ -134,6 +165,7 @@ class TestPermissions:
             "cloudformation:DescribeStacks",
             "lambda:GetFunctionConfiguration",
             "logs:FilterLogEvents",
+            "sns:ListSubscriptionsByTopic",
             "sqs:ChangeMessageVisibility",
             "sqs:GetQueueAttributes",
             "sqs:ReceiveMessage",

@@ -1,9 +1,11 @@
 """The accounts of the organization, with the names of their organizational units."""
 
+import time
 from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from alternate_contacts.cli.aws.organization import OrganizationAccount, OrganizationTree
 from tests.fakes.wire import FakeWire, HttpAnswer, refusal
@@ -108,9 +110,72 @@ def test_without_paths_parents_are_read_and_those_of_units_once(wire: FakeWire, 
     ]
 
 
-def test_units_have_their_ids_if_access_is_denied(wire: FakeWire, session: boto3.Session) -> None:
-    wire.answer("DescribeOrganizationalUnit", refusal("AccessDeniedException", 400))
-    wire.answer("ListParents", refusal("AccessDeniedException", 400))
+@pytest.mark.parametrize(
+    ("operation", "calls", "seconds"),
+    [("ListAccounts", 10, 2 / 6), ("ListParents", 8, 2 / 4), ("DescribeOrganizationalUnit", 8, 2 / 4)],
+)
+def test_calls_stay_within_the_rates_of_organizations(
+    wire: FakeWire, session: boto3.Session, operation: str, calls: int, seconds: float
+) -> None:
+    """One ListParents call per account, and one DescribeOrganizationalUnit call per unit."""
+    wire.answer("DescribeOrganizationalUnit", HttpAnswer(body={"OrganizationalUnit": {"Name": "Unit"}}))
+    wire.answer("ListParents", HttpAnswer(body={"Parents": [{"Id": ROOT, "Type": "ROOT"}]}))
+    accounts: list[dict[str, Any]] = [{"Id": f"{number:012}"} for number in range(8)]
+    if operation != "ListParents":
+        accounts = [{**account, "Paths": [f"o-1/{ROOT}/ou-{account['Id']}/{account['Id']}/"]} for account in accounts]
+    if operation == "ListAccounts":
+        accounts.append(accounts[0])
+    started = time.monotonic()
+    list_accounts(wire, session, *accounts)
+    assert len(wire.asked(operation)) == calls
+    assert time.monotonic() - started >= seconds - 0.01
+
+
+@pytest.mark.parametrize(
+    ("of_account", "of_unit"),
+    [
+        ("AccessDeniedException", "AccessDeniedException"),
+        ("ChildNotFoundException", "OrganizationalUnitNotFoundException"),
+        ("AccountNotFoundException", "ParentNotFoundException"),
+        ("ServiceException", "ServiceException"),
+    ],
+)
+def test_units_that_cannot_be_read_have_their_ids(
+    wire: FakeWire, session: boto3.Session, of_account: str, of_unit: str
+) -> None:
+    wire.answer("DescribeOrganizationalUnit", refusal(of_unit, 400))
+    wire.answer("ListParents", refusal(of_account, 400))
     path = f"o-exampleorg1/{ROOT}/{WORKLOADS}/111111111111/"
     accounts = list_accounts(wire, session, {"Id": "111111111111", "Paths": [path]}, {"Id": "222222222222"})
     assert [account.unit for account in accounts] == [("Root", WORKLOADS), ("unknown",)]
+
+
+def test_an_account_or_unit_that_leaves_meanwhile_is_below_an_unknown_unit(
+    wire: FakeWire, session: boto3.Session
+) -> None:
+    def parents_while_units_leave(request: dict[str, Any]) -> HttpAnswer:
+        child = request["ChildId"]
+        if child == "333333333333":
+            return HttpAnswer(body={"Parents": []})
+        if child in (WORKLOADS, "444444444444"):
+            return refusal("ChildNotFoundException", 400)
+        return parents(child)
+
+    wire.answer("ListParents", parents_while_units_leave)
+    accounts = list_accounts(
+        wire,
+        session,
+        *({"Id": account} for account in ("111111111111", "222222222222", "333333333333", "444444444444")),
+    )
+    assert {account.account_id: account.unit for account in accounts} == {
+        "111111111111": ("unknown", "Workloads", "Production"),
+        "222222222222": ("Root",),
+        "333333333333": ("unknown",),
+        "444444444444": ("unknown",),
+    }
+
+
+def test_expired_credentials_end_the_list(wire: FakeWire, session: boto3.Session) -> None:
+    wire.answer("ListParents", refusal("ExpiredTokenException", 400))
+    with pytest.raises(ClientError, match="ExpiredTokenException"):
+        list_accounts(wire, session, {"Id": "111111111111"})

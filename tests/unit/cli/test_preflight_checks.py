@@ -15,11 +15,15 @@ from tests.fakes.aws_command import command_violations
 ACCOUNT = "111122223333"
 EXECUTION = f"arn:aws:iam::{ACCOUNT}:role/AWSControlTowerExecution"
 ADMINISTRATION = f"arn:aws:iam::{ACCOUNT}:role/service-role/AWSControlTowerStackSetRole"
+STATE_MACHINE = f"arn:aws:iam::{ACCOUNT}:role/CustomControlTowerStateMachineLambdaRole"
+
+
+def allow(principal: object, **more: Any) -> dict[str, Any]:
+    return {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole", **more}
 
 
 def role_trusting(principal: object, **more: Any) -> Role:
-    statement = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole", **more}
-    return Role(EXECUTION, {"Version": "2012-10-17", "Statement": [statement]})
+    return Role(EXECUTION, {"Version": "2012-10-17", "Statement": [allow(principal, **more)]})
 
 
 def trust(role: Role | None) -> CheckResult:
@@ -35,42 +39,88 @@ def document(command: str) -> dict[str, Any]:
 # ---- AWSControlTowerExecution -------------------------------------------------------------------------------------
 
 
+def test_a_role_that_trusts_both_roles_is_ok() -> None:
+    for role in (
+        role_trusting({"AWS": [ADMINISTRATION, STATE_MACHINE]}),
+        Role(EXECUTION, {"Statement": [allow({"AWS": ADMINISTRATION}), allow({"AWS": [STATE_MACHINE]})]}),
+    ):
+        result = trust(role)
+        assert result.state is CheckState.OK
+        assert "Warning" not in result.message
+
+
 @pytest.mark.parametrize(
-    "principal", [{"AWS": ADMINISTRATION}, {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, {"AWS": [ACCOUNT]}, "*"]
+    ("principal", "scope"),
+    [
+        ({"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "the whole account"),
+        ({"AWS": [ACCOUNT, ADMINISTRATION]}, "the whole account"),
+        ("*", "every AWS account"),
+        ({"AWS": "*"}, "every AWS account"),
+    ],
 )
-def test_a_role_that_trusts_control_tower_is_ok(principal: object) -> None:
-    assert trust(role_trusting(principal)).state is CheckState.OK
+def test_a_role_that_trusts_more_is_ok_with_a_warning(principal: object, scope: str) -> None:
+    result = trust(role_trusting(principal))
+    assert result.state is CheckState.OK
+    assert result.message.startswith(f"Warning: the role trusts {scope}. ")
+    assert result.commands == ()
 
 
-def test_two_commands_create_a_missing_role() -> None:
+def test_two_commands_create_a_missing_role_with_exactly_two_trusted_roles() -> None:
     result = trust(None)
     assert result.state is CheckState.MISSING
     create, attach = result.commands
     assert create.startswith("aws iam create-role --role-name AWSControlTowerExecution ")
+    [statement] = document(create)["Statement"]
+    assert statement == allow({"AWS": [ADMINISTRATION, STATE_MACHINE]})
     assert trust(Role(EXECUTION, document(create))).state is CheckState.OK
     assert attach.endswith("--policy-arn arn:aws:iam::aws:policy/AdministratorAccess")
 
 
+OTHER = {"AWS": "arn:aws:iam::999999999999:role/break-glass"}
+
+
 @pytest.mark.parametrize(
-    "role",
+    ("principals", "untrusted", "kept"),
     [
-        role_trusting({"AWS": "arn:aws:iam::999999999999:root"}),
-        role_trusting({"AWS": "AROAEXAMPLEID"}),  # IAM shows this after the trusted role was deleted
-        role_trusting({"Service": "cloudformation.amazonaws.com"}),
-        Role(EXECUTION, {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": {"AWS": ["x"]}}}),
+        ([{"AWS": ADMINISTRATION}], [STATE_MACHINE], []),
+        ([{"AWS": [STATE_MACHINE]}], [ADMINISTRATION], []),
+        ([{"AWS": "AROAEXAMPLEID"}], [ADMINISTRATION, STATE_MACHINE], []),  # shown after the trusted role was deleted
+        ([{"AWS": ADMINISTRATION}, OTHER], [STATE_MACHINE], [OTHER]),
+        ([{"Service": "cloudformation.amazonaws.com"}], [ADMINISTRATION, STATE_MACHINE], None),
+        ([{"AWS": "arn:aws:iam::999999999999:root"}], [ADMINISTRATION, STATE_MACHINE], None),
+        ([], [ADMINISTRATION, STATE_MACHINE], []),
     ],
 )
-def test_the_command_adds_a_statement_to_the_trust_policy(role: Role) -> None:
-    result = trust(role)
+def test_a_command_adds_both_roles_to_the_trust_policy(
+    principals: list[object], untrusted: list[str], kept: list[object] | None
+) -> None:
+    result = trust(Role(EXECUTION, {"Statement": [allow(principal) for principal in principals]}))
     assert result.state is CheckState.MISSING
+    named = [arn for arn in (ADMINISTRATION, STATE_MACHINE) if arn.partition(":role/")[2] in result.message]
+    assert named == untrusted
     [update] = result.commands
     assert update.startswith("aws iam update-assume-role-policy --role-name AWSControlTowerExecution ")
-    kept = role.trust_policy["Statement"]
-    assert document(update)["Statement"][:-1] == (kept if isinstance(kept, list) else [kept])
+    *others, added = document(update)["Statement"]
+    assert added == allow({"AWS": [ADMINISTRATION, STATE_MACHINE]})
+    assert others == [allow(principal) for principal in (principals if kept is None else kept)]
+    assert trust(Role(EXECUTION, document(update))).state is CheckState.OK
+
+
+def test_a_command_never_contains_a_trust_in_the_whole_account() -> None:
+    deny = {"Effect": "Deny", "Principal": {"AWS": STATE_MACHINE}, "Action": "sts:AssumeRole"}
+    for principal in ({"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, {"AWS": ACCOUNT}, "*"):
+        [update] = trust(Role(EXECUTION, {"Statement": [allow(principal), deny]})).commands
+        assert document(update)["Statement"] == [deny, allow({"AWS": [ADMINISTRATION, STATE_MACHINE]})]
+
+
+def test_a_single_statement_without_a_list_is_kept() -> None:
+    [update] = trust(Role(EXECUTION, {"Statement": allow(OTHER)})).commands
+    assert document(update)["Statement"][0] == allow(OTHER)
 
 
 def test_a_condition_in_the_trust_policy_makes_the_result_unknown() -> None:
-    conditional = role_trusting({"AWS": ADMINISTRATION}, Condition={"StringEquals": {"sts:ExternalId": "x"}})
+    condition = {"StringEquals": {"sts:ExternalId": "x"}}
+    conditional = role_trusting({"AWS": [ADMINISTRATION, STATE_MACHINE]}, Condition=condition)
     assert trust(conditional).state is CheckState.UNKNOWN
 
 
@@ -96,10 +146,17 @@ def test_denied_actions_are_named() -> None:
 
 
 def test_cfct_must_be_in_the_home_region() -> None:
-    assert pipeline.check_cfct("v2.8.4", "eu-west-1").state is CheckState.OK
-    result = pipeline.check_cfct(None, "eu-west-1")
+    assert pipeline.check_cfct("v2.8.4", LandingZone("eu-west-1")).state is CheckState.OK
+    result = pipeline.check_cfct(None, LandingZone("eu-west-1"))
     assert result.state is CheckState.MISSING
-    assert "eu-west-1" in result.message
+    assert "not deployed in eu-west-1, the home region of Control Tower" in result.message
+
+
+def test_a_guessed_home_region_is_not_named_as_the_home_region() -> None:
+    result = pipeline.check_cfct(None, LandingZone("us-east-1", guessed=True))
+    assert result.state is CheckState.UNKNOWN
+    assert "--home-region" in result.message
+    assert "us-east-1, the home region" not in result.message
 
 
 @pytest.mark.parametrize(

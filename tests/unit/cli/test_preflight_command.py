@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from alternate_contacts.cli.preflight import preflight, report
 from alternate_contacts.cli.preflight.result import missing, ok, unknown
 from alternate_contacts.cli.preflight.run import PreflightReport
+from alternate_contacts.cli.terminal import output
 
 ACCOUNT = "111122223333"
 MEMBER = "444455556666"
@@ -127,6 +128,23 @@ def test_a_command_can_be_copied_from_a_narrow_terminal() -> None:
     assert f"Commands for b:\n  {LONG}\n" in text.getvalue()
     assert f"Commands for c:\n  {LONG}\n" in text.getvalue()
     assert text.getvalue().rstrip().endswith("1 ok, 1 missing, 1 unknown.")
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_account_ids_and_commands_stay_whole_in_every_terminal(width: int) -> None:
+    command = "`aws organizations enable-aws-service-access --service-principal account.amazonaws.com`"
+    results = [
+        ok("region"),
+        missing("trusted access", f"Enable it with {command if width < 100 else 'a command'}.", LONG),
+        unknown("a contact can be read", f"GetAlternateContact failed for {ACCOUNT}: AccessDeniedException."),
+    ]
+    console, text = output.results(), StringIO()
+    console.width, console.file = width, text
+    report.print_report(PreflightReport(results), console)
+    lines = text.getvalue().splitlines()
+    for whole in (ACCOUNT, LONG, *([command] if width < 100 else [])):
+        assert any(whole in line for line in lines)
+    assert lines[-1] == "1 ok, 1 missing, 1 unknown."
 
 
 def test_the_command_needs_no_library_of_the_functions() -> None:

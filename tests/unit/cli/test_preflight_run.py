@@ -294,8 +294,15 @@ def test_the_option_leaves_cfct_out() -> None:
 
 def test_the_option_checks_cfct_even_if_nothing_was_found() -> None:
     report = preflight(environment=FakeEnvironment(cfct={}, zone=None, trail_list=[]), control_tower=True)
-    assert states(report)[pipeline.NAME] is CheckState.MISSING
     assert set(CFCT) <= set(states(report))
+
+
+def test_a_guessed_home_region_is_not_reported_as_the_home_region() -> None:
+    report = preflight(environment=FakeEnvironment(cfct={}, zone=None, trail_list=[]), control_tower=True)
+    assert states(report)[pipeline.NAME] is CheckState.UNKNOWN
+    assert report.home_region is None
+    environment = FakeEnvironment(["landing_zone", "trails"], cfct={})
+    assert "its home region could not be determined" in preflight(environment=environment).remark
 
 
 def test_the_named_home_region_has_precedence() -> None:

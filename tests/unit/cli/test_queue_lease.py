@@ -3,10 +3,12 @@
 import itertools
 import signal
 import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from alternate_contacts.cli.aws import queue_lease, uninterrupted
 from alternate_contacts.cli.aws.queue_lease import QueueLease, lease_seconds
 from alternate_contacts.cli.aws.session import Session
 from tests.fakes.cli import STACK, FakeSqs, deny
@@ -119,3 +121,67 @@ def test_the_lease_is_longer_for_more_messages_and_a_decision_but_never_longer_t
     expected: int, decision_seconds: int, seconds: int
 ) -> None:
     assert lease_seconds(expected, decision_seconds) == seconds
+
+
+@pytest.fixture
+def hanging(aws: FakeWire, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, int], None]]:
+    """Return a function that lets the n-th call of an operation hang until the test ends."""
+    monkeypatch.setattr(queue_lease, "GRACE_SECONDS", 0.2)
+    monkeypatch.setattr(uninterrupted, "GRACE_SECONDS", 0.2)
+    end = threading.Event()
+
+    def hang(operation: str, number: int) -> None:
+        respond, calls = aws._answers[operation], itertools.count(1)
+
+        def hanging(parameters: dict[str, Any]) -> HttpAnswer:
+            if next(calls) == number:
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+                end.wait(10)
+            return respond(parameters)
+
+        aws.answer(operation, hanging)
+
+    yield hang
+    end.set()
+
+
+@pytest.mark.usefixtures("failed")
+def test_ctrl_c_does_not_wait_for_a_return_that_hangs(hanging: Callable[[str, int], None]) -> None:
+    hanging("ChangeMessageVisibilityBatch", 2)
+    lease = new_lease()
+    with pytest.raises(KeyboardInterrupt), lease:
+        lease.receive_all(25)
+    assert lease.unreturned == 15
+
+
+@pytest.mark.usefixtures("failed")
+def test_ctrl_c_does_not_wait_for_a_receive_that_hangs(hanging: Callable[[str, int], None]) -> None:
+    hanging("ReceiveMessage", 2)
+    lease = new_lease()
+    with pytest.raises(KeyboardInterrupt), lease:
+        lease.receive_all(25)
+    assert lease.unreturned == 10  # what the receive may still bring
+
+
+def test_a_second_ctrl_c_ends_the_return_and_counts_what_stays_invisible(failed: FakeSqs, aws: FakeWire) -> None:
+    change, calls = aws._answers["ChangeMessageVisibilityBatch"], itertools.count(1)
+    first_is_done = threading.Event()
+
+    def slow(parameters: dict[str, Any]) -> HttpAnswer:
+        if next(calls) == 2:
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            first_is_done.wait(10)
+        return change(parameters)
+
+    aws.answer("ChangeMessageVisibilityBatch", slow)
+    lease = new_lease()
+
+    def interrupt(number: int) -> None:
+        if number == 25:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), lease:
+        lease.receive_all(25, interrupt)
+    assert lease.unreturned == 15
+    first_is_done.set()
+    assert len(failed.in_flight(QUEUE)) <= 15

@@ -25,6 +25,7 @@ from alternate_contacts.cli.terminal.errors import CliError
 from tests.fakes.cli import PARAMETERS, SECRETS, STACK, FakeSqs, deny, failed_attributes
 from tests.fakes.clock import FakeClock
 from tests.fakes.wire import FakeWire, HttpAnswer
+from tests.fakes.wire import refusal as error_response
 from tests.unit.cli.conftest import Run
 
 ACCOUNT, OTHER, THIRD = "111111111111", "222222222222", "333333333333"
@@ -219,6 +220,26 @@ class TestMoveTasks:
         with pytest.raises(ClientError, match="InvalidParameterValue"):
             tasks.move(3, lambda _: None)
 
+    def test_it_joins_a_task_that_another_replay_has_just_started(
+        self, tasks: MoveTasks, sqs: FakeSqs, aws: FakeWire
+    ) -> None:
+        sqs.fail(ACCOUNT)
+        start = aws._answers["StartMessageMoveTask"]
+
+        def lose_the_race(parameters: dict[str, Any]) -> HttpAnswer:
+            sqs.moves_at_a_time = 0  # so that the other task still runs
+            start(parameters)
+            return error_response("AWS.SimpleQueueService.UnsupportedOperation", 400)
+
+        def go_on(_: float) -> None:
+            sqs.moves_at_a_time = 1000
+
+        aws.answer("StartMessageMoveTask", lose_the_race)
+        tasks._sleep = go_on
+        assert tasks.move(1, lambda _: None) == 1
+        assert len(sqs.tasks) == 1
+        assert sqs.bodies("FailedAccountQueue") == []
+
     def test_after_ctrl_c_sqs_continues(self, tasks: MoveTasks, sqs: FakeSqs) -> None:
         sqs.fail(ACCOUNT)
 
@@ -257,6 +278,13 @@ class TestReplaySelected:
         assert (result.exit_code, plan["accounts"]) == (0, [ACCOUNT, OTHER])
         assert (failed.bodies("AccountQueue"), failed.in_flight("FailedAccountQueue")) == ([], [])
 
+    def test_what_another_reader_has_received_is_not_called_missing(self, run: Run, failed: FakeSqs) -> None:
+        failed.queues["FailedAccountQueue"][0].visible_at = 60
+        result = run("replay", "--account", ACCOUNT, "--yes")
+        assert result.exit_code == 1
+        assert "No message among the messages that could be read matches." in result.stdout
+        assert "on FailedAccountQueue matches" not in result.stdout
+
     def test_an_account_that_has_not_failed_is_reported(self, run: Run, failed: FakeSqs) -> None:
         result = run("replay", "--account", "999999999999", "--account", ACCOUNT, "--yes")
         assert result.exit_code == 1
@@ -275,9 +303,10 @@ class TestReplaySelected:
 
     def test_a_message_that_cannot_be_deleted_is_on_both_queues(self, run: Run, failed: FakeSqs, aws: FakeWire) -> None:
         deny(aws, "DeleteMessageBatch")
-        result = run("replay", "--account", ACCOUNT, "--yes")
+        result = run("replay", "--account", ACCOUNT, "--yes", "--json")
         assert result.exit_code == 2
         assert "permission sqs:DeleteMessage" in result.stderr
+        assert json.loads(result.stdout)["result"] == {"sent": 1, "notSent": 0, "notDeleted": 1}
         assert any(ACCOUNT in body for body in failed.bodies("AccountQueue"))
         assert len(failed.bodies("FailedAccountQueue")) == 3
         assert failed.in_flight("FailedAccountQueue") == []
@@ -293,8 +322,11 @@ class TestReplaySelected:
             return send(parameters)
 
         aws.answer("SendMessageBatch", interrupted)
-        result = run("replay", "--reason", "access_denied", "--yes")
+        result = run("replay", "--reason", "access_denied", "--yes", "--json")
         assert result.exit_code == 130
+        # The batch under way was sent and deleted: what is reported is exact.
+        assert json.loads(result.stdout)["result"] == {"sent": 20, "notSent": 10, "notDeleted": 0}
+        assert (len(sqs.bodies("AccountQueue")), len(sqs.bodies("FailedAccountQueue"))) == (20, 10)
         bodies = {*sqs.bodies("AccountQueue"), *sqs.bodies("FailedAccountQueue")}
         assert len(bodies) == 30
         assert sqs.in_flight("FailedAccountQueue") == []
@@ -359,6 +391,23 @@ class TestReplayUndelivered:
         """Return a function that returns the payloads of the started backfills."""
         aws.answer("Invoke", HttpAnswer(202))
         return lambda: aws.asked("Invoke")
+
+    def test_without_permission_for_the_backfill_the_sent_events_are_reported(
+        self, run: Run, sqs: FakeSqs, aws: FakeWire
+    ) -> None:
+        sqs.put("UndeliveredQueue", EVENT)
+        sqs.put("UndeliveredQueue", INVOCATION)
+        deny(aws, "Invoke")
+        result = run("replay", "--undelivered", "--yes", "--json")
+        assert (result.exit_code, "permission lambda:InvokeFunction" in result.stderr) == (2, True)
+        assert json.loads(result.stdout)["result"] == {
+            "sent": 1,
+            "notSent": 0,
+            "notDeleted": 0,
+            "backfillStarted": False,
+            "failedInvocationsRemaining": 1,
+        }
+        assert (sqs.bodies("AccountQueue"), sqs.bodies("UndeliveredQueue")) == ([EVENT], [INVOCATION])
 
     @pytest.mark.parametrize(
         ("body", "kind"),
@@ -428,7 +477,7 @@ class TestReplayUndelivered:
         sqs.rejections["DeleteMessageBatch"] = lambda _: "InternalError"
         result = run("replay", "--undelivered", "--yes")
         assert result.exit_code == 1
-        assert "1 failed invocation could not be deleted" in result.stdout
+        assert "1 failed invocation not deleted" in result.stdout
         assert len(started()) == 1
 
     def test_an_empty_queue_needs_no_confirmation(self, run: Run) -> None:

@@ -1,11 +1,13 @@
 """Clients use the credentials of the profile and the region of the stack, not the region of the profile."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from botocore.config import Config
 
 from alternate_contacts.cli.aws.session import Session
+from alternate_contacts.cli.terminal.errors import CliError
 from tests.fakes.wire import FakeWire, HttpAnswer
 
 
@@ -17,6 +19,47 @@ def profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_CONFIG_FILE", str(path))
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.usefixtures("profiles")
+@pytest.mark.parametrize("name", ["AWS_REGION", "AWS_DEFAULT_REGION"])
+@pytest.mark.parametrize(
+    ("region", "expected"), [("cn-north-1", "cn-northwest-1"), ("eu-west-1", "us-east-1"), ("", "us-east-1")]
+)
+def test_the_environment_chooses_the_partition(
+    monkeypatch: pytest.MonkeyPatch, name: str, region: str, expected: str
+) -> None:
+    monkeypatch.setenv(name, region)
+    assert Session().region == expected
+
+
+PAGE = "<!DOCTYPE html><html><body>Sign in to the network</body></html>"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        HttpAnswer(body=PAGE, headers={"Content-Type": "text/html"}),
+        HttpAnswer(body=PAGE),
+        HttpAnswer(body="OK"),
+        HttpAnswer(body="[]"),
+        HttpAnswer(403, PAGE, {"Content-Type": "text/html; charset=utf-8"}),
+    ],
+)
+@pytest.mark.parametrize("operation", ["ReceiveMessage", "ListAccounts", "GetAlternateContact"])
+def test_a_response_of_another_program_is_never_read_as_empty(
+    aws: FakeWire, operation: str, answer: HttpAnswer
+) -> None:
+    aws.answer(operation, answer)
+    calls: dict[str, Callable[[], object]] = {
+        "ReceiveMessage": lambda: Session().client("sqs").receive_message(QueueUrl="https://q"),
+        "ListAccounts": lambda: Session().client("organizations").list_accounts(),
+        "GetAlternateContact": lambda: (
+            Session().client("account").get_alternate_contact(AlternateContactType="BILLING")
+        ),
+    }
+    with pytest.raises(CliError, match="The response is not from AWS"):
+        calls[operation]()
 
 
 @pytest.mark.usefixtures("profiles")

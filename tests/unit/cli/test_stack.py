@@ -31,6 +31,18 @@ def described(name: str, description: str = OURS, **changes: Any) -> dict[str, A
     } | changes
 
 
+def test_a_stack_of_another_release_is_named_as_such() -> None:
+    parameters = {name: value for name, value in PARAMETERS.items() if name != "BillingName"}
+    for stack in (
+        replace(STACK, parameters=parameters),
+        replace(STACK, parameters={**PARAMETERS, "SecurityPolicy": "delete"}),
+        replace(STACK, parameters={**PARAMETERS, "Mode": "plan"}),
+        replace(STACK, outputs={}),
+    ):
+        with pytest.raises(CliError, match="different releases"):
+            _ = (stack.desired, stack.mode, stack.queue_url("AccountQueue"))
+
+
 class FakeSession:
     """A session with stubs of CloudFormation and Organizations, which have no JSON protocol for `FakeWire`."""
 
@@ -128,7 +140,13 @@ class TestFindStack:
 
     def test_a_stack_without_outputs_is_not_complete(self, aws: FakeSession) -> None:
         aws.add_stacks(described("contacts", Outputs=[], StackStatus="ROLLBACK_COMPLETE"))
-        assert "stack contacts is ROLLBACK_COMPLETE" in error_message(aws)
+        message = error_message(aws)
+        assert "stack contacts is ROLLBACK_COMPLETE" in message
+        assert "delete it, then deploy again" in message
+
+    def test_a_running_deployment_is_waited_for(self, aws: FakeSession) -> None:
+        aws.add_stacks(described("contacts", Outputs=[], StackStatus="CREATE_IN_PROGRESS"))
+        assert "Wait until it ends" in error_message(aws)
 
     def test_a_name_that_does_not_exist(self, aws: FakeSession) -> None:
         aws.add_error("ValidationError", "Stack with id wrong does not exist")

@@ -4,6 +4,7 @@ import json
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from importlib import metadata
 from typing import Any
 
 import pytest
@@ -19,14 +20,21 @@ from alternate_contacts.cli.aws.session import Session
 from alternate_contacts.cli.status import history
 from alternate_contacts.cli.status.drain import DrainProgress, estimate_time
 from alternate_contacts.cli.status.history import BackfillRun, History
-from tests.fakes.cli import PARAMETERS, SECRETS, STACK, FakeSqs, deny
+from tests.fakes.cli import PARAMETERS, SECRETS, STACK, FakeSqs, deny, subscriptions
 from tests.fakes.wire import FakeWire, HttpAnswer
+from tests.fakes.wire import refusal as error_response
 from tests.unit.cli.conftest import Run
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 COUNTS: dict[str, Any] = {"mode": "enforce", "listed": 45, "enqueued": 42, "skipped": {"SUSPENDED": 3}}
 
 LogEvent = dict[str, Any]
+
+
+def xml_error(code: str, status: int) -> HttpAnswer:
+    return HttpAnswer(status, f"<ErrorResponse><Error><Code>{code}</Code></Error></ErrorResponse>")
+
+
 Pages = list[list[LogEvent]]
 
 
@@ -90,6 +98,13 @@ class TestHistory:
             assert f'$.message = "{message}"' in request["filterPattern"]
         assert request["startTime"] == int((NOON - timedelta(days=93)).timestamp() * 1000)
 
+    def test_a_log_line_of_another_release_lacks_fields(self) -> None:
+        run = history._parse_run(0, '{"message": "backfill completed", "trigger": "backfill", "listed": "x"}')
+        assert run == BackfillRun(datetime.fromtimestamp(0, UTC), "backfill", "unknown", skipped={})
+        skipped = history._parse_run(0, '{"message": "reconcile skipped"}')
+        assert skipped is not None
+        assert skipped.reconcile_skipped
+
     @given(st.text() | st.sampled_from(["[]", "1", '{"message": 1}', '{"message": "other"}']))
     def test_other_log_lines_are_ignored(self, text: str) -> None:
         assert history._parse_run(0, text) is None
@@ -136,13 +151,27 @@ def test_a_drain_is_over_after_two_empty_depths_in_a_row(depths: list[int]) -> N
 
 
 class TestStatus:
+    @pytest.fixture(autouse=True)
+    def installed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(metadata, "version", lambda _: "1.2.3")
+
+    @pytest.mark.usefixtures("log")
+    def test_it_shows_both_versions(self, run: Run) -> None:
+        stack = replace(STACK, outputs={**STACK.outputs, "Version": "1.2.4"})
+        assert json.loads(run("status", "--json", stack=stack).stdout)["versions"] == {
+            "command": "1.2.3",
+            "stack": "1.2.4",
+        }
+
     def test_healthy(self, run: Run, log: Pages) -> None:
         log.append([completed(1), skipped(2)])
         result = run("status")
         lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
         assert result.exit_code == 0
-        assert lines[:9] == [
+        assert lines[:12] == [
             "stack alternate-contacts in account 000000000000, us-east-1",
+            "CREATE_COMPLETE",
+            "version unknown; this command: 1.2.3",
             "mode enforce",
             "enabled yes",
             "reconcile weekly",
@@ -152,6 +181,7 @@ class TestStatus:
             "skipped: 3 SUSPENDED",
             "last reconcile 2026-11-24 10:00 UTC: skipped, because 7 messages waited on AccountQueue",
             "(both from log group backfill-log)",
+            "alarms 1 confirmed receiver",
         ]
         assert "AccountQueue 0 0 0 messages for the worker, one per account" in lines
         assert lines[-1] == "Healthy."
@@ -187,7 +217,13 @@ class TestStatus:
         result = run("status", "--json")
         assert result.exit_code == 1
         assert json.loads(result.stdout) == {
-            "stack": {"name": "alternate-contacts", "account": "000000000000", "region": "us-east-1"},
+            "versions": {"command": "1.2.3", "stack": "unknown"},
+            "stack": {
+                "name": "alternate-contacts",
+                "account": "000000000000",
+                "region": "us-east-1",
+                "status": "CREATE_COMPLETE",
+            },
             "mode": "enforce",
             "enabled": True,
             "reconcile": "weekly",
@@ -201,14 +237,92 @@ class TestStatus:
             "lastBackfill": {"at": "2026-11-24T11:00:00+00:00", "trigger": "backfill", **COUNTS},
             "lastReconcile": None,
             "historySource": "log group backfill-log",
+            "historyUnreadable": None,
+            "alarmReceivers": {"confirmed": 1, "pending": 0},
+            "problems": ["1 message on FailedAccountQueue"],
             "healthy": False,
         }
 
-    def test_a_missing_permission_is_an_error(self, run: Run, aws: FakeWire) -> None:
-        deny(aws, "FilterLogEvents")
+    @pytest.mark.usefixtures("log")
+    @pytest.mark.parametrize(
+        ("status", "exit_code"),
+        [
+            ("UPDATE_COMPLETE", 0),
+            ("UPDATE_ROLLBACK_COMPLETE", 0),
+            ("UPDATE_IN_PROGRESS", 0),
+            ("DELETE_FAILED", 1),
+            ("ROLLBACK_FAILED", 1),
+            ("UPDATE_FAILED", 1),
+            ("UPDATE_ROLLBACK_FAILED", 1),
+        ],
+    )
+    def test_a_stack_that_an_operation_failed_on_is_a_problem(self, run: Run, status: str, exit_code: int) -> None:
+        stack = replace(STACK, status=status)
+        assert run("status", stack=stack).exit_code == exit_code
+        document = json.loads(run("status", "--json", stack=stack).stdout)
+        assert (document["stack"]["status"], document["healthy"]) == (status, not exit_code)
+
+    @pytest.mark.usefixtures("log")
+    @pytest.mark.parametrize(("confirmed", "pending", "exit_code"), [(1, 0, 0), (1, 2, 0), (0, 1, 1), (0, 0, 1)])
+    def test_alarms_that_no_one_receives_are_a_problem(
+        self, run: Run, aws: FakeWire, confirmed: int, pending: int, exit_code: int
+    ) -> None:
+        aws.answer("ListSubscriptionsByTopic", subscriptions(confirmed=confirmed, pending=pending))
+        assert run("status").exit_code == exit_code
+        receivers = json.loads(run("status", "--json").stdout)["alarmReceivers"]
+        assert receivers == {"confirmed": confirmed, "pending": pending}
+
+    @pytest.mark.usefixtures("log")
+    def test_without_permission_for_the_subscriptions_they_are_unknown(self, run: Run, aws: FakeWire) -> None:
+        aws.answer("ListSubscriptionsByTopic", xml_error("AuthorizationError", 403))
+        result = run("status")
+        assert (result.exit_code, "receivers unknown" in result.stdout) == (0, True)
+
+    @pytest.mark.parametrize(
+        "response",
+        [
+            error_response("AccessDeniedException", 400),
+            error_response("ResourceNotFoundException", 400),
+            HttpAnswer(body={"events": [], "nextToken": "the same"}),
+        ],
+        ids=["denied", "missing log group", "repeated page"],
+    )
+    def test_a_history_that_cannot_be_read_does_not_hide_the_queues(
+        self, run: Run, aws: FakeWire, sqs: FakeSqs, response: HttpAnswer
+    ) -> None:
+        aws.answer("FilterLogEvents", response)
+        sqs.put("AccountQueue", "message")
+        document = json.loads(run("status", "--json").stdout)
+        assert document["historyUnreadable"]
+        assert (document["queues"]["AccountQueue"]["visible"], document["healthy"]) == (1, True)
+        assert run("status").exit_code == 0
+
+    @pytest.mark.usefixtures("log")
+    @pytest.mark.parametrize(
+        ("code", "exit_code"), [("AccessDenied", 2), ("AWS.SimpleQueueService.NonExistentQueue", 1)]
+    )
+    def test_a_queue_that_cannot_be_read_is_named(
+        self, run: Run, aws: FakeWire, sqs: FakeSqs, code: str, exit_code: int
+    ) -> None:
+        sqs.fail("111111111111")
+        attributes = aws._answers["GetQueueAttributes"]
+
+        def one_fails(parameters: dict[str, Any]) -> HttpAnswer:
+            is_readable = "UndeliveredQueue" not in parameters["QueueUrl"]
+            return attributes(parameters) if is_readable else error_response(code, 400)
+
+        aws.answer("GetQueueAttributes", one_fails)
+        document = json.loads(run("status", "--json").stdout)
+        assert document["queues"]["FailedAccountQueue"]["visible"] == 1
+        assert code in document["queues"]["UndeliveredQueue"]["unreadable"]
+        sqs.queues["FailedAccountQueue"].clear()
+        result = run("status")
+        assert (result.exit_code, "UndeliveredQueue" in result.stdout.splitlines()[-1]) == (exit_code, True)
+
+    def test_expired_credentials_end_the_command(self, run: Run, aws: FakeWire) -> None:
+        aws.answer("FilterLogEvents", error_response("ExpiredTokenException", 400))
         result = run("status")
         assert (result.exit_code, result.stdout) == (2, "")
-        assert "permission logs:FilterLogEvents" in result.stderr
 
     @pytest.mark.usefixtures("log")
     def test_no_contact_data_is_printed(self, run: Run) -> None:
@@ -245,6 +359,24 @@ class TestWatch:
         assert result.exit_code == 1
         assert json.loads(result.stdout)["queues"]["AccountQueue"]["visible"] == 0
         assert waits == [5, 5]
+
+    def test_outside_a_terminal_it_prints_each_change(self, run: Run, sqs: FakeSqs, waits: list[float]) -> None:
+        for _ in range(2):
+            sqs.put("AccountQueue", "message")
+        lines = run("status", "--watch").stdout.splitlines()
+        depths = [line for line in lines if line.startswith("AccountQueue: ")]
+        assert [line.split()[1] for line in depths] == ["2", "1", "0"]
+        assert len(waits) == 3
+
+    def test_ctrl_c_prints_the_last_figures(self, run: Run, sqs: FakeSqs, monkeypatch: pytest.MonkeyPatch) -> None:
+        def interrupt(_: float) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(time, "sleep", interrupt)
+        sqs.put("AccountQueue", "message")
+        result = run("status", "--watch", "--json")
+        assert result.exit_code == 130
+        assert json.loads(result.stdout)["queues"]["AccountQueue"]["visible"] == 1
 
     def test_it_does_not_wait_for_a_disabled_package(self, run: Run, sqs: FakeSqs, waits: list[float]) -> None:
         sqs.put("AccountQueue", "message")

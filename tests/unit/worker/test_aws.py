@@ -16,6 +16,7 @@ from botocore.exceptions import (
 from botocore.stub import Stubber
 
 from alternate_contacts.worker import aws
+from alternate_contacts.worker.batch import ACCOUNTS_AT_A_TIME
 from alternate_contacts.worker.contacts import Contact, ContactType
 from alternate_contacts.worker.errors import (
     AccessDenied,
@@ -25,6 +26,7 @@ from alternate_contacts.worker.errors import (
     Unexpected,
     WorkerError,
 )
+from tests.fakes.clock import FakeClock
 from tests.fakes.wire import FakeWire, HttpAnswer, refusal
 from tests.fakes.worker import DESIRED, MEMBER, PRESENT, SECRETS
 
@@ -218,10 +220,32 @@ def test_the_reserve_covers_the_calls_that_can_time_out_at_the_end() -> None:
         return float(attempts * (config.connect_timeout + config.read_timeout) + pauses)
 
     end = longest(aws.account_client(1)) + 2 * longest(aws.organizations_client()) + longest(aws.sqs_client())
-    assert end <= aws.RESERVE
+    assert end + LONGEST_WAITS <= aws.RESERVE
 
 
 # ---- Organizations --------------------------------------------------------------------------------------------------
+
+
+LONGEST_WAITS = 3.75
+"""Seconds that the accounts of one batch wait for their two calls at most."""
+
+
+def test_calls_of_organizations_stay_below_half_of_the_published_rate(session: boto3.Session) -> None:
+    """Two workers run. AWS throttles DescribeAccount at 20 a second, burst 30."""
+    clock, wire, client = FakeClock(), FakeWire(), session.client("organizations")
+    wire.attach(client)
+    wire.answer("DescribeAccount", HttpAnswer(body={"Account": {}}))
+    wire.answer("ListAWSServiceAccessForOrganization", HttpAnswer(body={"EnabledServicePrincipals": []}))
+    lookup = aws.AwsOrganizationLookup(client, clock=clock, sleep=clock.sleep)
+    for call, rate, burst in ((lambda: lookup.account_state(MEMBER), 4, 4), (lookup.trusted_access, 2, 2)):
+        started = clock()
+        for _ in range(burst):
+            call()
+        assert clock() == started
+        for _ in range(ACCOUNTS_AT_A_TIME):
+            call()
+        assert clock() - started == pytest.approx(ACCOUNTS_AT_A_TIME / rate)
+    assert clock() == pytest.approx(LONGEST_WAITS)
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,7 @@ def _read_at(row: AuditRow) -> Value:
     return timestamp(row.reading.read_at) if row.reading else None
 
 
+ACCOUNT_ID = Column(("accountId",), lambda row: row.account.account_id, "account_id", "account ID")
 NAME = Column(("name",), lambda row: row.account.name, "account_name", "name")
 SHARED = Column(("shared",), _shared, "shared", optional=True)
 REASONS: Mapping[ContactType, Column] = {
@@ -111,7 +112,7 @@ STATUSES = tuple(
 CHECK_RESULTS = tuple(map(_check_column, CHECKS))
 
 COLUMNS: tuple[Column, ...] = (
-    Column(("accountId",), lambda row: row.account.account_id, "account_id", "account ID"),
+    ACCOUNT_ID,
     NAME,
     Column(("organizationalUnit",), lambda row: row.unit_path, "organizational_unit", "organizational unit"),
     Column(("state",), lambda row: row.account.state, "state"),

@@ -1,27 +1,32 @@
 """The verb `audit`."""
 
+import itertools
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from botocore.config import Config
-from rich.progress import TextColumn, TimeRemainingColumn
 
 from alternate_contacts.cli.audit import csv_file, html_page, json_document, table
 from alternate_contacts.cli.audit.contact_reader import ContactReader, thread_count
 from alternate_contacts.cli.audit.findings import AccountReading
 from alternate_contacts.cli.audit.report import AuditReport, AuditRow, worst_first
-from alternate_contacts.cli.audit.state_file import StateFile, StateKey, default_path, digest
+from alternate_contacts.cli.audit.run import NOT_CONTINUED, read_accounts
+from alternate_contacts.cli.audit.state_file import StateFile, StateKey, UnusableStateFile, default_path, digest
 from alternate_contacts.cli.aws.context import CommandContext
+from alternate_contacts.cli.aws.desired_contacts import DesiredContacts, desired_contacts
 from alternate_contacts.cli.aws.organization import RETRIES, OrganizationAccount, OrganizationTree
-from alternate_contacts.cli.aws.quota import read_quota
+from alternate_contacts.cli.aws.quota import Quota, quota_of
 from alternate_contacts.cli.aws.stack import Stack
+from alternate_contacts.cli.aws.worker_environment import read_worker_environment
 from alternate_contacts.cli.terminal import output
 from alternate_contacts.cli.terminal.errors import CliError
-from alternate_contacts.cli.terminal.options import AsJson
+from alternate_contacts.cli.terminal.files import is_stream, write_private
+from alternate_contacts.cli.terminal.options import AsJson, finite
 from alternate_contacts.worker.aws import AwsAccountApi, AwsOrganizationLookup
 from alternate_contacts.worker.protocol import ACTIVE
 
@@ -29,14 +34,21 @@ QUOTA_SHARE = 0.25
 """The worker may use the whole quota, so the audit uses little of it."""
 
 _PROBLEMS_FOUND = 1
-_INTERRUPTED = 130
+_UNKNOWN_CHARACTERS = (
+    "A parameter of the stack contains ?, which CloudFormation may return for a character other than ASCII. A contact "
+    "that differs only there has the status unknown. The permission lambda:GetFunctionConfiguration avoids this."
+)
 
 
 def audit(
     context: typer.Context,
     as_json: AsJson = False,
-    csv: Annotated[Path | None, typer.Option("--csv", help="Write one line per account to this CSV file.")] = None,
-    html: Annotated[Path | None, typer.Option("--html", help="Write the report to this HTML file.")] = None,
+    csv: Annotated[
+        Path | None, typer.Option("--csv", help="Write one line per account to this CSV file, for a spreadsheet.")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write the report to this HTML file, for a browser.")
+    ] = None,
     show_contacts: Annotated[
         bool,
         typer.Option(
@@ -45,7 +57,9 @@ def audit(
     ] = False,
     rate: Annotated[
         float | None,
-        typer.Option(min=0.1, help="GetAlternateContact calls a second. Default: a quarter of the quota."),
+        typer.Option(
+            min=0.1, callback=finite, help="GetAlternateContact calls a second. Default: a quarter of the quota."
+        ),
     ] = None,
     state: Annotated[
         Path | None,
@@ -62,119 +76,122 @@ def audit(
 
     The status of a contact is one of:
     compliant (as configured), missing, different, unreadable (the reason is shown),
+    unknown (it differs only where CloudFormation may have returned ? for another character),
     unmanaged (the policy leaves the contact alone: ignore, or fill if there is another contact),
     skipped (the account is not ACTIVE).
 
+    The JSON document is a record: every value is exactly as AWS returned it.
+    Table, CSV and HTML are for reading: control characters are escaped, and a formula in CSV
+    gets an apostrophe.
+
     If Ctrl-C interrupts a run, it reports the accounts that it has read.
-    The next run reads the others, if it starts within 24 hours and the stack has the same contacts.
+    The next run keeps those that were compliant and reads the others,
+    if it starts within 24 hours and the stack has the same contacts.
     With --show-contacts, no results are kept and every run reads all accounts.
 
     Exit codes: 0 healthy; 1 problems found; 2 command failed; 130 interrupted.
     """
+    started_at = datetime.now(UTC)
     options: CommandContext = context.obj
     stack = options.stack()
-    rate = _rate(rate, options, stack)
-    for path in (csv, html):
-        _check_writable(path)
+    worker_environment = read_worker_environment(options.session(), stack)
+    desired = desired_contacts(stack, worker_environment)
+    rate = _rate(rate, quota_of(stack, worker_environment))
+    if desired.has_unknown_characters:
+        output.print_error(_UNKNOWN_CHARACTERS)
+    _check_paths({"--csv": csv, "--html": html, "--state": state})
+    for path in filter(None, (csv, html)):
+        _check_writable(path, private=show_contacts)
     organization = OrganizationTree(options.session().client("organizations", config=RETRIES))
     accounts = _list_accounts(organization)
-    active = [account.account_id for account in accounts if account.state == ACTIVE]
-    state_file, readings = (None, {}) if show_contacts else _resume(state, organization, stack, active, fresh=fresh)
-    started_at = min((reading.read_at for reading in readings.values()), default=datetime.now(UTC))
-    reader = _reader(options, stack, rate, keep_contacts=show_contacts)
-    interruption = _read(reader, active, readings, state_file)
+    key = StateKey(organization.organization_id, digest(desired.assignments))
+    run = read_accounts(
+        _reader(options, stack, desired, rate, keep_contacts=show_contacts),
+        [account.account_id for account in accounts if account.state == ACTIVE],
+        None if show_contacts else _open_state_file(state, key, stack),
+        rate=rate,
+        fresh=fresh,
+    )
     report = AuditReport(
         organization_id=organization.organization_id,
         stack_name=stack.name,
-        policies={contact_type: assignment.policy for contact_type, assignment in stack.desired.items()},
+        policies={contact_type: assignment.policy for contact_type, assignment in desired.assignments.items()},
         started_at=started_at,
         finished_at=datetime.now(UTC),
-        active=len(active),
-        rows=worst_first(_rows(accounts, readings)),
+        active=sum(account.state == ACTIVE for account in accounts),
+        rows=worst_first(_rows(accounts, run.readings)),
     )
-    if csv is not None:
-        _write(csv, csv_file.render(report, show_contacts=show_contacts))
-    if html is not None:
-        _write(html, html_page.render(report))
+    errors = _write_files(report, csv, html, show_contacts=show_contacts)
     if as_json:
         output.print_json(json_document.build(report))
     else:
         table.print_report(report, output.results())
-    if interruption is not None:
-        kept = f" Run the same command to continue; {state_file.path} keeps the results." if state_file else ""
-        raise CliError(
-            f"{interruption} {report.read:,} of {report.active:,} accounts read.{kept}",
-            exit_code=interruption.exit_code,
-        )
-    if state_file is not None:
-        state_file.remove()
+    _raise_last([*errors, *([run.interruption] if run.interruption else [])])
     if report.not_compliant:
         raise typer.Exit(_PROBLEMS_FOUND)
 
 
-def _rate(rate: float | None, options: CommandContext, stack: Stack) -> float:
-    quota = read_quota(options.session(), stack)
+def _rate(rate: float | None, quota: Quota) -> float:
     if not quota.from_worker:
-        _note(f"API quota: {quota.source}.")
+        output.print_error(f"API quota and desired contacts: {quota.source}.")
     if rate is None:
         return quota.get_rate * QUOTA_SHARE
     if rate > quota.get_rate:
         raise CliError(
-            f"The quota is {quota.get_rate:g} calls a second, and the worker needs it too. Use a lower --rate."
+            f"The quota is {quota.get_rate:g} GetAlternateContact calls per second, and the worker needs it too. "
+            "Use a lower --rate."
         )
     return rate
 
 
-def _check_writable(path: Path | None) -> None:
-    """Raise CliError before the accounts are read rather than after it."""
-    if path is None:
-        return
-    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+def _check_paths(paths: Mapping[str, Path | None]) -> None:
+    """Raise CliError if two options name the same file: one would replace the other."""
+    named = [(option, path) for option, path in paths.items() if path is not None]
+    for (option, path), (other_option, other) in itertools.combinations(named, 2):
+        if os.path.realpath(path) == os.path.realpath(other):
+            raise CliError(f"{option} and {other_option} name the same file, {path}. Name two files.")
+
+
+def _check_writable(path: Path, *, private: bool) -> None:
+    """Raise CliError before the accounts are read rather than after it, and print which file is overwritten."""
+    in_place = is_stream(path) or (path.exists() and not private)
+    if path.is_dir() or not os.access(path if in_place else path.parent, os.W_OK):
         raise CliError(f"{path} cannot be written. Name another file.")
+    if path.is_file() and not is_stream(path):
+        output.print_error(f"{path} exists and is overwritten.")
 
 
 def _list_accounts(organization: OrganizationTree) -> list[OrganizationAccount]:
-    accounts: list[OrganizationAccount] = []
+    # By ID: an account may be on two pages if the organization changes meanwhile.
+    accounts: dict[str, OrganizationAccount] = {}
     with output.notes().status("listing accounts") as status:
         for account in organization.accounts():
-            accounts.append(account)
+            accounts[account.account_id] = account
             status.update(f"listing accounts: {len(accounts):,}")
-    return accounts
+    return list(accounts.values())
 
 
-def _resume(
-    path: Path | None, organization: OrganizationTree, stack: Stack, active: Sequence[str], *, fresh: bool
-) -> tuple[StateFile | None, dict[str, AccountReading]]:
-    """Start the state file of this run, with the readings of an interrupted run unless ``fresh``.
-
-    Returns:
-        The state file, None if the default one cannot be written, and the readings of active accounts.
+def _open_state_file(path: Path | None, key: StateKey, stack: Stack) -> StateFile | None:
+    """Return the state file; None if no ``path`` is given and the default file cannot be used.
 
     Raises:
         CliError: the file at ``path`` cannot be used.
     """
-    key = StateKey(organization.organization_id, digest(stack.desired))
-    state_file = StateFile(path or default_path(key.organization_id, stack.name, os.environ), key)
+    file = path
     try:
-        saved = state_file.load(datetime.now(UTC))
-        readings = {account_id: saved[account_id] for account_id in active if account_id in saved and not fresh}
-        state_file.start(readings.values())
-    except OSError as error:
-        message = f"{state_file.path} cannot be written ({error.strerror})."
-        if path is not None:
-            raise CliError(f"{message} Name another file with --state.") from None
-        _note(f"{message} If this run is interrupted, the next one reads all accounts. --state names another file.")
-        return None, {}
-    if readings:
-        since = output.format_time(min(reading.read_at for reading in readings.values()))
-        _note(
-            f"Continuing an interrupted run: {len(readings):,} of {len(active):,} accounts were read since {since}. "
-            "Use --fresh to read them again."
-        )
-    return state_file, readings
+        file = path or default_path(key.organization_id, stack.name, os.environ)
+        return StateFile(file, key)
+    except (UnusableStateFile, OSError, RuntimeError) as error:
+        message = f"The state file {file or ''} cannot be used: {getattr(error, 'strerror', None) or error}."
+    if path is not None:
+        raise CliError(f"{message} Name another file with --state.")
+    output.print_error(f"{message} {NOT_CONTINUED} --state names another file.")
+    return None
 
 
-def _reader(options: CommandContext, stack: Stack, rate: float, *, keep_contacts: bool) -> ContactReader:
+def _reader(
+    options: CommandContext, stack: Stack, desired: DesiredContacts, rate: float, *, keep_contacts: bool
+) -> ContactReader:
     # One attempt: the pacer must see every call.
     one_attempt = Config(
         connect_timeout=5,
@@ -185,43 +202,13 @@ def _reader(options: CommandContext, stack: Stack, rate: float, *, keep_contacts
     session = options.session()
     return ContactReader(
         AwsAccountApi(session.client("account", config=one_attempt)),
-        stack.desired,
+        desired.assignments,
         own_account_id=stack.account_id,
         rate=rate,
         trusted_access=AwsOrganizationLookup(session.client("organizations")).trusted_access,
+        exact=desired.exact,
         keep_contacts=keep_contacts,
     )
-
-
-def _read(
-    reader: ContactReader, active: Sequence[str], readings: dict[str, AccountReading], state_file: StateFile | None
-) -> CliError | None:
-    """Read the accounts that are not in ``readings``, and add them. Returns what interrupted the run, if anything."""
-    progress = output.progress()
-    progress.columns = (*progress.columns, TextColumn("time left"), TimeRemainingColumn())
-    with progress:
-        task = progress.add_task("reading contacts", total=len(active), completed=len(readings))
-
-        def keep(reading: AccountReading) -> None:
-            readings[reading.account_id] = reading
-            progress.advance(task)
-            if state_file is not None:
-                _append(state_file, reading)
-
-        try:
-            reader.read([account_id for account_id in active if account_id not in readings], keep)
-        except KeyboardInterrupt:
-            return CliError("Interrupted:", exit_code=_INTERRUPTED)
-        except CliError as error:
-            return error
-    return None
-
-
-def _append(state_file: StateFile, reading: AccountReading) -> None:
-    try:
-        state_file.append(reading)
-    except OSError as error:
-        raise CliError(f"{state_file.path} cannot be written ({error.strerror}).") from None
 
 
 def _rows(accounts: Sequence[OrganizationAccount], readings: Mapping[str, AccountReading]) -> Iterator[AuditRow]:
@@ -233,12 +220,31 @@ def _rows(accounts: Sequence[OrganizationAccount], readings: Mapping[str, Accoun
             yield AuditRow(account, readings[account.account_id])
 
 
-def _write(path: Path, text: str) -> None:
+def _write_files(report: AuditReport, csv: Path | None, html: Path | None, *, show_contacts: bool) -> list[CliError]:
+    """Write the files. Returns the errors, so that a long run does not lose its other outputs with one of them."""
+    errors = []
+    for path, render in ((csv, partial(csv_file.render, show_contacts=show_contacts)), (html, html_page.render)):
+        try:
+            if path is not None:
+                _write(path, render(report), private=show_contacts)
+        except CliError as error:
+            errors.append(error)
+    return errors
+
+
+def _raise_last(errors: Sequence[CliError]) -> None:
+    if errors:
+        *others, last = errors
+        for error in others:
+            output.print_error(str(error))
+        raise last
+
+
+def _write(path: Path, text: str, *, private: bool) -> None:
     try:
-        path.write_text(text, encoding="utf-8", newline="")
+        if private:
+            write_private(path, text)
+        else:
+            path.write_text(text, encoding="utf-8", newline="")
     except OSError as error:
         raise CliError(f"{path} cannot be written ({error.strerror}).") from None
-
-
-def _note(message: str) -> None:
-    typer.echo(message, err=True)

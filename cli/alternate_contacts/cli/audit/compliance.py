@@ -1,9 +1,10 @@
 """The compliance status of one contact of one account."""
 
+import re
 from enum import StrEnum
 
 from alternate_contacts.worker.account_processor import Assignment
-from alternate_contacts.worker.contacts import Contact
+from alternate_contacts.worker.contacts import CONTACT_FIELDS, Contact
 from alternate_contacts.worker.decision import Outcome, Policy, decide
 from alternate_contacts.worker.errors import WorkerError
 from alternate_contacts.worker.protocol import ACTIVE, Mode
@@ -19,11 +20,17 @@ class ComplianceStatus(StrEnum):
     MISSING = "missing"
     DIFFERENT = "different"
     UNREADABLE = "unreadable"
+    UNKNOWN = "unknown"
     UNMANAGED = "unmanaged"
     SKIPPED = "skipped"
 
 
-NOT_COMPLIANT = (ComplianceStatus.MISSING, ComplianceStatus.DIFFERENT, ComplianceStatus.UNREADABLE)
+NOT_COMPLIANT = (
+    ComplianceStatus.MISSING,
+    ComplianceStatus.DIFFERENT,
+    ComplianceStatus.UNREADABLE,
+    ComplianceStatus.UNKNOWN,
+)
 """The statuses that end the verb with exit code 1."""
 
 MANAGED = (ComplianceStatus.COMPLIANT, *NOT_COMPLIANT)
@@ -36,12 +43,20 @@ MEANING = {
     ComplianceStatus.MISSING: "the account has no contact of this type",
     ComplianceStatus.DIFFERENT: "the account has another contact than the configured one",
     ComplianceStatus.UNREADABLE: "the contact could not be read; the reason is shown below the status",
+    ComplianceStatus.UNKNOWN: "the contact differs from the configured one only where CloudFormation may have returned "
+    "? for another character; with the permission lambda:GetFunctionConfiguration, the status is known",
     ComplianceStatus.UNMANAGED: "the policy leaves the contact alone: ignore, or fill if there is another contact",
     ComplianceStatus.SKIPPED: "the account is not ACTIVE; its state is shown below the status",
 }
 
 
-def compliance_status(state: str, assignment: Assignment, result: ReadResult) -> ComplianceStatus:
+_SUBSTITUTES = re.compile(r"\?+")
+_SUBSTITUTED = "[?\u0080-\U0010ffff]+"
+
+
+def compliance_status(
+    state: str, assignment: Assignment, result: ReadResult, *, exact: bool = True
+) -> ComplianceStatus:
     """Return the compliance status of one contact.
 
     Under the policy ``fill``, a contact other than the configured one is unmanaged. The package never changes it, so
@@ -51,6 +66,7 @@ def compliance_status(state: str, assignment: Assignment, result: ReadResult) ->
         state: the state of the account in Organizations.
         assignment: the configured contact and policy.
         result: what GetAlternateContact returned.
+        exact: False if ``?`` in the configured contact may stand for another character.
     """
     if state != ACTIVE:
         return ComplianceStatus.SKIPPED
@@ -58,10 +74,22 @@ def compliance_status(state: str, assignment: Assignment, result: ReadResult) ->
         return ComplianceStatus.UNMANAGED
     if isinstance(result, WorkerError):
         return ComplianceStatus.UNREADABLE
-    match decide(assignment.policy, Mode.REPORT, assignment.desired, result):
-        case Outcome.UNCHANGED:
-            return ComplianceStatus.COMPLIANT
-        case Outcome.KEPT:
-            return ComplianceStatus.UNMANAGED
-        case _:
-            return ComplianceStatus.MISSING if result is None else ComplianceStatus.DIFFERENT
+    outcome = decide(assignment.policy, Mode.REPORT, assignment.desired, result)
+    if outcome is Outcome.UNCHANGED:
+        return ComplianceStatus.COMPLIANT
+    if result is None:
+        return ComplianceStatus.MISSING
+    if not exact and _may_be_equal(assignment.desired, result):
+        return ComplianceStatus.UNKNOWN
+    return ComplianceStatus.UNMANAGED if outcome is Outcome.KEPT else ComplianceStatus.DIFFERENT
+
+
+def _may_be_equal(desired: Contact, present: Contact) -> bool:
+    """Whether the contacts differ only where ``?`` in ``desired`` may stand for characters other than ASCII."""
+
+    def pattern(value: str) -> str:
+        return _SUBSTITUTED.join(map(re.escape, _SUBSTITUTES.split(value.strip())))
+
+    return all(
+        re.fullmatch(pattern(field.value_of(desired)), field.value_of(present).strip()) for field in CONTACT_FIELDS
+    )

@@ -11,6 +11,7 @@ from typing import Protocol
 from alternate_contacts.cli.audit.checks import shared_fields
 from alternate_contacts.cli.audit.compliance import ReadResult, compliance_status
 from alternate_contacts.cli.audit.findings import AccountReading, ContactFinding
+from alternate_contacts.cli.terminal.aws_errors import CREDENTIAL_ERRORS
 from alternate_contacts.cli.terminal.errors import CliError
 from alternate_contacts.worker.account_processor import Assignment
 from alternate_contacts.worker.contacts import Contact, ContactType
@@ -36,14 +37,7 @@ _TRIES = 4
 _UNAVAILABLE_ACCOUNTS = 8
 """If every call fails for this many accounts in a row, the cause is not in the accounts."""
 
-_NO_CREDENTIALS = EXPIRED_CREDENTIALS | {
-    "NoCredentialsError",
-    "CredentialRetrievalError",
-    "TokenRetrievalError",
-    "SSOTokenLoadError",
-    "UnauthorizedSSOTokenError",
-    "LoginRefreshRequired",
-}
+_NO_CREDENTIALS = EXPIRED_CREDENTIALS | {error.__name__ for error in CREDENTIAL_ERRORS}
 """AWS error codes and names of botocore exceptions that concern the caller and not the account."""
 
 
@@ -68,6 +62,7 @@ class ContactReader:
         own_account_id: str,
         rate: float,
         trusted_access: Callable[[], bool],
+        exact: bool = True,
         keep_contacts: bool = False,
         stop: threading.Event | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -79,10 +74,12 @@ class ContactReader:
             rate: calls a second.
             trusted_access: returns whether account.amazonaws.com has trusted access. Called at most once, after the
                 first access denied for a member account. May raise WorkerError.
+            exact: as in :func:`compliance_status`.
             stop: ends all pauses when it is set.
         """
         self._api = api
         self._assignments = assignments
+        self._exact = exact
         self._own_account_id = own_account_id
         self._threads = thread_count(rate)
         self._keep_contacts = keep_contacts
@@ -126,7 +123,7 @@ class ContactReader:
         )
 
     def _finding(self, contact_type: ContactType, result: ReadResult) -> ContactFinding:
-        status = compliance_status(ACTIVE, self._assignments[contact_type], result)
+        status = compliance_status(ACTIVE, self._assignments[contact_type], result, exact=self._exact)
         if isinstance(result, WorkerError):
             return ContactFinding(status, provided=None, reason=result.reason, error_code=result.code)
         return ContactFinding(status, provided=result is not None, contact=result if self._keep_contacts else None)

@@ -5,6 +5,7 @@ import io
 
 from alternate_contacts.cli.audit.columns import COLUMNS, CONTACT_DATA, Value
 from alternate_contacts.cli.audit.report import AuditReport
+from alternate_contacts.cli.terminal.text import visible
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 """A spreadsheet treats a cell that begins with one of these as a formula.
@@ -27,6 +28,6 @@ def render(report: AuditReport, *, show_contacts: bool) -> str:
 
 
 def _cell(value: Value) -> str:
-    """Return the text of a cell, with an apostrophe before what a spreadsheet would calculate."""
-    text = ", ".join(value) if isinstance(value, list) else str(value or "")
+    """Return the text of a cell on one line, with an apostrophe before what a spreadsheet would calculate."""
+    text = visible(", ".join(value) if isinstance(value, list) else str(value or ""))
     return f"'{text}" if text.startswith(_FORMULA) else text

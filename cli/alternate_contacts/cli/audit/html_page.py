@@ -6,9 +6,12 @@ those that match the filter.
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from importlib.resources import files
+from typing import Any
 
 from jinja2 import Environment, StrictUndefined
+from jinja2.filters import do_urlencode
 from markupsafe import Markup
 
 from alternate_contacts.cli.audit import json_document
@@ -17,19 +20,29 @@ from alternate_contacts.cli.audit.columns import COLUMNS, NAME
 from alternate_contacts.cli.audit.compliance import MANAGED, MEANING, NOT_COMPLIANT, ComplianceStatus
 from alternate_contacts.cli.audit.report import AuditReport, Coverage
 from alternate_contacts.cli.terminal import output
+from alternate_contacts.cli.terminal.text import visible
 from alternate_contacts.worker.contacts import ContactType
 
 
 def render(report: AuditReport) -> str:
     """Return the page. It shows contact data only if the rows of the report have it."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"number": "{:,}".format, "sha256": _sha256}
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_finalize
+    )
+    environment.filters |= {
+        "number": "{:,}".format,
+        "sha256": _sha256,
+        # The link to a unit has its name as the data of the page has it.
+        "urlencode": lambda query: do_urlencode(_visible_document(query)),
+    }
     # The keys of the document have an order.
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
     return environment.from_string(_read("page.html")).render(
         report=report,
-        document=json_document.build(report),
-        moment=output.format_time(report.finished_at),
+        document=_visible_document(json_document.build(report)),
+        period=output.format_period(report.first_read_at, report.last_read_at)
+        if report.first_read_at and report.last_read_at
+        else "",
         total=Coverage.of(report.rows),
         columns=sorted((column for column in COLUMNS if column.title), key=lambda column: column is not NAME),
         contact_types=list(ContactType),
@@ -42,6 +55,20 @@ def render(report: AuditReport) -> str:
         style=Markup(_read("page.css")),  # noqa: S704 - a file of this package
         script=Markup(_read("page.js")),  # noqa: S704 - a file of this package
     )
+
+
+def _finalize(value: object) -> object:
+    """Filter what an expression of the template returns, but for the parts of the page."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _visible_document(value: Any) -> Any:
+    """Filter every text in the data of the page."""
+    if isinstance(value, Mapping):
+        return {visible(key): _visible_document(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_visible_document(item) for item in value]
+    return visible(value) if isinstance(value, str) else value
 
 
 def _sha256(source: str) -> str:

@@ -19,6 +19,8 @@ def build(report: AuditReport) -> dict[str, object]:
         "stack": report.stack_name,
         "startedAt": timestamp(report.started_at),
         "finishedAt": timestamp(report.finished_at),
+        "firstReadAt": timestamp(report.first_read_at) if report.first_read_at else None,
+        "lastReadAt": timestamp(report.last_read_at) if report.last_read_at else None,
         "complete": report.complete,
         "accountsActive": report.active,
         "accountsRead": report.read,

@@ -99,7 +99,7 @@
     byId("more").hidden = matching.length <= shown;
     const number = (value) => value.toLocaleString("en");
     const part = page.length < matching.length ? `, the first ${number(page.length)} shown` : "";
-    byId("count").textContent = `${number(matching.length)} of ${number(accounts.length)} accounts${part}`;
+    byId("count").textContent = `${number(matching.length)} of ${number(accounts.length)} ${accounts.length === 1 ? "account" : "accounts"}${part}`;
   };
 
   const currentFilter = () => Object.fromEntries(FILTERS.map((name) => [name, fields[name].value.trim()]));

@@ -93,6 +93,7 @@ class AuditReport:
     """The result of one run.
 
     Attributes:
+        started_at: the start of this run; the readings of an interrupted run that it continues are older.
         active: the number of ACTIVE accounts in the organization. An incomplete run has fewer rows of them.
         rows: the worst first.
     """
@@ -108,6 +109,19 @@ class AuditReport:
     @property
     def read(self) -> int:
         return sum(row.reading is not None for row in self.rows)
+
+    @property
+    def first_read_at(self) -> datetime | None:
+        """When the first of the accounts was read, if any was: the report is no older than this."""
+        return min(self._times, default=None)
+
+    @property
+    def last_read_at(self) -> datetime | None:
+        return max(self._times, default=None)
+
+    @property
+    def _times(self) -> list[datetime]:
+        return [row.reading.read_at for row in self.rows if row.reading]
 
     @property
     def complete(self) -> bool:

@@ -1,22 +1,30 @@
 """The file in which an interrupted audit keeps its readings for the next run. It never holds contact data.
 
 The first line is a header with the organization and the configuration of the readings. Each further line is one
-account in JSON. Lines are only appended, so a killed run keeps its readings.
+account in JSON. Lines are only appended, so a killed run keeps its readings. A run locks its file.
 """
 
+import errno
 import hashlib
+import io
 import json
+import os
+import stat
+import sys
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from alternate_contacts.cli.audit.compliance import ComplianceStatus
+from alternate_contacts.cli.audit.compliance import NOT_COMPLIANT, ComplianceStatus
 from alternate_contacts.cli.audit.findings import AccountReading, ContactFinding
-from alternate_contacts.cli.terminal.errors import CliError
 from alternate_contacts.worker.account_processor import Assignment
 from alternate_contacts.worker.contacts import ContactType
+
+if sys.platform != "win32":
+    import fcntl
 
 MAX_AGE = timedelta(hours=24)
 
@@ -24,11 +32,28 @@ _KIND = "alternate-contacts audit"
 _VERSION = 2
 """Increases when a line changes; a file of another version counts as empty."""
 
+_FLAGS = (
+    os.O_RDWR
+    | os.O_CREAT
+    # Elsewhere than on Windows: no symbolic link, and no waiting for the other end of a FIFO.
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)
+)
+
+
+class UnusableStateFile(Exception):  # noqa: N818 - names the file
+    """The file must not be used. The message completes the sentence "cannot be used: "."""
+
 
 def default_path(organization_id: str, stack_name: str, environment: Mapping[str, str]) -> Path:
-    """Return a file in the cache folder of the user, one per organization and stack."""
-    cache = environment.get("XDG_CACHE_HOME")
-    folder = Path(cache) if cache else Path.home() / ".cache"
+    """Return a file in the cache folder of the user, one per organization and stack.
+
+    Raises:
+        RuntimeError: the user has no home folder.
+    """
+    cache = Path(environment.get("XDG_CACHE_HOME", ""))
+    # A relative path is invalid: https://specifications.freedesktop.org/basedir-spec/latest/
+    folder = cache if cache.is_absolute() else Path.home() / ".cache"
     return folder / "alternate-contacts" / f"audit-{organization_id}-{stack_name}.jsonl"
 
 
@@ -58,55 +83,117 @@ class StateKey:
 
 
 class StateFile:
-    """The readings in a file. Every method raises OSError if the file cannot be accessed."""
+    """An open file that this run has locked. Use it as a context manager: the end of the context closes it."""
 
     def __init__(self, path: Path, key: StateKey) -> None:
-        self.path = path
-        self._key = key
-
-    def load(self, now: datetime) -> dict[str, AccountReading]:
-        """Return the readings by account ID that belong to the key and are younger than ``MAX_AGE``.
+        """Open and lock the file; create it if it does not exist.
 
         Raises:
-            CliError: the file is not a state file and must not be overwritten.
+            UnusableStateFile: another run uses the file, or it must not be overwritten.
+            OSError: the file cannot be accessed.
         """
+        self.path = path
+        self._key = key
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._file = io.FileIO(_open(path), "r+")
+        self._status = os.fstat(self._file.fileno())
         try:
-            lines = self.path.read_text(encoding="utf-8").splitlines()
-        except FileNotFoundError:
-            return {}
-        except UnicodeDecodeError:
-            raise self._not_a_state_file() from None
-        header = _parse(lines[0]) if lines else {}
-        if lines and header.get("kind") != _KIND:
-            raise self._not_a_state_file()
-        if header != self._key.header():
+            self._lines = self._lock_and_read()
+        except BaseException:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> "StateFile":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def load(self, now: datetime) -> dict[str, AccountReading]:
+        """Return the readings by account ID that belong to the key and still count.
+
+        Those of accounts that were not compliant do not count, because they may have been fixed; nor those older than
+        ``MAX_AGE``; nor those of the future, whose age is unknown because the clock was set back.
+        """
+        if not self._lines or _parse(self._lines[0]) != self._key.header():
             return {}
         # A killed run may leave an incomplete line.
-        readings = [_reading(parsed) for line in lines[1:] if (parsed := _parse(line))]
-        return {reading.account_id: reading for reading in readings if now - reading.read_at < MAX_AGE}
+        readings = [reading for line in self._lines[1:] if (reading := _reading(_parse(line)))]
+        latest = {reading.account_id: reading for reading in readings}
+        return {
+            account_id: reading
+            for account_id, reading in latest.items()
+            if timedelta(0) <= now - reading.read_at < MAX_AGE
+            and not any(finding.status in NOT_COMPLIANT for finding in reading.findings.values())
+        }
 
     def start(self, readings: Iterable[AccountReading]) -> None:
-        """Replace the file by one with ``readings``."""
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        new = self.path.with_name(f"{self.path.name}.new")
-        new.touch(mode=0o600)
-        lines = [self._key.header(), *map(_line, readings)]
-        new.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
-        new.replace(self.path)
+        """Replace the content by ``readings``.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        self._file.seek(0)
+        self._file.truncate()
+        self._write(self._key.header(), *map(_line, readings))
 
     def append(self, reading: AccountReading) -> None:
-        """Append an account, unless a contact was unreadable: the next run reads it again."""
-        # Another run may have removed the file. Without its header, a new file would not be a state file.
-        if all(finding.reason is None for finding in reading.findings.values()) and self.path.exists():
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(f"{json.dumps(_line(reading))}\n")
+        """Append an account.
 
-    def remove(self) -> None:
-        """Remove the file after a complete run."""
-        self.path.unlink(missing_ok=True)
+        Raises:
+            OSError: the file cannot be written.
+        """
+        self._write(_line(reading))
 
-    def _not_a_state_file(self) -> CliError:
-        return CliError(f"{self.path} is not a state file of an audit. Name another file with --state.")
+    def finish(self) -> None:
+        """Remove the file after a complete run. In a read-only folder, an empty file stays.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        self._file.truncate(0)
+        if self.exists:
+            with suppress(OSError):
+                self.path.unlink()
+
+    @property
+    def exists(self) -> bool:
+        """Whether the path still leads to the file, so that the next run finds it."""
+        try:
+            return os.path.samestat(self._status, self.path.lstat())
+        except OSError:
+            return False
+
+    def _lock_and_read(self) -> list[str]:
+        if not stat.S_ISREG(self._status.st_mode):
+            raise UnusableStateFile("it is not a regular file")
+        if sys.platform != "win32":
+            if self._status.st_uid != os.geteuid():
+                raise UnusableStateFile("it belongs to another user")
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UnusableStateFile("another audit uses it now") from None
+            os.fchmod(self._file.fileno(), 0o600)
+        lines = self._file.readall().decode("utf-8", errors="replace").splitlines()
+        if lines and _parse(lines[0]).get("kind") != _KIND:
+            raise UnusableStateFile("it is not a state file of an audit")
+        return lines
+
+    def _write(self, *lines: Mapping[str, object]) -> None:
+        data = "".join(f"{json.dumps(line)}\n" for line in lines).encode()
+        # Without a buffer: a killed run keeps every line, and a full disk shows at once.
+        if self._file.write(data) != len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _open(path: Path) -> int:
+    try:
+        return os.open(path, _FLAGS, 0o600)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise UnusableStateFile("it is a symbolic link") from None
+        raise
 
 
 def _line(reading: AccountReading) -> dict[str, object]:
@@ -121,22 +208,31 @@ def _line(reading: AccountReading) -> dict[str, object]:
     }
 
 
-def _reading(line: Mapping[str, Any]) -> AccountReading:
-    return AccountReading(
-        account_id=line["accountId"],
-        read_at=datetime.fromisoformat(line["readAt"]),
-        findings={
-            ContactType(contact_type): ContactFinding(ComplianceStatus(finding["status"]), finding["provided"])
-            for contact_type, finding in line["findings"].items()
-        },
-        shared=tuple(line["shared"]),
-    )
+def _reading(line: Mapping[str, Any]) -> AccountReading | None:
+    """Return the reading in a line; None if the line is anything else."""
+    try:
+        reading = AccountReading(
+            account_id=str(line["accountId"]),
+            read_at=datetime.fromisoformat(line["readAt"]),
+            findings={contact_type: _finding(line["findings"][contact_type]) for contact_type in ContactType},
+            shared=tuple(map(str, line["shared"])),
+        )
+    except (KeyError, TypeError, ValueError):
+        return None
+    return reading if reading.read_at.tzinfo else None
+
+
+def _finding(saved: Mapping[str, Any]) -> ContactFinding:
+    provided = saved["provided"]
+    if not isinstance(provided, bool | None):
+        raise TypeError
+    return ContactFinding(ComplianceStatus(saved["status"]), provided)
 
 
 def _parse(line: str) -> dict[str, Any]:
     """Return the object in a line; empty if the line is anything else."""
     try:
         parsed = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return parsed if isinstance(parsed, dict) else {}

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from botocore.config import Config
 from botocore.exceptions import ReadTimeoutError
@@ -45,17 +46,34 @@ def invoke_backfill(session: Session, function: str, mode: Mode) -> BackfillResu
             "BackfillFunction did not respond before its timeout. Run `alternate-contacts status`: it shows whether "
             "messages arrive on AccountQueue."
         ) from None
-    result = json.loads(response["Payload"].read())
+    result = _parse(response["Payload"].read())
     if response.get("FunctionError"):
         raise CliError(
             f"BackfillFunction failed: {result.get('errorMessage', 'no error message. Check the log of the function.')}"
         )
-    return BackfillResult(result["summary"], result["listed"], result["enqueued"], result["skipped"])
+    try:
+        return BackfillResult(
+            str(result["summary"]), int(result["listed"]), int(result["enqueued"]), dict(result["skipped"])
+        )
+    except (KeyError, TypeError, ValueError):
+        raise CliError(
+            "The response of BackfillFunction cannot be read: stack and command are of different releases. Run "
+            "`alternate-contacts status`: it shows whether messages arrive on AccountQueue."
+        ) from None
 
 
 def start_backfill(session: Session, function: str) -> None:
     """Invoke ``function`` asynchronously. If it fails, Lambda sends the invocation to UndeliveredQueue."""
     session.client("lambda").invoke(FunctionName=function, InvocationType="Event", Payload=_payload(Mode.ENFORCE))
+
+
+def _parse(payload: bytes) -> dict[str, Any]:
+    """Return the object in the payload; empty if the payload is anything else."""
+    try:
+        parsed = json.loads(payload)
+    except ValueError:
+        return {}
+    return parsed if isinstance(parsed, dict) else {}
 
 
 def _payload(mode: Mode) -> bytes:

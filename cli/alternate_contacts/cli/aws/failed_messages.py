@@ -1,8 +1,9 @@
 """Parse the messages on FailedAccountQueue, and merge them by account."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import groupby
 
 from alternate_contacts.cli.aws.failure_reasons import CRASH_OR_TIMEOUT, remedy
@@ -79,7 +80,7 @@ def parse_failure(message: QueueMessage) -> Failure:
         error_code=attributes.get("ErrorCode", "none"),
         operation=attributes.get("Operation", "none"),
         contact_types=() if contact_types == "none" else tuple(contact_types.split(",")),
-        tries=int(attributes["Tries"]) if attributes.get("Tries", "").isdigit() else None,
+        tries=_parse_number(attributes.get("Tries", "")),
         failed_at=_parse_time(attributes.get("FailedAt", "")) or message.sent,
         message_id=message.message_id,
     )
@@ -110,9 +111,14 @@ def _account_in(body: str) -> str:
     return message.account_id if message else NO_ACCOUNT
 
 
+def _parse_number(text: str) -> int | None:
+    return int(text) if re.fullmatch("[0-9]{1,9}", text) else None
+
+
 def _parse_time(text: str) -> datetime | None:
+    """Return the time in UTC; None if the text is not a time with a time zone."""
     try:
         time = datetime.fromisoformat(text)
-    except ValueError:
+        return time.astimezone(UTC) if time.tzinfo else None
+    except (ValueError, OverflowError):
         return None
-    return time if time.tzinfo else None

@@ -23,6 +23,8 @@ _START_POLLS = 60
 _COUNT_POLLS = 6
 """SQS gets 3 s to count the messages that it moved."""
 _ACTIVE = ("RUNNING", "CANCELLING")
+_ALREADY_RUNNING = ("UnsupportedOperation", "AWS.SimpleQueueService.UnsupportedOperation")
+"""https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html"""
 
 
 class MoveTasks:
@@ -97,10 +99,14 @@ class MoveTasks:
     def _start_task(
         self, previous: "ListMessageMoveTasksResultEntryTypeDef | None"
     ) -> "ListMessageMoveTasksResultEntryTypeDef":
-        """Start a task, and wait until SQS lists it."""
+        """Start a task, and wait until SQS lists it; or return the task that another replay has just started."""
         try:
             self._client.start_message_move_task(SourceArn=self._source_arn, DestinationArn=self._destination_arn)
         except ClientError as error:
+            # Another replay started a task meanwhile: SQS allows one, and this one is as good.
+            running = self._newest_task() if error_code(error) in _ALREADY_RUNNING else None
+            if running is not None and running.get("Status") in _ACTIVE:
+                return running
             if not is_access_denied(error):
                 raise
             raise CliError(

@@ -5,10 +5,11 @@ SQS has no read-only receive: a received message is invisible to other readers u
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -16,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from alternate_contacts.cli.aws.queues import BATCH, QueueMessage, batches, queue_depth
 from alternate_contacts.cli.aws.stack import Stack
+from alternate_contacts.cli.aws.uninterrupted import GRACE_SECONDS, run_to_end, start
 from alternate_contacts.cli.terminal import output
 
 if TYPE_CHECKING:
@@ -68,11 +70,12 @@ class QueueLease:
         self._url = url
         self._seconds = seconds
         self._messages: dict[str, QueueMessage] = {}
-        # Ctrl-C interrupts the main thread only. In this thread a receive completes, so that its messages are known
-        # and can be returned.
-        self._thread = ThreadPoolExecutor(1, "lease")
+        self._is_receiving = False
+        self._is_ended = False
         self.unreturned = 0
         """After the block: messages that stay invisible until their visibility timeout ends."""
+        self.deleted = 0
+        """Messages that were deleted."""
 
     def __enter__(self) -> Self:
         return self
@@ -80,10 +83,7 @@ class QueueLease:
     def __exit__(
         self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        returning = self._thread.submit(self._return_all)
-        self._thread.shutdown()
-        if error is None:
-            returning.result()
+        self._return_all(interrupted=isinstance(error, KeyboardInterrupt))
 
     def receive_all(self, expected: int, on_progress: Callable[[int], None] = lambda _: None) -> list[QueueMessage]:
         """Receive until SQS returns no new message; do not stop early below ``expected`` messages.
@@ -92,46 +92,83 @@ class QueueLease:
         """
         empty = 0
         while empty < (1 if len(self._messages) >= expected else _EMPTY_RECEIVES):
-            received = self._thread.submit(self._receive).result()
-            empty = 0 if received else empty + 1
+            known = len(self._messages)
+            # A receive that Ctrl-C interrupted would hide its messages: it ends, so that they can be returned.
+            run_to_end(self._receive)
+            empty = 0 if len(self._messages) > known else empty + 1
             on_progress(len(self._messages))
         return list(self._messages.values())
 
     def delete(self, messages: Sequence[QueueMessage]) -> int:
         """Delete the messages; return how many SQS did not delete. Those become visible again after the block."""
-        failed = 0
+        before = self.deleted
         for batch in batches(messages):
-            entries: list[DeleteMessageBatchRequestEntryTypeDef] = [
-                {"Id": str(index), "ReceiptHandle": message.receipt_handle} for index, message in enumerate(batch)
-            ]
-            response = self._client.delete_message_batch(QueueUrl=self._url, Entries=entries)
-            for entry in response.get("Successful", []):
-                del self._messages[batch[int(entry["Id"])].message_id]
-            failed += len(response.get("Failed", []))
-        return failed
+            run_to_end(partial(self._delete, batch))
+        return len(messages) - (self.deleted - before)
 
-    def _receive(self) -> int:
-        """Receive once; return the number of new messages."""
-        response = self._client.receive_message(
-            QueueUrl=self._url,
-            MaxNumberOfMessages=BATCH,
-            WaitTimeSeconds=LONG_POLL,
-            VisibilityTimeout=self._seconds,
-            MessageAttributeNames=["All"],
-            MessageSystemAttributeNames=["All"],
-        )
-        messages = [_message(received) for received in response.get("Messages", [])]
-        known = len(self._messages)
-        # A message that is received twice counts once, with its newest receipt handle.
-        self._messages.update((message.message_id, message) for message in messages)
-        return len(self._messages) - known
+    def _delete(self, batch: Sequence[QueueMessage]) -> None:
+        entries: list[DeleteMessageBatchRequestEntryTypeDef] = [
+            {"Id": str(index), "ReceiptHandle": message.receipt_handle} for index, message in enumerate(batch)
+        ]
+        response = self._client.delete_message_batch(QueueUrl=self._url, Entries=entries)
+        for entry in response.get("Successful", []):
+            del self._messages[batch[int(entry["Id"])].message_id]
+            self.deleted += 1
 
-    def _return_all(self) -> None:
+    def _receive(self) -> None:
+        self._is_receiving = True
+        try:
+            response = self._client.receive_message(
+                QueueUrl=self._url,
+                MaxNumberOfMessages=BATCH,
+                WaitTimeSeconds=LONG_POLL,
+                VisibilityTimeout=self._seconds,
+                MessageAttributeNames=["All"],
+                MessageSystemAttributeNames=["All"],
+            )
+            # A message that is received twice counts once, with its newest receipt handle.
+            for message in map(_message, response.get("Messages", [])):
+                self._messages[message.message_id] = message
+        finally:
+            self._is_receiving = False
+
+    def _return_all(self, *, interrupted: bool) -> None:
+        """Make all messages visible, and count those that stay invisible.
+
+        Ctrl-C does not stop the return, but from then on the operator waits only as long as SQS responds; a second
+        Ctrl-C ends the wait.
+
+        Raises:
+            KeyboardInterrupt: the operator pressed Ctrl-C meanwhile.
+        """
+        was_interrupted = interrupted
+        returning: Future[None] = Future()
+        is_started = False
+        while not returning.done():
+            remaining = len(self._messages)
+            try:
+                if not is_started:
+                    is_started = True
+                    start(self._return_batches, returning)
+                wait([returning], timeout=GRACE_SECONDS if interrupted else None)
+                if len(self._messages) == remaining:
+                    break
+            except KeyboardInterrupt:
+                if interrupted:
+                    break
+                interrupted = True
+        self._is_ended = True
+        # What a receive that hangs may still bring, nothing can return.
+        self.unreturned = len(self._messages) + (BATCH if self._is_receiving else 0)
+        if interrupted and not was_interrupted:
+            raise KeyboardInterrupt
+
+    def _return_batches(self) -> None:
         for batch in batches(list(self._messages.values())):
-            self.unreturned += self._return(batch)
+            if not self._is_ended:
+                self._return(batch)
 
-    def _return(self, batch: Sequence[QueueMessage]) -> int:
-        """Make the messages visible; return how many stay invisible."""
+    def _return(self, batch: Sequence[QueueMessage]) -> None:
         entries: list[ChangeMessageVisibilityBatchRequestEntryTypeDef] = [
             {"Id": str(index), "ReceiptHandle": message.receipt_handle, "VisibilityTimeout": 0}
             for index, message in enumerate(batch)
@@ -140,8 +177,13 @@ class QueueLease:
             response = self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
         except (BotoCoreError, ClientError):
             # The other batches must be returned too, and this error must not hide the error that ended the block.
-            return len(batch)
-        return sum(not failed["Code"].endswith("MessageNotInflight") for failed in response.get("Failed", []))
+            return
+        rejected = {
+            failed["Id"] for failed in response.get("Failed", []) if not failed["Code"].endswith("MessageNotInflight")
+        }
+        for index, message in enumerate(batch):
+            if str(index) not in rejected:
+                self._messages.pop(message.message_id, None)
 
 
 def lease_seconds(expected: int, decision_seconds: int = 0) -> int:

@@ -4,11 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from botocore.exceptions import ClientError
-
 from alternate_contacts.cli.aws.session import Session
 from alternate_contacts.cli.aws.stack import Stack
-from alternate_contacts.cli.terminal.errors import is_access_denied
+from alternate_contacts.cli.aws.worker_environment import read_worker_environment
 
 DEFAULT_RATES: Mapping[str, Mapping[str, float]] = MappingProxyType(
     {"aws": {"PutRate": 5.0, "GetRate": 10.0}, "aws-cn": {"PutRate": 1.0, "GetRate": 3.0}}
@@ -69,18 +67,18 @@ class Quota:
 def read_quota(session: Session, stack: Stack) -> Quota:
     """Return the quota of the deployed worker, or the template's defaults if these credentials may not read it.
 
-    The worker's environment also holds the contacts, so nothing but the quota leaves this function.
-
     Raises:
         botocore.exceptions.BotoCoreError, ClientError: the call failed for another reason.
     """
+    return quota_of(stack, read_worker_environment(session, stack))
+
+
+def quota_of(stack: Stack, worker_environment: Mapping[str, str]) -> Quota:
+    """Return the quota in the worker's environment, or the template's defaults if it is not there.
+
+    The environment also holds the contacts, so nothing but the quota leaves this function.
+    """
     try:
-        configuration = session.client("lambda").get_function_configuration(FunctionName=stack.worker_function)
-        # Without `Variables` where a KMS key encrypts them that these credentials may not use.
-        return Quota.from_environment(configuration.get("Environment", {}).get("Variables", {}))
-    except ClientError as error:
-        if not is_access_denied(error):
-            raise
-    except KeyError:
-        pass
-    return Quota.from_parameters(stack.parameters, stack.partition)
+        return Quota.from_environment(worker_environment)
+    except (KeyError, ValueError):
+        return Quota.from_parameters(stack.parameters, stack.partition)

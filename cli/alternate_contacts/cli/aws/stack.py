@@ -8,9 +8,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from alternate_contacts.cli.aws.queues import QUEUES
 from alternate_contacts.cli.aws.session import CHINA_REGION, REGION, Session
+from alternate_contacts.cli.aws.version import UNKNOWN
 from alternate_contacts.cli.terminal.errors import CliError, error_code, is_access_denied
 from alternate_contacts.worker.account_processor import Assignment
-from alternate_contacts.worker.contacts import Contact, ContactType
+from alternate_contacts.worker.contacts import CONTACT_FIELDS, Contact, ContactType
 from alternate_contacts.worker.decision import Policy
 from alternate_contacts.worker.protocol import Mode
 
@@ -48,6 +49,14 @@ class Stack:
         return self.arn.split(":")[4]
 
     @property
+    def is_broken(self) -> bool:
+        """Whether an operation on the stack failed, and AWS needs an operator to continue.
+
+        https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
+        """
+        return self.status.endswith("_FAILED") or self.status == "ROLLBACK_COMPLETE"
+
+    @property
     def backfill_log_group(self) -> str:
         return self.output("BackfillLogGroupName")
 
@@ -60,8 +69,16 @@ class Stack:
         return self.output("BackfillFunctionName")
 
     @property
+    def version(self) -> str:
+        """The release of the package in the stack; ``unknown`` for a release without that output."""
+        return self.outputs.get("Version", UNKNOWN)
+
+    @property
     def mode(self) -> Mode:
-        return Mode(self.parameters.get("Mode", Mode.ENFORCE))
+        try:
+            return Mode(self.parameters.get("Mode", Mode.ENFORCE))
+        except ValueError:
+            raise self._of_another_release("has an unknown value of parameter Mode") from None
 
     @property
     def enabled(self) -> bool:
@@ -90,15 +107,25 @@ class Stack:
         """
         value = self.outputs.get(name)
         if value is None:
-            raise CliError(
-                f"Stack {self.name} has no output {name}: stack and command are of different releases. "
-                "Deploy the release of this command, or use the command of the stack's release."
-            )
+            raise self._of_another_release(f"has no output {name}")
         return value
 
     def _assignment(self, contact_type: ContactType) -> Assignment:
-        policy = Policy(self.parameters.get(f"{contact_type.capitalize()}Policy", Policy.OVERWRITE))
+        prefix = contact_type.capitalize()
+        missing = [name for field in CONTACT_FIELDS if (name := f"{prefix}{field.api_name}") not in self.parameters]
+        if missing:
+            raise self._of_another_release(f"has no parameter {missing[0]}")
+        try:
+            policy = Policy(self.parameters.get(f"{prefix}Policy", Policy.OVERWRITE))
+        except ValueError:
+            raise self._of_another_release(f"has an unknown value of parameter {prefix}Policy") from None
         return Assignment(policy, Contact.from_parameters(self.parameters, contact_type))
+
+    def _of_another_release(self, difference: str) -> CliError:
+        return CliError(
+            f"Stack {self.name} {difference}: stack and command are of different releases. "
+            "Deploy the release of this command, or use the command of the stack's release."
+        )
 
 
 def find_stack(session: Session, stack_name: str | None = None) -> Stack:
@@ -118,12 +145,19 @@ def find_stack(session: Session, stack_name: str | None = None) -> Stack:
             f"More than one stack of this package is in account {session.account_id}, region {session.region}: "
             f"{names}. Choose one with --stack-name."
         )
+    complete = [stack for stack in stacks if stack.status in ("CREATE_COMPLETE", "UPDATE_COMPLETE")]
+    if complete:
+        # Raises CliError for the first output that is missing.
+        for name in sorted(_OUTPUTS):
+            complete[0].output(name)
     if stacks:
         states = ", ".join(sorted(f"stack {stack.name} is {stack.status}" for stack in stacks))
-        raise CliError(
-            f"The deployment is not complete: {states}. Wait until it ends, or find the cause in the events of the "
-            "stack."
-        )
+        if any(stack.is_broken for stack in stacks):
+            raise CliError(
+                f"The deployment failed: {states}. Find the cause in the events of the stack. A stack in "
+                "ROLLBACK_COMPLETE cannot be updated: delete it, then deploy again."
+            )
+        raise CliError(f"The deployment is not complete: {states}. Wait until it ends.")
     raise CliError(_explain_missing_stack(session))
 
 

@@ -2,21 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from alternate_contacts.backfill.message import account_message_body
 from alternate_contacts.backfill.protocol import Mode, Trigger
-from alternate_contacts.cli.aws.backfill_function import invoke_backfill
+from alternate_contacts.cli.aws.backfill_function import BackfillResult, invoke_backfill
 from alternate_contacts.cli.aws.context import CommandContext
 from alternate_contacts.cli.aws.queues import ACCOUNT_QUEUE, batches, send_messages
 from alternate_contacts.cli.aws.session import Session
-from alternate_contacts.cli.aws.stack import Stack
+from alternate_contacts.cli.aws.uninterrupted import run_to_end
 from alternate_contacts.cli.terminal import output
+from alternate_contacts.cli.terminal.errors import CliError
 from alternate_contacts.cli.terminal.options import AccountIds, AsJson, DryRun, Yes
 from alternate_contacts.cli.terminal.output import count
-from alternate_contacts.cli.terminal.plan import ApplyOptions, ApplyResult, apply
+from alternate_contacts.cli.terminal.plan import ApplyOptions, ApplyResult, Change, apply
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -65,29 +67,66 @@ def backfill(
     session, stack = context_options.session(), context_options.stack()
     mode = Mode(stack.mode).stricter(Mode.REPORT if report else Mode.ENFORCE)
     plan = BackfillPlan(sorted(set(account)), mode, stack.enabled)
-
-    def change() -> ApplyResult:
-        if plan.accounts:
-            return _backfill_accounts(session.client("sqs"), stack, plan)
-        return _backfill_organization(session, stack, plan)
-
+    if not (stack.enabled or plan.accounts):
+        # BackfillFunction would reject the invocation.
+        raise CliError(
+            "No backfill: the package is disabled. Deploy the stack with Enabled=true, which runs a backfill; or use "
+            "--account to send messages that wait until then."
+        )
+    change: Change
+    if plan.accounts:
+        change = BackfillAccounts(session.client("sqs"), stack.queue_url(ACCOUNT_QUEUE), plan)
+    else:
+        change = BackfillOrganization(session, stack.backfill_function, plan.mode)
     if not apply(plan, change, ApplyOptions(dry_run, yes, as_json)):
         raise typer.Exit(1)
 
 
-def _backfill_organization(session: Session, stack: Stack, plan: BackfillPlan) -> ApplyResult:
-    with output.notes().status("BackfillFunction lists the accounts"):
-        result = invoke_backfill(session, stack.backfill_function, plan.mode)
-    return ApplyResult([f"{result.summary}.", _NOT_PROCESSED_YET], result.document())
+class BackfillOrganization:
+    """Invoke BackfillFunction, and wait for its result."""
+
+    def __init__(self, session: Session, function: str, mode: Mode) -> None:
+        self._session = session
+        self._function = function
+        self._mode = mode
+        self._result: BackfillResult | None = None
+
+    def run(self) -> None:
+        with output.notes().status("BackfillFunction lists the accounts"):
+            self._result = invoke_backfill(self._session, self._function, self._mode)
+
+    def result(self) -> ApplyResult:
+        if self._result is None:
+            return ApplyResult(
+                ["The result of BackfillFunction is not known. Run `alternate-contacts status` to see its messages."],
+                {},
+                complete=False,
+            )
+        return ApplyResult([f"{self._result.summary}.", _NOT_PROCESSED_YET], self._result.document())
 
 
-def _backfill_accounts(client: "SQSClient", stack: Stack, plan: BackfillPlan) -> ApplyResult:
-    not_sent: list[str] = []
-    for batch in batches(plan.accounts):
-        bodies = [account_message_body(account_id, trigger=Trigger.MANUAL, mode=plan.mode) for account_id in batch]
-        not_sent.extend(batch[index] for index in sorted(send_messages(client, stack.queue_url(ACCOUNT_QUEUE), bodies)))
-    enqueued = len(plan.accounts) - len(not_sent)
-    lines = [f"{count(enqueued, 'message')} sent.", _NOT_PROCESSED_YET]
-    if not_sent:
-        lines.append(f"AccountQueue rejected the messages for {', '.join(not_sent)}. Run the command again for them.")
-    return ApplyResult(lines, {"enqueued": enqueued, "notSent": not_sent}, complete=not not_sent)
+class BackfillAccounts:
+    """Send the messages of some accounts to AccountQueue."""
+
+    def __init__(self, client: "SQSClient", url: str, plan: BackfillPlan) -> None:
+        self._client = client
+        self._url = url
+        self._plan = plan
+        self._sent: set[str] = set()
+
+    def run(self) -> None:
+        for batch in batches(self._plan.accounts):
+            run_to_end(partial(self._send, batch))
+
+    def _send(self, batch: Sequence[str]) -> None:
+        mode = self._plan.mode
+        bodies = [account_message_body(account_id, trigger=Trigger.MANUAL, mode=mode) for account_id in batch]
+        rejected = send_messages(self._client, self._url, bodies)
+        self._sent.update(account_id for index, account_id in enumerate(batch) if index not in rejected)
+
+    def result(self) -> ApplyResult:
+        not_sent = [account_id for account_id in self._plan.accounts if account_id not in self._sent]
+        lines = [f"{count(len(self._sent), 'message')} sent.", *([_NOT_PROCESSED_YET] if self._sent else [])]
+        if not_sent:
+            lines.append(f"No message was sent for {', '.join(not_sent)}. Run the command again for them.")
+        return ApplyResult(lines, {"enqueued": len(self._sent), "notSent": not_sent}, complete=not not_sent)

@@ -29,10 +29,17 @@ class LandingZone:
     guessed: bool = False
 
 
-def check_cfct(version: str | None, home_region: str) -> CheckResult:
+def check_cfct(version: str | None, landing_zone: LandingZone) -> CheckResult:
     """Check that CfCT is deployed; ``version``: None if it is not in the home region."""
+    home_region = landing_zone.home_region
     if version:
         return ok(NAME, f"CfCT has version {version}.")
+    if landing_zone.guessed:
+        return unknown(
+            NAME,
+            f"CfCT is not deployed in {home_region}, and the home region of Control Tower could not be determined. "
+            "Name it with --home-region.",
+        )
     return missing(
         NAME,
         f"CfCT is not deployed in {home_region}, the home region of Control Tower. Without CfCT its pipeline cannot "
@@ -62,7 +69,8 @@ def check_landing_zone(landing_zone: LandingZone, *, baseline: bool | None, main
         f"StackSet {BASELINE} does not exist in {home_region}: {name} does not have it. CfCT needs it, so the pipeline "
         "may fail. Deploy the package without CfCT.",
         "sam build",
-        f"sam deploy --guided --region {main_region}",
+        "cp samconfig.toml samconfig.local.toml",
+        f"sam deploy --guided --config-file samconfig.local.toml --region {main_region}",
     )
 
 

@@ -1,7 +1,7 @@
 """Which checks run, and in which order."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -84,7 +84,7 @@ def run_preflight(view: OrganizationView, environment: Environment, options: Pre
         results += _check_bucket(environment, options.bucket, region, read_by_cfct=landing_zone is not None)
     return PreflightReport(
         results,
-        home_region=landing_zone.home_region if landing_zone else None,
+        home_region=landing_zone.home_region if landing_zone and not landing_zone.guessed else None,
         control_tower=landing_zone is not None,
         remark=remark,
     )
@@ -115,9 +115,10 @@ def _find_landing_zone(
     except (ClientError, BotoCoreError):
         return landing_zone, ""
     if version:
-        return landing_zone, ""
+        return replace(landing_zone, guessed=False), ""  # CfCT is in the home region, or it would not work
+    where = "and its home region could not be determined" if landing_zone.guessed else "its home region"
     return None, (
-        f"Control Tower was found, but CfCT is not in {landing_zone.home_region}. "
+        f"Control Tower was found, but CfCT is not in {landing_zone.home_region}, {where}. "
         "Use --control-tower to check its prerequisites anyway."
     )
 
@@ -126,7 +127,7 @@ def _check_control_tower(
     environment: Environment, landing_zone: LandingZone, *, account_id: str, main_region: str
 ) -> Iterator[CheckResult]:
     region = landing_zone.home_region
-    yield run_check(pipeline.NAME, lambda: pipeline.check_cfct(environment.cfct_version(region), region))
+    yield run_check(pipeline.NAME, lambda: pipeline.check_cfct(environment.cfct_version(region), landing_zone))
     baseline = _try(lambda: environment.has_stack_set(pipeline.BASELINE, region))
     yield pipeline.check_landing_zone(landing_zone, baseline=baseline, main_region=main_region)
 

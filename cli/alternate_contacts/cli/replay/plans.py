@@ -61,9 +61,11 @@ class SelectedMessages:
 
     @property
     def lines(self) -> list[str]:
-        lines = [self._describe() if self.messages else "No message on FailedAccountQueue matches."]
+        # If another reader has received messages, what is missing may be among them.
+        among = "among the messages that could be read" if self.remarks else "on FailedAccountQueue"
+        lines = [self._describe() if self.messages else f"No message {among} matches."]
         if self.missing:
-            lines.append(f"Not on FailedAccountQueue: {', '.join(self.missing)}.")
+            lines.append(f"Not {among}: {', '.join(self.missing)}.")
         lines += self.remarks
         if self.messages and not self.discard and not self.enabled:
             lines.append(_DISABLED)
@@ -88,7 +90,7 @@ class SelectedMessages:
 
 
 @dataclass(frozen=True)
-class RedriveUndelivered:
+class UndeliveredMessages:
     """Send events back to AccountQueue, and replace failed invocations with one backfill."""
 
     messages: Sequence[QueueMessage]

@@ -1,21 +1,24 @@
 """The verb `status`."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
+from botocore.exceptions import ClientError, PaginationError
 from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
+from alternate_contacts.cli.aws.alarm_topic import AlarmReceivers, read_alarm_receivers
 from alternate_contacts.cli.aws.context import CommandContext
 from alternate_contacts.cli.aws.queues import (
     ACCOUNT_QUEUE,
     FAILED_ACCOUNT_QUEUE,
+    QUEUE_DOES_NOT_EXIST,
     QUEUES,
     UNDELIVERED_QUEUE,
     QueueDepth,
@@ -23,36 +26,88 @@ from alternate_contacts.cli.aws.queues import (
 )
 from alternate_contacts.cli.aws.quota import Quota, read_quota
 from alternate_contacts.cli.aws.stack import Stack
+from alternate_contacts.cli.aws.version import command_version
 from alternate_contacts.cli.status.drain import DrainProgress, estimate_time
 from alternate_contacts.cli.status.history import BackfillRun, History, read_history
 from alternate_contacts.cli.terminal import output
-from alternate_contacts.cli.terminal.options import AsJson
+from alternate_contacts.cli.terminal.errors import error_code
+from alternate_contacts.cli.terminal.options import AsJson, finite
 from alternate_contacts.cli.terminal.output import count
+from alternate_contacts.worker.error_codes import EXPIRED_CREDENTIALS
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 _BAR_WIDTH = 40
+_CONTENT = {
+    ACCOUNT_QUEUE: "messages for the worker, one per account",
+    FAILED_ACCOUNT_QUEUE: "failed accounts: see `failures`",
+    UNDELIVERED_QUEUE: "events and invocations that AWS could not deliver",
+}
+
+Part = TypeVar("Part")
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A part of the status that could not be read; ``message`` says why."""
+
+    message: str
+    is_missing: bool = False
 
 
 @dataclass(frozen=True)
 class Status:
-    """The package at one moment."""
+    """The package at one moment. What could not be read does not hide the rest."""
 
     stack: Stack
     quota: Quota
-    queues: Mapping[str, QueueDepth]
-    history: History
+    queues: Mapping[str, QueueDepth | Unreadable]
+    history: History | Unreadable
+    receivers: AlarmReceivers | Unreadable
 
     @property
-    def is_healthy(self) -> bool:
-        """Whether no account failed and everything was delivered. Waiting messages are healthy."""
-        return not self.queues[FAILED_ACCOUNT_QUEUE].total and not self.queues[UNDELIVERED_QUEUE].total
+    def problems(self) -> list[str]:
+        """What is wrong. Waiting messages are not a problem."""
+        return [
+            *([f"stack {self.stack.name} is {self.stack.status}"] if self.stack.is_broken else []),
+            *(
+                f"{count(depth.total, 'message')} on {name}"
+                for name in (FAILED_ACCOUNT_QUEUE, UNDELIVERED_QUEUE)
+                if isinstance(depth := self.queues[name], QueueDepth) and depth.total
+            ),
+            *(
+                f"{name} does not exist"
+                for name, depth in self.queues.items()
+                if isinstance(depth, Unreadable) and depth.is_missing
+            ),
+            *(
+                ["no confirmed subscription receives the alarms"]
+                if isinstance(self.receivers, AlarmReceivers) and not self.receivers.confirmed
+                else []
+            ),
+        ]
 
     @property
-    def time_left(self) -> tuple[timedelta, timedelta]:
-        """The estimate for AccountQueue: if every contact is compliant, and if none is."""
-        return estimate_time(self.queues[ACCOUNT_QUEUE].total, self.stack, self.quota)
+    def has_failures(self) -> bool:
+        """Whether a message is on FailedAccountQueue or UndeliveredQueue."""
+        depths = (self.queues[name] for name in (FAILED_ACCOUNT_QUEUE, UNDELIVERED_QUEUE))
+        return any(isinstance(depth, QueueDepth) and depth.total for depth in depths)
+
+    @property
+    def unknown(self) -> list[str]:
+        """Queues whose depth could not be read: without them, the status may look better than it is."""
+        return [
+            f"{name}: {depth.message}"
+            for name, depth in self.queues.items()
+            if isinstance(depth, Unreadable) and not depth.is_missing
+        ]
+
+    @property
+    def account_messages(self) -> int | None:
+        """Messages on AccountQueue; None if they could not be counted."""
+        depth = self.queues[ACCOUNT_QUEUE]
+        return depth.total if isinstance(depth, QueueDepth) else None
 
     @property
     def history_source(self) -> str:
@@ -60,23 +115,36 @@ class Status:
 
     def document(self) -> dict[str, object]:
         """Return the status for ``--json``."""
-        shortest, longest = self.time_left
-        last = self.history
+        shortest, longest = estimate_time(self.account_messages or 0, self.stack, self.quota)
+        last = self.history if isinstance(self.history, History) else History()
         return {
-            "stack": {"name": self.stack.name, "account": self.stack.account_id, "region": self.stack.region},
+            "versions": {"command": command_version(), "stack": self.stack.version},
+            "stack": {
+                "name": self.stack.name,
+                "account": self.stack.account_id,
+                "region": self.stack.region,
+                "status": self.stack.status,
+            },
             "mode": self.stack.mode.value,
             "enabled": self.stack.enabled,
             "reconcile": self.stack.reconcile,
             "quota": self.quota.document(),
             "queues": {
                 name: {"visible": depth.visible, "inFlight": depth.in_flight, "delayed": depth.delayed}
+                if isinstance(depth, QueueDepth)
+                else {"unreadable": depth.message}
                 for name, depth in self.queues.items()
             },
             "secondsLeft": {"ifAllCompliant": shortest.total_seconds(), "ifNoneCompliant": longest.total_seconds()},
             "lastBackfill": last.backfill.document() if last.backfill else None,
             "lastReconcile": last.reconcile.document() if last.reconcile else None,
             "historySource": self.history_source,
-            "healthy": self.is_healthy,
+            "historyUnreadable": self.history.message if isinstance(self.history, Unreadable) else None,
+            "alarmReceivers": self.receivers.document()
+            if isinstance(self.receivers, AlarmReceivers)
+            else {"unreadable": self.receivers.message},
+            "problems": self.problems,
+            "healthy": not (self.problems or self.unknown),
         }
 
 
@@ -84,53 +152,115 @@ def status(
     context: typer.Context,
     watch: Annotated[bool, typer.Option("--watch", help="Refresh the output until AccountQueue is empty.")] = False,
     interval: Annotated[
-        float, typer.Option("--interval", min=0.1, metavar="SECONDS", help="Time between two refreshes of --watch.")
+        float,
+        typer.Option(
+            "--interval",
+            min=0.1,
+            max=3600,
+            metavar="SECONDS",
+            callback=finite,
+            help="Time between two refreshes of --watch.",
+        ),
     ] = 5.0,
     as_json: AsJson = False,
 ) -> None:
-    """Show the configuration, the queues, and the last backfill and reconcile.
+    """Show the stack, its configuration, the queues, the receivers of alarms, and the last backfill and reconcile.
 
-    Exit codes: 0 healthy; 1 an account failed, or something is undelivered; 2 command failed.
+    Exit codes: 0 healthy; 1 problems found; 2 command failed, or a queue could not be read.
     """
     options: CommandContext = context.obj
     stack, session = options.stack(), options.session()
-    sqs, logs = session.client("sqs"), session.client("logs")
+    sqs = session.client("sqs")
     now = Status(
-        stack, read_quota(session, stack), _read_depths(sqs, stack), read_history(logs, stack.backfill_log_group)
+        stack,
+        read_quota(session, stack),
+        _read_depths(sqs, stack),
+        _read(lambda: read_history(session.client("logs"), stack.backfill_log_group)),
+        _read(lambda: read_alarm_receivers(session.client("sns"), stack.output("AlarmTopicArn"))),
     )
     if watch:
-        _watch(now, sqs, interval, as_json=as_json)
-        now = replace(now, queues=_read_depths(sqs, stack), history=read_history(logs, stack.backfill_log_group))
+        now = _watch(now, sqs, interval, as_json=as_json)
+        now = replace(now, history=_read(lambda: read_history(session.client("logs"), stack.backfill_log_group)))
+    _print(now, as_json=as_json)
+    if now.problems:
+        raise typer.Exit(1)
+    if now.unknown:
+        raise typer.Exit(2)
+
+
+def _print(now: Status, *, as_json: bool) -> None:
     if as_json:
         output.print_json(now.document())
     else:
         output.results().print(_render(now))
-    if not now.is_healthy:
-        raise typer.Exit(1)
 
 
-def _read_depths(client: "SQSClient", stack: Stack) -> dict[str, QueueDepth]:
-    return {queue: queue_depth(client, stack.queue_url(queue)) for queue in QUEUES}
+def _read_depths(client: "SQSClient", stack: Stack) -> dict[str, QueueDepth | Unreadable]:
+    def read(queue: str) -> QueueDepth | Unreadable:
+        return _read(lambda: queue_depth(client, stack.queue_url(queue)))
+
+    return {queue: read(queue) for queue in QUEUES}
 
 
-def _watch(now: Status, client: "SQSClient", interval: float, *, as_json: bool) -> None:
-    """Refresh the output until AccountQueue is empty, but not if the package is disabled: its queue does not drain."""
+def _read(read: Callable[[], Part]) -> Part | Unreadable:
+    """Return what ``read`` returns, or why AWS did not return it. Expired credentials end the command all the same."""
+    try:
+        return read()
+    except ClientError as error:
+        code = error_code(error)
+        if code in EXPIRED_CREDENTIALS:
+            raise
+        is_missing = code in QUEUE_DOES_NOT_EXIST
+        return Unreadable(f"{error.operation_name} failed: {code}", is_missing=is_missing)
+    except PaginationError:
+        return Unreadable("AWS returned the same page twice")
+
+
+def _watch(now: Status, client: "SQSClient", interval: float, *, as_json: bool) -> Status:
+    """Show what changes until AccountQueue is empty, and return the last status.
+
+    A disabled package is not watched, because its queue does not drain. Ctrl-C prints the last status.
+    """
     progress = DrainProgress()
-    progress.add(now.queues[ACCOUNT_QUEUE])
     console = output.notes() if as_json else output.results()
-    with Live(_render_watch(now, progress), console=console, auto_refresh=False, transient=True) as screen:
-        while now.stack.enabled and not progress.is_over:
-            time.sleep(interval)
-            now = replace(now, queues=_read_depths(client, now.stack))
-            progress.add(now.queues[ACCOUNT_QUEUE])
-            screen.update(_render_watch(now, progress), refresh=True)
+    shown = None
+    try:
+        with Live(console=console, auto_refresh=False, transient=True) as screen:
+            while now.stack.enabled:
+                depth = now.queues[ACCOUNT_QUEUE]
+                if isinstance(depth, Unreadable):
+                    break
+                progress.add(depth)
+                if console.is_terminal:
+                    screen.update(_render_watch(now, progress), refresh=True)
+                elif shown != now.queues and not as_json:
+                    console.print(_describe_queues(now))
+                    shown = now.queues
+                if progress.is_over:
+                    break
+                time.sleep(interval)
+                now = replace(now, queues=_read_depths(client, now.stack))
+    except KeyboardInterrupt:
+        _print(now, as_json=as_json)
+        raise
+    return now
 
 
 def _render_watch(now: Status, progress: DrainProgress) -> RenderableType:
+    """Return only what changes, so that it fits into a low terminal; the bar on a line of its own."""
     most, processed = progress.most, progress.processed
     bar = ProgressBar(total=max(most, 1), completed=processed if most else 1, width=_BAR_WIDTH)
-    return Group(
-        _render(now), bar, f"{processed} of {count(most, 'message')} processed. Press Ctrl-C to stop watching."
+    lines = [_describe_queues(now), f"{processed} of {count(most, 'message')} processed"]
+    return Group(*lines, bar, "Press Ctrl-C to stop watching.")
+
+
+def _describe_queues(now: Status) -> str:
+    """Return the depth of every queue in one line per queue."""
+    return "\n".join(
+        f"{name}: {depth.message}"
+        if isinstance(depth, Unreadable)
+        else f"{name}: {depth.visible} waiting, {depth.in_flight} in flight, {depth.delayed} delayed"
+        for name, depth in now.queues.items()
     )
 
 
@@ -138,6 +268,8 @@ def _render(now: Status) -> RenderableType:
     stack, quota = now.stack, now.quota
     facts = Table(box=None, show_header=False, pad_edge=False)
     facts.add_row("stack", f"{stack.name} in account {stack.account_id}, {stack.region}")
+    facts.add_row("", stack.status)
+    facts.add_row("version", f"{stack.version}; this command: {command_version()}")
     facts.add_row("mode", stack.mode.value)
     facts.add_row("enabled", "yes" if stack.enabled else "no: messages wait until the package is enabled")
     facts.add_row("reconcile", stack.reconcile)
@@ -146,38 +278,49 @@ def _render(now: Status) -> RenderableType:
         f"{quota.get_rate:g} Gets and {quota.put_rate:g} Puts per second; the worker uses {quota.share:.0%}",
     )
     facts.add_row("", f"(from the {quota.source})")
-    facts.add_row("last backfill", _describe_run(now.history.backfill))
-    facts.add_row("last reconcile", _describe_run(now.history.reconcile))
+    if isinstance(now.history, Unreadable):
+        facts.add_row("last backfill", f"unknown: {now.history.message}")
+        facts.add_row("last reconcile", "unknown")
+    else:
+        facts.add_row("last backfill", _describe_run(now.history.backfill))
+        facts.add_row("last reconcile", _describe_run(now.history.reconcile))
     facts.add_row("", f"(both from {now.history_source})")
+    facts.add_row("alarms", _describe_receivers(now.receivers))
     queues = output.table("queue", "waiting", "in flight", "delayed", "content")
-    for name, content in (
-        (ACCOUNT_QUEUE, "messages for the worker, one per account"),
-        (FAILED_ACCOUNT_QUEUE, "failed accounts: see `failures`"),
-        (UNDELIVERED_QUEUE, "events and invocations that AWS could not deliver"),
-    ):
+    for name, content in _CONTENT.items():
         depth = now.queues[name]
-        queues.add_row(name, str(depth.visible), str(depth.in_flight), str(depth.delayed), content)
-    estimate = [_describe_time_left(now)] if now.queues[ACCOUNT_QUEUE].total and stack.enabled else []
-    return Group(facts, queues, *estimate, _describe_health(now))
+        if isinstance(depth, Unreadable):
+            queues.add_row(name, "?", "?", "?", depth.message)
+        else:
+            queues.add_row(name, str(depth.visible), str(depth.in_flight), str(depth.delayed), content)
+    estimate = [_describe_time_left(now, now.account_messages)] if now.account_messages and stack.enabled else []
+    return Group(facts, queues, *estimate, *_describe_health(now))
 
 
-def _describe_time_left(now: Status) -> str:
-    shortest, longest = now.time_left
+def _describe_receivers(receivers: AlarmReceivers | Unreadable) -> str:
+    if isinstance(receivers, Unreadable):
+        return f"receivers unknown: {receivers.message}"
+    pending = f", {receivers.pending} not confirmed" if receivers.pending else ""
+    return f"{count(receivers.confirmed, 'confirmed receiver')}{pending}"
+
+
+def _describe_time_left(now: Status, messages: int) -> str:
+    shortest, longest = estimate_time(messages, now.stack, now.quota)
     return (
         f"Estimated time to empty AccountQueue: {_format_duration(shortest)} if every contact is compliant, "
         f"{_format_duration(longest)} if none is."
     )
 
 
-def _describe_health(now: Status) -> str:
-    failed, undelivered = now.queues[FAILED_ACCOUNT_QUEUE].total, now.queues[UNDELIVERED_QUEUE].total
-    problems = [
-        *([f"{count(failed, 'message')} on {FAILED_ACCOUNT_QUEUE}"] if failed else []),
-        *([f"{count(undelivered, 'message')} on {UNDELIVERED_QUEUE}"] if undelivered else []),
-    ]
-    if problems:
-        return f"Problems found: {', '.join(problems)}. Run `alternate-contacts failures`."
-    return "Healthy."
+def _describe_health(now: Status) -> list[str]:
+    lines = []
+    if now.problems:
+        lines.append(f"Problems found: {'; '.join(now.problems)}.")
+    if now.unknown:
+        lines.append(f"Unknown: {'; '.join(now.unknown)}.")
+    if now.has_failures:
+        lines.append("Run `alternate-contacts failures`.")
+    return lines or ["Healthy."]
 
 
 def _describe_run(run: BackfillRun | None) -> str:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from alternate_contacts.backfill.protocol import Trigger
 from alternate_contacts.cli.aws.previous_release import LOG_MESSAGES, current_log_line
@@ -17,6 +17,9 @@ COMPLETED, SKIPPED = "backfill completed", "reconcile skipped"
 
 _PATTERN = "{ " + " || ".join(f'$.message = "{message}"' for message in (COMPLETED, SKIPPED, *LOG_MESSAGES)) + " }"
 """https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html"""
+
+_UNKNOWN = "unknown"
+"""A field that the line of another release does not have."""
 
 _PERIOD = timedelta(days=93)
 """Three periods of the slowest schedule."""
@@ -79,12 +82,26 @@ def _parse_run(timestamp: int, text: str) -> BackfillRun | None:
     """Return the run that a log line records; None for any other line. ``timestamp`` is in milliseconds."""
     try:
         content = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     line = current_log_line(content) if isinstance(content, dict) else {}
     at = datetime.fromtimestamp(timestamp / 1000, UTC)
     if line.get("message") == SKIPPED:
-        return BackfillRun(at, Trigger.RECONCILE, messages_waiting=line["messages_waiting"])
+        return BackfillRun(at, Trigger.RECONCILE, messages_waiting=_number(line, "messages_waiting"))
     if line.get("message") == COMPLETED:
-        return BackfillRun(at, line["trigger"], line["mode"], line["listed"], line["enqueued"], line["skipped"])
+        skipped = line.get("skipped")
+        return BackfillRun(
+            at,
+            trigger=str(line.get("trigger", _UNKNOWN)),
+            mode=str(line.get("mode", _UNKNOWN)),
+            listed=_number(line, "listed"),
+            enqueued=_number(line, "enqueued"),
+            skipped=skipped if isinstance(skipped, dict) else {},
+        )
     return None
+
+
+def _number(line: Mapping[str, Any], field: str) -> int:
+    """Return the number in a field, 0 if the line of another release has none."""
+    value = line.get(field)
+    return value if isinstance(value, int) else 0

@@ -4,13 +4,24 @@ Every message states what failed (the operation), the AWS error code, and the ne
 that AWS sent: the messages of some services contain the request, and with it contact data.
 """
 
+import traceback
+from collections import defaultdict
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from botocore import exceptions as aws
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
-from alternate_contacts.worker.error_codes import ACCESS_DENIED, EXPIRED_CREDENTIALS, THROTTLED, UNAVAILABLE
+from alternate_contacts.cli.terminal.aws_errors import (
+    BOTOCORE_ERRORS,
+    ERROR_CODES,
+    INTERNAL_ERRORS,
+    INVALID_CONFIGURATION,
+    INVALID_CREDENTIALS,
+    NOT_FROM_AWS,
+    SIGN_IN_CODES,
+)
+from alternate_contacts.worker.error_codes import ACCESS_DENIED, THROTTLED, UNAVAILABLE
 
 SERVICE = "AlternateContactsService"
 """Key below ``ResponseMetadata`` under which `session` keeps the name of the service that sent the response."""
@@ -24,70 +35,55 @@ class CliError(Exception):
         self.exit_code = exit_code
 
 
-_UNKNOWN_CREDENTIALS = (
-    "AWS does not know these credentials: check the profile and its access keys, and that --region is in the "
-    "partition of the credentials (China is a partition of its own)."
-)
-
-_NEXT_STEP: Mapping[str, str] = MappingProxyType(
-    {
-        **dict.fromkeys(
-            EXPIRED_CREDENTIALS, "The AWS credentials have expired: sign in to the management account again."
-        ),
-        "RequestExpired": "The request is too old for AWS: correct the clock of this machine, or sign in again.",
-        "InvalidClientTokenId": _UNKNOWN_CREDENTIALS,
-        "UnrecognizedClientException": _UNKNOWN_CREDENTIALS,
-        "SignatureDoesNotMatch": _UNKNOWN_CREDENTIALS,
-        "InvalidSignatureException": _UNKNOWN_CREDENTIALS,
-        "AuthFailure": _UNKNOWN_CREDENTIALS,
-        "OptInRequired": "This region is not enabled in the account: omit --region.",
-        "AWSOrganizationsNotInUseException": "The account of these credentials is not in an organization: use "
-        "credentials of the management account.",
-    }
-)
-"""By AWS error code.
-
-https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html
-"""
-
-_BOTOCORE_ERRORS: tuple[tuple[tuple[type[BotoCoreError], ...], str], ...] = (
-    (
-        (aws.NoCredentialsError, aws.PartialCredentialsError),
-        "No AWS credentials found. Choose a profile of the management account with --profile, or sign in first "
-        "(`aws sso login`, `aws login`, or environment variables).",
-    ),
-    (
-        (
-            aws.TokenRetrievalError,
-            aws.SSOTokenLoadError,
-            aws.UnauthorizedSSOTokenError,
-            aws.CredentialRetrievalError,
-        ),
-        "The credentials of this profile cannot be loaded. Sign in again (`aws sso login`, `aws login`), or check the "
-        "profile.",
-    ),
-    ((aws.InvalidRegionError,), "The name of the region is invalid. Omit --region, or use a name such as us-east-1."),
-    (
-        (aws.ConnectionError, aws.HTTPClientError),
-        "No connection to AWS. Check the network and proxy of this machine, and --region if you set it.",
-    ),
-    ((aws.ParamValidationError,), "The request to AWS is invalid. Check the arguments of the command."),
-)
+def describe_error(error: Exception) -> CliError:
+    """Return the error to show for any exception that ends a verb."""
+    if isinstance(error, CliError):
+        return error
+    if isinstance(error, (BotoCoreError, ClientError)):
+        return describe_aws_error(error)
+    if isinstance(error, ResponseParserError):
+        return CliError(NOT_FROM_AWS)
+    # botocore lets errors of json, subprocess and urllib pass. Where they arose shows what they mean.
+    modules = {str(frame.f_globals.get("__name__")) for frame, _ in traceback.walk_tb(error.__traceback__)}
+    if modules & {"botocore.credentials", "botocore.tokens"}:
+        return CliError(f"{INVALID_CREDENTIALS} The cause: {_name_with_file(error)}.")
+    if modules & {"botocore.args", "botocore.configprovider", "botocore.session"}:
+        return CliError(f"{INVALID_CONFIGURATION} The cause: {_name_with_file(error)}.")
+    if isinstance(error, OSError) and error.filename is not None:
+        return CliError(f"{error.filename} cannot be used: {error.strerror}. Check its path and its permissions.")
+    return _unexpected(error)
 
 
 def describe_aws_error(error: BotoCoreError | ClientError) -> CliError:
     """Return the error to show for an error that botocore raised."""
-    if isinstance(error, ClientError):
-        return CliError(f"{error.operation_name} failed: {error_code(error)}. {_next_step(error)}")
-    if isinstance(error, aws.ProfileNotFound):
-        profile = error.kwargs.get("profile")
-        return CliError(f"AWS profile {profile} does not exist. `aws configure list-profiles` lists your profiles.")
-    for classes, message in _BOTOCORE_ERRORS:
-        if isinstance(error, classes):
-            return CliError(message)
+    for known in type(error).__mro__:
+        if known in INTERNAL_ERRORS:
+            break
+        if known in BOTOCORE_ERRORS:
+            arguments: Mapping[str, object] = getattr(error, "kwargs", {})
+            return CliError(BOTOCORE_ERRORS[known].format_map(defaultdict(lambda: "unknown", arguments)))
+        if known is ClientError and isinstance(error, ClientError):
+            return CliError(f"{error.operation_name} failed: {error_code(error)}. {_next_step(error)}")
+    return _unexpected(error)
+
+
+def _unexpected(error: Exception) -> CliError:
+    """Return what a maintainer needs to find the fault. The text of the exception may hold contact data."""
+    own = [
+        f"{frame.f_globals['__name__'].removeprefix('alternate_contacts.')}:{line}"
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if str(frame.f_globals.get("__name__", "")).startswith("alternate_contacts.")
+    ]
+    place = f" at {own[-1]}" if own else ""
     return CliError(
-        f"botocore failed: {type(error).__name__}. Check the profile, the region and the AWS configuration."
+        f"Unexpected error: {type(error).__name__}{place}. This is a fault of the command: report this line and the "
+        "output of `alternate-contacts --version` to this project."
     )
+
+
+def _name_with_file(error: Exception) -> str:
+    file = f" ({error.filename})" if isinstance(error, OSError) and error.filename else ""
+    return f"{type(error).__name__}{file}"
 
 
 def error_code(error: ClientError) -> str:
@@ -96,8 +92,8 @@ def error_code(error: ClientError) -> str:
 
 
 def is_access_denied(error: ClientError) -> bool:
-    """Whether a permission is missing."""
-    return error_code(error) in ACCESS_DENIED
+    """Whether a permission for the call itself is missing, and not one to sign in."""
+    return error_code(error) in ACCESS_DENIED and _service(error) not in SIGN_IN_CODES
 
 
 def iam_action(error: ClientError) -> str:
@@ -107,8 +103,7 @@ def iam_action(error: ClientError) -> str:
     https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
     """
     operation = error.operation_name
-    metadata: Mapping[str, object] = {**error.response.get("ResponseMetadata", {})}
-    service = str(metadata.get(SERVICE, ""))
+    service = _service(error)
     if not service:
         return operation
     if service == "sqs":
@@ -133,16 +128,25 @@ _IAM_ACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
 
 def _next_step(error: ClientError) -> str:
     code = error_code(error)
-    if code in _NEXT_STEP:
-        return _NEXT_STEP[code]
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if step := SIGN_IN_CODES.get(_service(error), {}).get(code) or ERROR_CODES.get(code):
+        return step
     if code in ACCESS_DENIED:
         return (
             f"These credentials need the permission {iam_action(error)}: docs/command.md lists the permissions of "
             "each verb."
         )
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if status == 429 or code in THROTTLED:
         return "AWS throttled the call: try again in a minute."
     if status >= 500 or code in UNAVAILABLE:
         return "The AWS service is unavailable: try again later."
+    if code.isdecimal():
+        # Without an error code of AWS in the response, botocore takes the HTTP status.
+        return NOT_FROM_AWS
     return "Look up this error code in the AWS API reference of the operation."
+
+
+def _service(error: ClientError) -> str:
+    """Return the name that the service has in signatures; empty if it is unknown."""
+    metadata: Mapping[str, object] = {**error.response.get("ResponseMetadata", {})}
+    return str(metadata.get(SERVICE, ""))

@@ -1,5 +1,6 @@
 """Command-line options that several verbs have."""
 
+import math
 import re
 from typing import Annotated
 
@@ -11,6 +12,13 @@ def _account_ids(values: list[str]) -> list[str]:
         if not re.fullmatch(r"[0-9]{12}", value):
             raise typer.BadParameter(f"{value} is not an account ID of 12 digits")
     return values
+
+
+def finite(value: float | None) -> float | None:
+    """Reject `nan` and `inf`, which the parser accepts as numbers."""
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is not a number of seconds or calls")
+    return value
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, and nothing else on stdout.")]

@@ -1,6 +1,6 @@
 """Plan and apply: the one way in which a verb changes anything."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -33,6 +33,16 @@ class ApplyResult:
     complete: bool = True
 
 
+class Change(Protocol):
+    """The execution of a plan, which knows at any time what it has done."""
+
+    def run(self) -> None:
+        """Change what the plan says."""
+
+    def result(self) -> ApplyResult:
+        """Return what was changed so far, also after an error or Ctrl-C."""
+
+
 @dataclass(frozen=True)
 class ApplyOptions:
     """The options of every verb that changes something."""
@@ -47,8 +57,8 @@ class ApplyOptions:
         return 0 if self.dry_run or self.yes else _DECISION_SECONDS
 
 
-def apply(plan: Plan, change: Callable[[], ApplyResult], options: ApplyOptions) -> bool:
-    """Print the plan, ask for confirmation, ``change``, and print the result.
+def apply(plan: Plan, change: Change, options: ApplyOptions) -> bool:
+    """Print the plan, ask for confirmation, run the change, and print its result, also if it ends halfway.
 
     Returns:
         Whether the complete plan was applied; True if there was nothing to apply.
@@ -59,12 +69,17 @@ def apply(plan: Plan, change: Callable[[], ApplyResult], options: ApplyOptions) 
     out = output.notes() if options.as_json else output.results()
     for line in plan.lines:
         out.print(line)
-    result = ApplyResult((), {})
-    if not (options.dry_run or plan.is_empty):
-        output.confirm(yes=options.yes)
-        result = change()
+    if options.dry_run or plan.is_empty:
+        if options.as_json:
+            output.print_json({"plan": plan.document()})
+        return True
+    output.confirm(yes=options.yes)
+    try:
+        change.run()
+    finally:
+        result = change.result()
         for line in result.lines:
             out.print(line)
-    if options.as_json:
-        output.print_json({"plan": plan.document(), **({"result": result.document} if result.document else {})})
+        if options.as_json:
+            output.print_json({"plan": plan.document(), **({"result": result.document} if result.document else {})})
     return result.complete

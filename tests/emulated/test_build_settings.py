@@ -1,0 +1,90 @@
+"""The build and the set-up ignore those of a user's pip settings that move or forbid an installation."""
+
+import os
+import subprocess
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from emulation.settings import ROOT, RUNTIME
+
+FUNCTIONS = {"WorkerFunction": ("src", "worker"), "BackfillFunction": ("custom-resources", "backfill")}
+MAXIMUM_ZIP_BYTES = 600_000
+CONFIGURATION = """\
+[global]
+require-virtualenv = true
+no-binary = :all:
+constraint = {folder}/no-such-file.txt
+[install]
+user = true
+prefix = {folder}/elsewhere
+root = {folder}/elsewhere
+target = {folder}/elsewhere
+"""
+
+
+@pytest.fixture(params=["environment", "configuration file"])
+def user(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
+    """The environment of a user whose pip settings would break an installation."""
+    if request.param == "environment":
+        elsewhere = str(tmp_path / "elsewhere")
+        return {
+            **os.environ,
+            "PIP_USER": "1",
+            "PIP_REQUIRE_VIRTUALENV": "1",
+            "PIP_NO_BINARY": ":all:",
+            "PIP_PREFIX": elsewhere,
+            "PIP_ROOT": elsewhere,
+            "PIP_TARGET": elsewhere,
+        }
+    file = tmp_path / "pip.conf"
+    file.write_text(CONFIGURATION.format(folder=tmp_path))
+    return {**os.environ, "PIP_CONFIG_FILE": str(file)}
+
+
+def make(*arguments: str, environment: dict[str, str]) -> None:
+    done = subprocess.run(["make", *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)  # noqa: S603, S607
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_is_built_all_the_same(function: str, user: dict[str, str], tmp_path: Path) -> None:
+    folder, package = FUNCTIONS[function]
+    artifacts = tmp_path / "artifacts"
+    make("-C", folder, f"build-{function}", f"ARTIFACTS_DIR={artifacts}", environment=user)
+    assert (artifacts / "aws_lambda_powertools").is_dir()
+    assert (artifacts / "alternate_contacts" / package / "handler.py").is_file()
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_the_set_up_installs_into_its_own_environment_all_the_same(user: dict[str, str], tmp_path: Path) -> None:
+    make(f"VENV={tmp_path}/venv", f"{tmp_path}/venv/runtime/.done", environment=user)
+    python = tmp_path / "venv" / "runtime" / "bin" / "python"
+    subprocess.run([python, "-c", "import boto3"], check=True, env={"PATH": os.environ["PATH"]})  # noqa: S603
+    assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_the_zip_is_small_runs_alone_and_holds_nothing_that_a_scanner_takes_for_a_secret(
+    function: str, tmp_path: Path
+) -> None:
+    artifacts = tmp_path / "artifacts"
+    make("-C", FUNCTIONS[function][0], f"build-{function}", f"ARTIFACTS_DIR={artifacts}", environment={**os.environ})
+    with zipfile.ZipFile(tmp_path / "code.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in artifacts.rglob("*"):
+            archive.write(path, path.relative_to(artifacts))
+        names = archive.namelist()
+    assert (tmp_path / "code.zip").stat().st_size <= MAXIMUM_ZIP_BYTES
+    # Prowler 5.46, awslambda_function_no_secrets_in_code, reports findings in these.
+    assert [name for name in names if name.endswith("/RECORD") or "secret" in name or "swagger" in name] == []
+    # The other emulated tests run the flows; here every module of the function is imported, with nothing but the zip.
+    program = f"import sys; sys.path.insert(0, {str(artifacts)!r}); import {_modules(artifacts)}"
+    subprocess.run([RUNTIME, "-c", program], check=True, env={"AWS_DEFAULT_REGION": "us-east-1"})  # noqa: S603
+
+
+def _modules(artifacts: Path) -> str:
+    """Every module of the function but its handler, which needs the template's environment variables."""
+    paths = sorted((artifacts / "alternate_contacts").rglob("*.py"))
+    names = [".".join(path.relative_to(artifacts).with_suffix("").parts) for path in paths]
+    return ", ".join(name for name in names if not name.endswith((".__init__", ".handler")))

@@ -1,0 +1,53 @@
+"""The real command in a process of its own, against AWS in memory: `python -m tests.fakes.program status`.
+
+The organization has an account and a unit with hostile names in another script, and one account failed.
+"""
+
+import os
+from collections.abc import Callable
+
+from alternate_contacts.cli.terminal import process
+
+NAME = "東京 \x1b[31m"
+
+
+def load() -> Callable[[], object]:
+    """Import the command as its entry point does, and replace AWS."""
+    if "WAITING" in os.environ:
+        os.write(2, b"loading\n")
+    import boto3
+
+    from alternate_contacts.cli.aws import stack as stack_module
+    from alternate_contacts.cli.main import app
+    from tests.fakes.cli import STACK, FakeSqs, subscriptions, worker_configuration
+    from tests.fakes.wire import FakeWire, HttpAnswer, refusal
+
+    wire = FakeWire()
+    session = boto3.Session(region_name="us-east-1")
+    boto3.Session = lambda **_: session  # type: ignore[assignment, misc]
+    sqs = FakeSqs(wire)
+    if "HEALTHY" not in os.environ:
+        sqs.fail("111111111111", ErrorCode=NAME, Tries="²")
+    if "WAITING" in os.environ:
+        sqs.put("AccountQueue", "message")
+    accounts = [{"Id": "111111111111", "Name": NAME, "State": "ACTIVE", "Paths": ["o-1/r-1/ou-1/111111111111/"]}]
+    wire.answer("DescribeOrganization", HttpAnswer(body={"Organization": {"Id": "o-1"}}))
+    wire.answer("DescribeOrganizationalUnit", HttpAnswer(body={"OrganizationalUnit": {"Name": NAME}}))
+    wire.answer("ListAccounts", HttpAnswer(body={"Accounts": accounts}))
+    wire.answer("GetAlternateContact", refusal("ResourceNotFoundException", 404))
+    wire.answer("GetFunctionConfiguration", lambda _: worker_configuration(STACK))
+    wire.answer("FilterLogEvents", HttpAnswer(body={"events": []}))
+    wire.answer("ListSubscriptionsByTopic", subscriptions())
+    if "INCOMPLETE" in os.environ:
+        wire.answer("GetQueueAttributes", HttpAnswer(body={}))
+    stack_module.find_stack = lambda *_: STACK
+
+    def run() -> None:
+        with wire.attached_to(session):
+            app()
+
+    return run
+
+
+if __name__ == "__main__":
+    process.run(load)

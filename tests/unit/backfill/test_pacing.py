@@ -1,0 +1,71 @@
+"""Calls of Organizations never exceed the published rates, and hardly wait where they need not."""
+
+import time
+
+import boto3
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alternate_contacts.backfill.aws import AwsAccountDirectory
+from alternate_contacts.backfill.pacing import LIST_ACCOUNTS_RATE, CallPace, CallRate
+from tests.fakes.clock import FakeClock
+from tests.fakes.wire import FakeWire, HttpAnswer, refusal
+
+PUBLISHED = CallRate(8, 12)
+"""https://docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits.html#throttling-limits"""
+
+
+@given(st.lists(st.floats(0, 3), max_size=200))
+def test_calls_stay_below_the_published_rate_with_a_share_for_other_tools(durations: list[float]) -> None:
+    """Another tool makes two calls a second all the time, and may take four at once."""
+    clock = FakeClock()
+    pace = CallPace(LIST_ACCOUNTS_RATE, clock=clock, sleep=clock.sleep)
+    tokens, refilled_at = float(PUBLISHED.burst - 4), clock()
+    for duration in durations:
+        pace.wait()
+        refill = (clock() - refilled_at) * (PUBLISHED.calls_per_second - 2)
+        tokens, refilled_at = min(PUBLISHED.burst - 4, tokens + refill), clock()
+        assert tokens >= 1 - 1e-6
+        tokens -= 1
+        clock.now += duration
+
+
+@pytest.mark.parametrize(("calls", "seconds"), [(8, 0), (9, 1 / 6), (500, 492 / 6), (2_500, 2_492 / 6)])
+def test_a_listing_takes_the_time_of_its_rate(calls: int, seconds: float) -> None:
+    clock = FakeClock()
+    pace = CallPace(LIST_ACCOUNTS_RATE, clock=clock, sleep=clock.sleep)
+    for _ in range(calls):
+        pace.wait()
+    assert clock() == pytest.approx(seconds, abs=0.01)
+
+
+def test_pages_that_are_slower_than_the_rate_never_wait() -> None:
+    clock = FakeClock()
+    pace = CallPace(LIST_ACCOUNTS_RATE, clock=clock, sleep=clock.sleep)
+    for _ in range(500):
+        pace.wait()
+        clock.now += 0.17
+    assert clock.sleeps == []
+
+
+@pytest.mark.parametrize("throttled", [False, True])
+def test_every_attempt_of_list_accounts_waits_for_its_turn(session: boto3.Session, throttled: bool) -> None:
+    wire, organizations = FakeWire(), session.client("organizations")
+    wire.attach(organizations)
+    pages = iter(range(1, 8))
+
+    def page(_: object) -> HttpAnswer:
+        number = next(pages)
+        if throttled and number == 3:
+            return refusal("TooManyRequestsException", 400)
+        return HttpAnswer(body={"Accounts": [], **({"NextToken": str(number)} if number < 7 else {})})
+
+    wire.answer("ListAccounts", page)
+    directory = AwsAccountDirectory(
+        organizations, session.client("account"), region="", account_id="", list_accounts_rate=CallRate(20, 1)
+    )
+    started = time.monotonic()
+    assert list(directory.list_accounts()) == []
+    assert len(wire.asked("ListAccounts")) == 7
+    assert time.monotonic() - started >= 6 / 20
