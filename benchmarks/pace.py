@@ -47,9 +47,17 @@ class Scenario:
     latency_ms: int
     speed: float = 10.0
     contended: bool = False
+    with_targets: bool = False
+
+    @property
+    def candidates(self) -> Sequence[str]:
+        """Those that can do the task: only the worker has a contact configuration."""
+        return ["worker"] if self.with_targets else [*CANDIDATES]
 
     @property
     def name(self) -> str:
+        if self.with_targets:
+            return "OUs as targets"
         return "beside another tool" if self.contended else "alone" if self.speed > 1 else "alone, real time"
 
     @property
@@ -68,6 +76,7 @@ SCENARIOS = (
     *(Scenario(accounts, latency) for accounts in (50, 1000) for latency in (50, 100, 300)),
     Scenario(50, 100, speed=1.0),
     Scenario(200, 100, contended=True),
+    Scenario(1000, 100, with_targets=True),
 )
 QUICK = Scenario(50, 100)
 
@@ -115,7 +124,7 @@ def run(candidate: str, scenario: Scenario) -> list[Run]:
                 throttled = int(neighbour.communicate()[0])
             return [replace(result, throttled=result.throttled - throttled, throttled_of_others=throttled)]
         first = _measure(candidate, scenario, url, scenario.name, scenario.bound)
-        if scenario.accounts < 1000:
+        if scenario.accounts < 1000 or scenario.with_targets:
             return [first]
         time.sleep(20 / scenario.speed)  # until the buckets are full again
         return [first, _measure(candidate, scenario, url, "second run", scenario.second_bound)]
@@ -124,6 +133,7 @@ def run(candidate: str, scenario: Scenario) -> list[Run]:
 def _measure(candidate: str, scenario: Scenario, url: str, name: str, bound: float) -> Run:
     before = _read(f"{url}/counts")
     command = [sys.executable, "-m", f"benchmarks.candidates.{candidate}", url]
+    command += ["--with-targets"] if scenario.with_targets else []
     process = subprocess.run(  # noqa: S603
         [*command, f"--accounts={scenario.accounts}", f"--speed={scenario.speed}"],
         cwd=ROOT,
@@ -219,7 +229,7 @@ def main() -> None:
         runs = [Run(**result) for result in json.loads(RESULTS.read_text()) if result["scenario"] != options.only]
     scenarios = [scenario for scenario in SCENARIOS if options.only in (None, scenario.name)]
     for scenario in (QUICK,) if options.quick else scenarios:
-        for candidate in CANDIDATES:
+        for candidate in scenario.candidates:
             with console.status(f"{scenario}, {candidate}"):
                 results = run(candidate, scenario)
             for result in results:

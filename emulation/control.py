@@ -74,6 +74,7 @@ _ROUTES: dict[str, Callable[..., object]] = {
     "set-state": organizations.set_state,
     "set-feature-set": organizations.set_feature_set,
     "throttle-organizations": organizations.throttle,
+    "throttle-parameter-store": ssm.throttle,
     "enforce-quotas": enforce_quotas,
     "reset-data": reset_data,
 }

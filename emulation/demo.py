@@ -1,7 +1,8 @@
 """`make demo`: deploy the package to an organization on this machine, and check every account at the end.
 
-It deploys template.yaml with `sam`, shows the progress of the backfill, emits the event of a new account, makes the
-calls on one account fail, and replays that account. The exit code is 1 if an account has not the expected contacts.
+It gives one OU its own contact, deploys template.yaml with `sam`, shows the progress of the backfill, emits the event
+of a new account, makes the calls on one account fail, and replays that account. The exit code is 1 if an account has
+not the expected contacts.
 """
 
 import argparse
@@ -34,6 +35,16 @@ CONTACT_TYPES = ("BILLING", "OPERATIONS", "SECURITY")
 ACCOUNT_IN_EVENTS = "111122223333"
 """The account ID in the recorded events; the demo replaces it."""
 
+CONTACTS_PATH = "/alternate-contacts"
+OWN_CONTACT = {
+    "name": "Fay Finance",
+    "title": "Finance Operations",
+    "emailAddress": "finance@acme.test",
+    "phoneNumber": "+1 206 555 0104",
+}
+"""The contact set of one OU, for BILLING."""
+ACCOUNTS_IN_OU = 3
+
 Contacts = Mapping[str, Mapping[str, Mapping[str, str]]]
 
 
@@ -62,10 +73,15 @@ class Demo:
     outputs: dict[str, str] = field(default_factory=dict)
     active: set[str] = field(default_factory=set)
     suspended: set[str] = field(default_factory=set)
+    in_ou: set[str] = field(default_factory=set)
 
     def is_compliant(self, contacts: Contacts, account_id: str) -> bool:
-        """Return whether the account has exactly the contacts of the stack's parameters."""
-        return {name: dict(contact) for name, contact in contacts.get(account_id, {}).items()} == self.wanted
+        """Return whether the account has exactly the contacts of the stack's parameters, or those of its OU."""
+        wanted = dict(self.wanted)
+        if account_id in self.in_ou:
+            own = {name[0].upper() + name[1:]: value for name, value in OWN_CONTACT.items()}
+            wanted["BILLING"] = {"AlternateContactType": "BILLING", **own}
+        return {name: dict(contact) for name, contact in contacts.get(account_id, {}).items()} == wanted
 
     def create_organization(self, accounts: int) -> None:
         """Create an organization of ``accounts``, with the management account and a few suspended accounts."""
@@ -76,6 +92,26 @@ class Demo:
         self.active = {MANAGEMENT_ACCOUNT, *created} - self.suspended
         self.print_step(
             f"organization created: {accounts:,} accounts, {suspended:,} of them suspended, no alternate contacts"
+        )
+
+    def configure_ou(self) -> None:
+        """Create an OU with a few accounts, and give it its own BILLING contact (docs/own-contacts.md)."""
+        organizations, ssm = self.emulation.client("organizations"), self.emulation.client("ssm")
+        [root] = organizations.list_roots()["Roots"]
+        ou = organizations.create_organizational_unit(ParentId=root["Id"], Name="Finance")["OrganizationalUnit"]["Id"]
+        self.in_ou = set(sorted(self.active - {MANAGEMENT_ACCOUNT})[:ACCOUNTS_IN_OU])
+        for account in self.in_ou:
+            organizations.move_account(AccountId=account, SourceParentId=root["Id"], DestinationParentId=ou)
+        parameters = {
+            "version": "1",
+            "sets/finance": json.dumps(OWN_CONTACT),
+            f"targets/{ou}": json.dumps({"billing": "finance"}),
+        }
+        for name, value in parameters.items():
+            ssm.put_parameter(Name=f"{CONTACTS_PATH}/{name}", Type="String", Value=value)
+        self.print_step(
+            f"contact configuration written below {CONTACTS_PATH}: {ou}, with {len(self.in_ou)} accounts, has its own "
+            "BILLING contact"
         )
 
     def deploy(self) -> None:
@@ -94,7 +130,8 @@ class Demo:
         )
         total = len(self.active) * len(CONTACT_TYPES)
         pool = ThreadPoolExecutor(1)
-        deployment = pool.submit(deploy.deploy, self.emulation, build)
+        parameters = {"ContactsPath": CONTACTS_PATH}
+        deployment = pool.submit(deploy.deploy, self.emulation, build, parameters=parameters)
         pool.shutdown(wait=False)  # at an interrupt, `sam` ends with the emulation
         with Progress(*columns, console=self.console) as progress:
             task = progress.add_task("sam deploy", total=total)
@@ -112,7 +149,10 @@ class Demo:
             # Three times as long as the quota allows for: only a backfill that hangs fails here.
             wait(completed, within=90 + 3 * total / (5 * QUOTA_SPEED), what="every active account has its contacts")
         self.print_step(f"stack deployed; output BackfillSummary: {self.outputs['BackfillSummary']}")
-        self.print_step(f"backfill completed: {len(self.active):,} accounts have all three contacts")
+        self.print_step(
+            f"backfill completed: {len(self.active):,} accounts have all three contacts, {len(self.in_ou)} of them the "
+            "BILLING contact of their OU"
+        )
 
     def create_account(self, event: str) -> None:
         """Add an account, emit its event, and wait until the account has its contacts."""
@@ -121,7 +161,10 @@ class Demo:
         self.emit(event, account)
         self.wait_until_compliant(account)
         seconds = time.monotonic() - started
-        self.print_step(f"new account {account}: contacts set {seconds:.1f} s after the event {event}")
+        self.print_step(
+            f"new account {account}: contacts set {seconds:.1f} s after the event {event}; it waited ten minutes of "
+            "emulated time for its OU"
+        )
 
     def fail_and_replay(self) -> None:
         """Deny the Puts on an account until its message is on FailedAccountQueue; then allow them, and replay it."""
@@ -191,6 +234,7 @@ class Demo:
         table = Table(title="Alternate Contacts for AWS, on this machine", show_header=False)
         table.add_row("accounts", f"{len(self.active | self.suspended):,}")
         table.add_row("compliant, all three contacts set", f"{len(compliant):,}, with the management account")
+        table.add_row("with the BILLING contact of their OU", str(len(self.in_ou & compliant)))
         table.add_row("skipped", f"{len(self.suspended):,} SUSPENDED")
         table.add_row("failed", str(failed))
         table.add_row("calls of the account API", f"{calls}; {counts['unchanged puts']} Put without a change")
@@ -232,6 +276,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             with emulation:
                 demo = Demo(emulation, console, wanted_contacts(deploy.parameters()))
                 demo.create_organization(accounts)
+                demo.configure_ou()
                 demo.deploy()
                 demo.create_account("CreateAccountResult")
                 demo.fail_and_replay()

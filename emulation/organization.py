@@ -170,6 +170,10 @@ class Emulation:
         """Make the next calls of Organizations fail with TooManyRequestsException."""
         self._control("throttle-organizations", calls=calls)
 
+    def throttle_parameter_store(self, calls: int) -> None:
+        """Make the next calls of Systems Manager fail with ThrottlingException."""
+        self._control("throttle-parameter-store", calls=calls)
+
     def enforce_quotas(self, speed: float = 1.0) -> None:
         """Throttle Organizations and Systems Manager at AWS's published rates times `speed`, until the next reset."""
         self._control("enforce-quotas", speed=speed)

@@ -11,11 +11,15 @@ from alternate_contacts.worker.contacts import Contact, ContactType
 
 @dataclass(frozen=True)
 class Task:
-    """Set the three contacts of ``accounts`` at ``endpoint``, whose quotas are ``speed`` times those of AWS."""
+    """Set the three contacts of ``accounts`` at ``endpoint``, whose quotas are ``speed`` times those of AWS.
+
+    ``with_targets``: OUs are targets of a contact configuration, which only the worker has.
+    """
 
     endpoint: str
     accounts: Sequence[str]
     speed: float
+    with_targets: bool = False
 
 
 def desired_contact(contact_type: ContactType) -> Contact:
@@ -39,7 +43,8 @@ def measure(candidate: Callable[[Task], tuple[float, int]]) -> None:
     parser.add_argument("endpoint")
     parser.add_argument("--accounts", type=int, required=True)
     parser.add_argument("--speed", type=float, required=True)
+    parser.add_argument("--with-targets", action="store_true")
     options = parser.parse_args()
     accounts = [str(100_000_000_000 + number) for number in range(options.accounts)]
-    seconds, given_up = candidate(Task(options.endpoint, accounts, options.speed))
+    seconds, given_up = candidate(Task(options.endpoint, accounts, options.speed, options.with_targets))
     sys.stdout.write(json.dumps({"seconds": seconds, "given_up": given_up}) + "\n")

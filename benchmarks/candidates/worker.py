@@ -17,7 +17,9 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
+from alternate_contacts.worker.ancestry import AccountDescription
 from alternate_contacts.worker.contacts import CONTACT_FIELDS, ContactType
+from alternate_contacts.worker.pacing import Pacer
 from benchmarks.candidates.common import Task, desired_contact, measure
 
 WORKERS = 2
@@ -25,6 +27,8 @@ BATCH_SIZE = 5
 PAUSE = 0.02
 """Seconds between two invocations of one environment: the receive of SQS and the start of Lambda."""
 TIMEOUT = 180
+CALL_SECONDS = 0.01
+"""Of a call of Parameter Store and Organizations: 100 ms at ten times the speed of AWS."""
 MAX_TRIES = 10
 
 
@@ -50,6 +54,7 @@ def environment(task: Task) -> dict[str, str]:
         "ACCOUNT_QUEUE_URL": "account-queue",
         "FAILED_ACCOUNT_QUEUE_URL": "failed-account-queue",
         "MODE": "enforce",
+        "CONTACTS_PATH": "/contacts" if task.with_targets else "none",
         "MAX_TRIES": str(MAX_TRIES),
         "CONCURRENT_WORKERS": str(WORKERS),
         "QUOTA_SHARE": "100",
@@ -80,6 +85,31 @@ class BenchmarkQueues:
         type(self).failed += 1
 
 
+class BenchmarkParameterStore:
+    """Replace `AwsParameterStore`: six pages of targets, each after the latency of a call."""
+
+    def __init__(self, *_: object) -> None: ...
+
+    def get_page(self, token: str | None) -> tuple[dict[str, str | None], str | None]:
+        time.sleep(CALL_SECONDS)
+        page = int(token or 0)
+        targets: dict[str, str | None] = {f"targets/ou-ab12-{page:04}{number:04}": "{}" for number in range(10)}
+        return {"version": "1"} | targets, str(page + 1) if page < 5 else None
+
+
+class BenchmarkOrganization:
+    """Replace `AwsOrganizationLookup`: each account is below five OUs."""
+
+    describes_ancestry = True
+    descriptions: Pacer
+
+    def __init__(self, *_: object) -> None: ...
+
+    def describe_account(self, account_id: str) -> AccountDescription:
+        time.sleep(CALL_SECONDS)
+        return AccountDescription("ACTIVE", (account_id, *(f"ou-ab12-0000000{level}" for level in range(5)), "r-ab12"))
+
+
 def drain(task: Task, messages: "Queue[str]", start: Barrier, finish: Barrier, left: Any, given_up: Any) -> None:
     """Act as one execution environment until no message is left. The cold start is not measured here."""
     os.environ.update(environment(task))
@@ -87,6 +117,10 @@ def drain(task: Task, messages: "Queue[str]", start: Barrier, finish: Barrier, l
     from alternate_contacts.worker import aws
 
     aws.AwsMessageQueues = BenchmarkQueues  # type: ignore[assignment,misc]
+    aws.AwsParameterStore = BenchmarkParameterStore  # type: ignore[assignment,misc]
+    aws.AwsOrganizationLookup = BenchmarkOrganization  # type: ignore[assignment,misc]
+    calls_per_second, burst = aws.DESCRIBE_ACCOUNT
+    BenchmarkOrganization.descriptions = Pacer(calls_per_second * task.speed, burst)
     from alternate_contacts.worker.handler import lambda_handler
 
     retries: list[tuple[float, str, int]] = []

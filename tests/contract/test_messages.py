@@ -59,7 +59,7 @@ def test_previous_releases_read_what_the_backfill_writes() -> None:
     assert json.loads(body).items() >= previous.items()
 
 
-@pytest.mark.parametrize("name", ["protocol.py", "error_codes.py"])
+@pytest.mark.parametrize("name", ["protocol.py", "error_codes.py", "contacts.py", "contact_configuration.py"])
 def test_both_functions_have_the_same_file(name: str) -> None:
     copies = [next(ROOT.glob(f"{part}/alternate_contacts/*/{name}")) for part in ("src", "custom-resources")]
     assert copies[0].read_bytes() == copies[1].read_bytes()

@@ -8,7 +8,7 @@ from alternate_contacts.cli.audit.compliance import ComplianceStatus
 from alternate_contacts.cli.audit.findings import AccountReading, ContactFinding
 from alternate_contacts.cli.audit.report import AuditReport, AuditRow, worst_first
 from alternate_contacts.cli.aws.organization import OrganizationAccount
-from alternate_contacts.worker.account_processor import Assignment
+from alternate_contacts.worker.contact_selection import Assignment
 from alternate_contacts.worker.contacts import Contact, ContactType
 from alternate_contacts.worker.decision import Policy
 from alternate_contacts.worker.errors import AccessDenied

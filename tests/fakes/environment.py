@@ -13,6 +13,7 @@ WORKER: Mapping[str, str] = MappingProxyType(
         "ACCOUNT_QUEUE_URL": f"{_SQS}/AccountQueue",
         "FAILED_ACCOUNT_QUEUE_URL": f"{_SQS}/FailedAccountQueue",
         "MODE": "enforce",
+        "CONTACTS_PATH": "none",
         "MAX_TRIES": "10",
         "CONCURRENT_WORKERS": "2",
         "QUOTA_SHARE": "100",
@@ -52,5 +53,6 @@ BACKFILL: Mapping[str, str] = MappingProxyType(
         "ENABLED": "true",
         "UPDATE_DELAY": "180",
         "MANAGED_CONTACT_TYPES": "BILLING,OPERATIONS,SECURITY",
+        "CONTACTS_PATH": "none",
     }
 )

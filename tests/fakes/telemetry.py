@@ -12,6 +12,7 @@ from typing import Any
 
 from alternate_contacts.backfill import metrics as backfill_metrics
 from alternate_contacts.backfill import telemetry as backfill
+from alternate_contacts.backfill.contact_configuration import ConfigurationProblem
 from alternate_contacts.backfill.counts import BackfillCounts
 from alternate_contacts.backfill.protocol import Mode as BackfillMode
 from alternate_contacts.backfill.protocol import Trigger
@@ -75,6 +76,7 @@ def _use_worker() -> None:
 def _use_backfill() -> None:
     telemetry = backfill.BackfillTelemetry()
     telemetry.backfill_completed(Trigger.RECONCILE, BackfillMode.ENFORCE, BackfillCounts(), stack_mode=True)
+    telemetry.configuration_validated([ConfigurationProblem("version", "configuration_unreadable", "no_version")])
     telemetry.reconcile_skipped(7)
 
 

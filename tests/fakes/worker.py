@@ -6,10 +6,17 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Literal
 
-from alternate_contacts.worker.account_processor import AccountProcessor, AccountResult, Assignment, OrganizationLookup
+from alternate_contacts.worker.account_processor import (
+    AccountProcessor,
+    AccountResult,
+    DesiredContactsFinder,
+    OrganizationLookup,
+)
 from alternate_contacts.worker.batch import QueueRecord
+from alternate_contacts.worker.contact_selection import Assignment
 from alternate_contacts.worker.contacts import Contact, ContactType
 from alternate_contacts.worker.decision import Policy
+from alternate_contacts.worker.desired_contacts import StackContacts
 from alternate_contacts.worker.errors import WorkerError
 from alternate_contacts.worker.message import AccountMessage
 from alternate_contacts.worker.paced_api import PacedAccountApi
@@ -184,6 +191,7 @@ def build_account_processor(
     policies: Mapping[ContactType, Policy] | None = None,
     mode: Mode = Mode.ENFORCE,
     clock: FakeClock | None = None,
+    contacts: DesiredContactsFinder | None = None,
 ) -> AccountProcessor:
     """Return a processor that sets `DESIRED` in every account, by ``overwrite`` unless ``policies`` differ.
 
@@ -195,7 +203,8 @@ def build_account_processor(
     return AccountProcessor(
         PacedAccountApi(api, gets=fast, puts=fast),
         organization,
-        {contact_type: Assignment(policies[contact_type], DESIRED) for contact_type in ContactType},
+        contacts
+        or StackContacts({contact_type: Assignment(policies[contact_type], DESIRED) for contact_type in ContactType}),
         own_account_id=MANAGEMENT,
         mode=mode,
         pool=pool,

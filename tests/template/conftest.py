@@ -53,6 +53,7 @@ ALL_CONDITIONS = {
     "ManagesOperations": True,
     "ManagesSecurity": True,
     "HasKmsKey": True,
+    "HasContactsPath": True,
 }
 """The conditions of permissions and encryption."""
 

@@ -1,9 +1,9 @@
 """Parameters: never wider than the limits of the account API, described, and the same for every contact type."""
 
+import ast
 import json
 import re
 import tomllib
-from dataclasses import fields
 from typing import Any
 
 import botocore.session
@@ -12,10 +12,10 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from alternate_contacts.worker.contacts import Contact
+from alternate_contacts.worker import contacts
 from tests.template.conftest import ROOT
 
-CONTACT_FIELDS = [field.name.title().replace("_", "") for field in fields(Contact)]
+CONTACT_FIELDS = [field.api_name for field in contacts.CONTACT_FIELDS]
 CONTACT_TYPES = ["Billing", "Operations", "Security"]
 
 
@@ -106,6 +106,22 @@ def test_a_parameter_rejects(template: dict[str, Any], field: str, value: str) -
     assert not accepts(template["Parameters"][f"Security{field}"], value)
 
 
+@pytest.mark.parametrize("path", ["none", "/contacts", "/teams/alternate-contacts", "/a.b_c-D/1", "/x" * 13])
+def test_contacts_path_accepts(template: dict[str, Any], path: str) -> None:
+    assert accepts(template["Parameters"]["ContactsPath"], path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("", "/", "contacts", "/contacts/", "//contacts", "/a//b", "/x" * 14, "/a b", "/a*", "/a?", "/${a}", "/a\n"),
+        *("None", "/aws", "/aws/contacts", "/AWSx", "/ssm", "/Ssm-contacts", "/" + "x" * 512),
+    ],
+)
+def test_contacts_path_rejects(template: dict[str, Any], path: str) -> None:
+    assert not accepts(template["Parameters"]["ContactsPath"], path)
+
+
 def test_a_restricted_parameter_has_an_anchored_pattern_and_describes_its_values(template: dict[str, Any]) -> None:
     for name, parameter in template["Parameters"].items():
         assert parameter["Description"], name
@@ -134,6 +150,28 @@ def test_a_managed_contact_type_requires_every_field(template: dict[str, Any], c
         assert name in assertion["AssertDescription"]
         # The placeholder of manifest.yaml, where the pattern of the parameter accepts it
         assert ("REPLACE_ME" in rejected) == accepts(template["Parameters"][name], "REPLACE_ME")
+
+
+@pytest.mark.parametrize("contact_type", CONTACT_TYPES)
+@pytest.mark.parametrize("field", contacts.CONTACT_FIELDS, ids=lambda field: field.key)
+def test_a_contact_set_has_the_limits_of_the_parameters(
+    template: dict[str, Any], contact_type: str, field: contacts.ContactField
+) -> None:
+    parameter = template["Parameters"][f"{contact_type}{field.api_name}"]
+    assert (field.max_length, field.pattern) == (parameter["MaxLength"], parameter["AllowedPattern"])
+    asserted = str(template["Rules"][f"{contact_type}Contact"]["Assertions"])
+    [placeholders] = re.findall(rf"\[(\[[^]]*\]), {{'Ref': '{contact_type}{field.api_name}'}}", asserted)
+    assert ast.literal_eval(placeholders) == list(field.placeholders)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
+@given(data=st.data(), field=st.sampled_from(contacts.CONTACT_FIELDS))
+def test_a_contact_set_accepts_no_value_that_a_parameter_rejects(
+    template: dict[str, Any], field: contacts.ContactField, data: st.DataObject
+) -> None:
+    value = data.draw(st.from_regex(field.pattern) | st.text())
+    if field.accepts(value):
+        assert accepts(template["Parameters"][f"Security{field.api_name}"], value)
 
 
 # ---- the three contact types --------------------------------------------------------------------------------------

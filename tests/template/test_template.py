@@ -192,6 +192,7 @@ def test_each_function_reads_exactly_the_variables_that_it_gets(resources: Resou
 
     names = environment(resources, "BackfillFunction").keys()
     valid = {"MODE": "report", "ENABLED": "true", "AWS_REGION": "us-east-1", "MANAGED_CONTACT_TYPES": "BILLING"}
+    valid |= {"CONTACTS_PATH": "none"}
     backfill = RecordedEnvironment(dict.fromkeys(names, "180") | valid)
     BackfillSettings.from_environment(backfill)
     assert backfill.names == names | {"AWS_REGION"}  # which Lambda sets
@@ -224,7 +225,7 @@ def test_a_changed_contact_policy_or_mode_runs_the_backfill_and_so_does_enabled(
     """Enabled too, because SQS deletes messages after seven days."""
     references = re.findall(r"'Ref': '(\w+)'", str(resources["Backfill"]["Properties"]))
     contacts = [name for name in template["Parameters"] if name.startswith(("Billing", "Operations", "Security"))]
-    assert sorted(references) == sorted([*contacts, "Mode", "Enabled"])
+    assert sorted(references) == sorted([*contacts, "Mode", "Enabled", "ContactsPath"])
 
 
 def test_the_response_has_every_attribute_that_an_output_reads(template: dict[str, Any]) -> None:
@@ -316,14 +317,11 @@ def if_(condition: str, then: object, otherwise: object) -> dict[str, object]:
     return {"Fn::If": [condition, then, otherwise]}
 
 
-def test_the_backfill_gets_the_contact_types_whose_policy_is_not_ignore(resources: Resources, template: Any) -> None:
+def test_the_backfill_gets_the_contact_types_that_are_managed(resources: Resources) -> None:
     """In the order of the role's condition: its preflight reads the first."""
     nothing = {"Ref": "AWS::NoValue"}
     types = [if_(f"Manages{each.capitalize()}", each.value, nothing) for each in ContactType]
     assert environment(resources, "BackfillFunction")["MANAGED_CONTACT_TYPES"] == {"Fn::Join": [",", types]}
-    for each in ContactType:
-        ignored = {"Fn::Equals": [{"Ref": f"{each.capitalize()}Policy"}, "ignore"]}
-        assert template["Conditions"][f"Manages{each.capitalize()}"] == {"Fn::Not": [ignored]}
 
 
 CONTACT_ACTIONS = {"WorkerRole": {"Get", "Put"}, "BackfillRole": {"Get"}, "ScheduleRole": set()}
@@ -352,10 +350,41 @@ def test_contacts_are_limited_to_accounts_of_the_organization_and_to_managed_con
         assert contacts["Condition"] == {"ForAnyValue:StringEquals": {"account:AlternateContactTypes": types}}
 
 
-def test_a_contact_type_is_managed_unless_its_policy_is_ignore(template: dict[str, Any]) -> None:
+CONTACT_CONFIGURATION = {"WorkerRole": ["ssm:GetParametersByPath", "organizations:ListParents"]} | {
+    "BackfillRole": ["ssm:GetParametersByPath"]
+}
+
+
+@pytest.mark.parametrize("role", CONTACT_CONFIGURATION)
+def test_the_contact_configuration_may_be_read_only_with_a_path_and_only_there(
+    template: dict[str, Any], resources: Resources, role: str
+) -> None:
+    assert template["Conditions"]["HasContactsPath"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "ContactsPath"}, "none"]}]}
+    [conditional] = [each["Fn::If"] for each in resources[role]["Properties"]["Policies"] if "Fn::If" in each]
+    condition, policy, otherwise = conditional
+    assert (condition, otherwise) == ("HasContactsPath", {"Ref": "AWS::NoValue"})
+    granted = policy["PolicyDocument"]["Statement"]
+    assert [each["Action"] for each in granted] == CONTACT_CONFIGURATION[role]
+    path = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter${ContactsPath}"
+    assert granted[0]["Resource"] == {"Fn::Sub": path}
+    assert [each for each in statements(resources, role) if any("ssm:" in action for action in actions(each))] == [
+        granted[0]
+    ]
+
+
+def test_all_contact_types_may_be_ignored_only_with_a_contact_configuration(template: dict[str, Any]) -> None:
+    [assertion] = template["Rules"]["AtLeastOneContactType"]["Assertions"]
+    managed, configured = assertion["Assert"]["Fn::Or"]
+    assert configured == {"Fn::Not": [{"Fn::Equals": [{"Ref": "ContactsPath"}, "none"]}]}
+    [ignored] = [each["Fn::And"] for each in managed["Fn::Not"]]
+    assert ignored == [{"Fn::Equals": [{"Ref": f"{each.title()}Policy"}, "ignore"]} for each in ContactType]
+
+
+def test_a_contact_type_is_managed_if_the_stack_or_a_contact_set_may_set_it(template: dict[str, Any]) -> None:
     for contact_type in ContactType:
         condition = template["Conditions"][f"Manages{contact_type.title()}"]
-        assert condition == {"Fn::Not": [{"Fn::Equals": [{"Ref": f"{contact_type.title()}Policy"}, "ignore"]}]}
+        managed = {"Fn::Not": [{"Fn::Equals": [{"Ref": f"{contact_type.title()}Policy"}, "ignore"]}]}
+        assert condition == {"Fn::Or": [managed, {"Condition": "HasContactsPath"}]}
 
 
 def test_mode_report_denies_every_change(template: dict[str, Any], resources: Resources) -> None:

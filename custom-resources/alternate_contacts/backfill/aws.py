@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -62,6 +62,10 @@ class AwsClients:
     @cached_property
     def sqs(self) -> "SQSClient":
         return self._session.client("sqs", config=_CONFIG)
+
+    @cached_property
+    def ssm(self) -> Any:
+        return self._session.client("ssm", config=_CONFIG)
 
     @cached_property
     def cloudwatch(self) -> "CloudWatchClient":
@@ -185,6 +189,19 @@ class AwsBackfillQueue:
             ],
         )["Attributes"]
         return sum(int(count) for count in attributes.values())
+
+
+def read_parameters(client: Any, path: str) -> dict[str, str | None]:
+    """Return the parameters below a path of Parameter Store: values by name, None unless the type is String.
+
+    https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParametersByPath.html
+    """
+    pages = client.get_paginator("get_parameters_by_path").paginate(Path=path, Recursive=True, WithDecryption=False)
+    return {
+        parameter["Name"].removeprefix(f"{path}/"): parameter["Value"] if parameter["Type"] == "String" else None
+        for page in pages
+        for parameter in page["Parameters"]
+    }
 
 
 def describe_aws_error(error: Exception) -> Failure | None:

@@ -1,17 +1,27 @@
-"""How many accounts a backfill has listed, enqueued and skipped so far."""
+"""What a backfill has done so far: accounts listed, enqueued and skipped; and what it found to be wrong."""
 
 import threading
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+from alternate_contacts.backfill.contact_configuration import ConfigurationProblem
+
+_PROBLEMS_IN_SUMMARY = 3
+_LONGEST_NAME = 100
 
 
 @dataclass
 class BackfillCounts:
-    """Accounts listed, enqueued, and skipped by state. One thread lists, several threads send."""
+    """Accounts listed, enqueued, and skipped by state; problems of the contact configuration.
+
+    One thread lists, several threads send.
+    """
 
     listed: int = 0
     enqueued: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
+    configuration_problems: Sequence[ConfigurationProblem] = ()
 
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
@@ -23,7 +33,16 @@ class BackfillCounts:
     @property
     def summary(self) -> str:
         """The counts in one line. Enqueued means that the message is sent, not that the contacts are set."""
-        return f"Accounts: {self.listed} listed, {self.enqueued} enqueued, skipped: {self.skipped_by_state}"
+        accounts = f"Accounts: {self.listed} listed, {self.enqueued} enqueued, skipped: {self.skipped_by_state}"
+        if not self.configuration_problems:
+            return accounts
+        first = self.configuration_problems[:_PROBLEMS_IN_SUMMARY]
+        named = [f"{problem.parameter[:_LONGEST_NAME]} {problem.reason}" for problem in first]
+        more = ["..."] if len(self.configuration_problems) > len(first) else []
+        return (
+            f"{accounts}. Problems of the contact configuration: {len(self.configuration_problems)} "
+            f"({', '.join(named + more)})"
+        )
 
     @property
     def skipped_by_state(self) -> str:

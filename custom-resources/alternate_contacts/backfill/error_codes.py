@@ -35,6 +35,7 @@ UNAVAILABLE = frozenset(
     {
         "InternalError",
         "InternalFailure",
+        "InternalServerError",
         "InternalServerException",
         "RequestTimeout",
         "ServiceException",

@@ -55,7 +55,14 @@ def build_function(
             contact_type=settings.managed_contact_types[0],
         )
         queue = aws.AwsBackfillQueue(clients.sqs, settings.account_queue_url)
-        return BackfillService(settings, directory, queue, telemetry, aws.describe_aws_error)
+        return BackfillService(
+            settings,
+            directory,
+            queue,
+            telemetry,
+            aws.describe_aws_error,
+            lambda path: aws.read_parameters(clients.ssm, path),
+        )
 
     def get_undelivered_queue() -> aws.AwsBackfillQueue:
         url = BackfillSettings.from_environment(environment).undelivered_queue_url

@@ -4,5 +4,6 @@ SERVICE = "backfill"
 """The value of the dimension."""
 
 BACKFILL_COMPLETED = "BackfillCompleted"
+CONFIGURATION_PROBLEMS = "ConfigurationProblems"
 DAYS_SINCE_BACKFILL = "DaysSinceBackfill"
 RECONCILE_SKIPPED = "ReconcileSkipped"

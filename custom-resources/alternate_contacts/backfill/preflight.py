@@ -4,7 +4,7 @@ The command ``preflight`` runs the same checks before a deployment, so each mess
 """
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from threading import Event
 from typing import Protocol
@@ -137,11 +137,12 @@ CHECKS = (
 def ensure_ready(
     view: OrganizationView,
     *,
+    more_checks: Sequence[PreflightCheck] = (),
     may_enable_trusted_access: bool,
     stop: Event,
     describe_aws_error: Callable[[Exception], Failure | None],
 ) -> None:
-    """Run all checks; enable trusted access if it is off. Change nothing else.
+    """Run all checks, then ``more_checks``; enable trusted access if it is off. Change nothing else.
 
     A failure that is eventually consistent is retried; all checks together pause no longer than `_PAUSES`.
     ``describe_aws_error`` returns None for an error that AWS did not cause.
@@ -150,7 +151,7 @@ def ensure_ready(
         BackfillError: a check failed, or ``stop`` is set.
     """
     pauses = iter(_PAUSES)
-    for check in CHECKS:
+    for check in (*CHECKS, *more_checks):
         while failure := _run_check(check, view, may_enable_trusted_access, stop, describe_aws_error):
             pause = next(pauses, None) if failure.eventually_consistent else None
             if pause is None or stop.wait(pause):

@@ -1,17 +1,18 @@
 """The backfill for its three callers: CloudFormation, the schedule and the operator."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Event
 from typing import TYPE_CHECKING, Protocol
 
+from alternate_contacts.backfill.contact_configuration import CONFIGURATION_UNREADABLE, VERSION, parse_configuration
 from alternate_contacts.backfill.counts import BackfillCounts
 from alternate_contacts.backfill.enqueue import AccountQueue, ListedAccount, enqueue_accounts
 from alternate_contacts.backfill.errors import BackfillError, Failure
 from alternate_contacts.backfill.invocation import BackfillInvocation
 from alternate_contacts.backfill.message import account_message_body
-from alternate_contacts.backfill.preflight import OrganizationView, ensure_ready
+from alternate_contacts.backfill.preflight import OrganizationView, PreflightCheck, ensure_ready
 from alternate_contacts.backfill.protocol import Mode, Trigger
 from alternate_contacts.backfill.settings import BackfillSettings
 
@@ -45,6 +46,8 @@ class BackfillService:
     queue: BackfillQueue
     telemetry: "BackfillTelemetry"
     describe_aws_error: Callable[[Exception], Failure | None]
+    read_parameters: Callable[[str], Mapping[str, str | None]]
+    """Read the parameters below a path, as `parse_configuration` takes them."""
 
     def backfill_for_deployment(self, *, is_update: bool, counts: BackfillCounts, stop: Event) -> str:
         """Backfill for a Create or Update of the stack; return a summary. A disabled package sends nothing.
@@ -72,7 +75,9 @@ class BackfillService:
         if invocation.trigger is Trigger.RECONCILE and (waiting := self.queue.count_messages()):
             self.telemetry.reconcile_skipped(waiting)
             return False
-        self._backfill(invocation.trigger, invocation.mode, delay=0, counts=counts, stop=stop)
+        # A worker keeps a contact configuration for a minute, and this backfill may be there because it was changed.
+        delay = self.settings.update_delay if self.settings.contacts_path else 0
+        self._backfill(invocation.trigger, invocation.mode, delay=delay, counts=counts, stop=stop)
         return True
 
     def _backfill(self, trigger: Trigger, mode: Mode, *, delay: int, counts: BackfillCounts, stop: Event) -> None:
@@ -80,10 +85,13 @@ class BackfillService:
         mode = mode.stricter(self.settings.mode)
         ensure_ready(
             self.directory,
+            more_checks=self._configuration_checks(counts),
             may_enable_trusted_access=mode is Mode.ENFORCE,
             stop=stop,
             describe_aws_error=self.describe_aws_error,
         )
+        if self.settings.contacts_path:
+            self.telemetry.configuration_validated(counts.configuration_problems)
 
         def make_body(account_id: str) -> str:
             return account_message_body(account_id, trigger=trigger, mode=mode)
@@ -91,6 +99,28 @@ class BackfillService:
         accounts = self.directory.list_accounts()
         enqueue_accounts(accounts, self.queue, make_body, delay=delay, counts=counts, stop=stop)
         self.telemetry.backfill_completed(trigger, mode, counts, stack_mode=mode is self.settings.mode)
+
+    def _configuration_checks(self, counts: BackfillCounts) -> list[PreflightCheck]:
+        """Return the check of the contact configuration, if there is one; it keeps the problems in ``counts``.
+
+        A problem of single parameters is no failure: it must not stop the contacts of all other accounts.
+        """
+        path = self.settings.contacts_path
+        if path is None:
+            return []
+
+        def check(_: OrganizationView) -> Failure | None:
+            configuration = parse_configuration(self.read_parameters(path))
+            if detail := configuration.unreadable_detail:
+                return Failure(
+                    f"The contact configuration is not usable: {CONFIGURATION_UNREADABLE}, {detail}. "
+                    f"Create {path}/version with the value {VERSION} and the other parameters below {path}, correct "
+                    "the stack parameter ContactsPath, or set it to none."
+                )
+            counts.configuration_problems = configuration.validate()
+            return None
+
+        return [PreflightCheck("contact configuration", check)]
 
 
 def report_backfill_age(

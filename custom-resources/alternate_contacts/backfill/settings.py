@@ -19,9 +19,11 @@ _MAX_DELAY = 900
 
 @dataclass(frozen=True)
 class BackfillSettings:
-    """The stack parameters and resources that the backfill needs. ``update_delay`` is in seconds.
+    """The stack parameters and resources that the backfill needs.
 
-    ``managed_contact_types`` are those that the worker reads, at least one, in the order BILLING, OPERATIONS, SECURITY.
+    ``update_delay`` is in seconds. ``contacts_path`` is None if the stack's contacts are those of every account.
+    ``managed_contact_types`` are those that the worker may read, at least one, in the order BILLING, OPERATIONS,
+    SECURITY.
     """
 
     region: str
@@ -32,6 +34,7 @@ class BackfillSettings:
     enabled: bool
     update_delay: int
     managed_contact_types: tuple["AlternateContactTypeType", ...]
+    contacts_path: str | None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "BackfillSettings":
@@ -49,6 +52,7 @@ class BackfillSettings:
             enabled=_parse(environment, "ENABLED", _boolean),
             update_delay=_parse(environment, "UPDATE_DELAY", _delay),
             managed_contact_types=_parse(environment, "MANAGED_CONTACT_TYPES", _contact_types),
+            contacts_path=_parse(environment, "CONTACTS_PATH", _path_or_none),
         )
 
 
@@ -79,6 +83,14 @@ def _delay(value: str) -> int:
     if not 0 <= delay <= _MAX_DELAY:
         raise ValueError
     return delay
+
+
+def _path_or_none(value: str) -> str | None:
+    if value == "none":
+        return None
+    if not value.startswith("/"):
+        raise ValueError
+    return value
 
 
 def _contact_types(value: str) -> tuple["AlternateContactTypeType", ...]:

@@ -1,14 +1,24 @@
 """The log lines and metrics of the backfill. They never contain contact data or a ResponseURL."""
 
 import traceback
+from collections.abc import Sequence
 
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
+from alternate_contacts.backfill.contact_configuration import ConfigurationProblem
 from alternate_contacts.backfill.counts import BackfillCounts
-from alternate_contacts.backfill.metrics import BACKFILL_COMPLETED, DAYS_SINCE_BACKFILL, RECONCILE_SKIPPED, SERVICE
+from alternate_contacts.backfill.metrics import (
+    BACKFILL_COMPLETED,
+    CONFIGURATION_PROBLEMS,
+    DAYS_SINCE_BACKFILL,
+    RECONCILE_SKIPPED,
+    SERVICE,
+)
 from alternate_contacts.backfill.protocol import METRIC_NAMESPACE, Mode, Trigger
 from alternate_contacts.backfill.response import CustomResourceRequest, CustomResourceResponse, ResponseStatus
+
+_PROBLEMS_LOGGED = 50
 
 
 class BackfillTelemetry:
@@ -27,11 +37,21 @@ class BackfillTelemetry:
                 "listed": counts.listed,
                 "enqueued": counts.enqueued,
                 "skipped": dict(counts.skipped),
+                "configuration_problems": len(counts.configuration_problems),
             },
         )
         if stack_mode:
             _write_metric(BACKFILL_COMPLETED, 1)
             self.days_since_backfill(0)
+
+    def configuration_validated(self, problems: Sequence[ConfigurationProblem]) -> None:
+        """Count the problems of the contact configuration, and log each, `_PROBLEMS_LOGGED` at most."""
+        for problem in problems[:_PROBLEMS_LOGGED]:
+            self.logger.error(
+                "configuration problem",
+                extra={"parameter": problem.parameter, "reason": problem.reason, "detail": problem.detail},
+            )
+        _write_metric(CONFIGURATION_PROBLEMS, len(problems))
 
     def reconcile_skipped(self, messages_waiting: int) -> None:
         """Log and count a reconcile that leaves the quota to waiting messages."""

@@ -1,14 +1,17 @@
-"""Calls AWS: the account API, Organizations and SQS. Turns AWS's errors into those of `errors`."""
+"""Calls AWS: the account API, Organizations, SQS and SSM. Turns AWS's errors into those of `errors`."""
 
 import math
 import time
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, TypedDict, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict, TypeVar
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
+from alternate_contacts.worker.ancestry import AccountDescription
+from alternate_contacts.worker.contact_selection import READ_CONFIGURATION
 from alternate_contacts.worker.contacts import Contact, ContactType
 from alternate_contacts.worker.errors import InvalidContact, NotInOrganization, Unavailable, classify
 from alternate_contacts.worker.pacing import Pacer
@@ -20,6 +23,12 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 Response = TypeVar("Response")
+
+
+class SsmClient(Protocol):
+    """The operation of SSM that the worker calls."""
+
+    def get_parameters_by_path(self, **request: object) -> Mapping[str, Any]: ...
 
 
 class _Target(TypedDict, total=False):
@@ -35,13 +44,14 @@ RESERVE = 60
 
 A call of the account API can take 15 s. Two calls of Organizations, to explain a 403, and one of SQS can take 13 s
 each: two attempts of 6 s and 1 s between them. The calls of Organizations wait for their turn: all accounts of a batch
-5 / 4 = 1.25 s and 5 / 2 = 2.5 s at most. 15 + 3 x 13 + 3.75 = 57.75 s.
+5 / 4 = 1.25 s and 5 / 2 = 2.5 s at most. 15 + 3 x 13 + 3.75 = 57.75 s. The calls that find the desired contacts come
+before all of these, and none of them starts after the deadline either.
 """
 
 # Calls of Organizations a second, and at once, of each of the two workers.
 # AWS throttles DescribeAccount at 20 a second, burst 30. No rate of ListAWSServiceAccessForOrganization is known.
 # https://docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits.html#throttling-limits
-_DESCRIBE_ACCOUNT = (4, 4)
+DESCRIBE_ACCOUNT = (4, 4)
 _LIST_SERVICE_ACCESS = (2, 2)
 
 
@@ -56,6 +66,11 @@ def organizations_client() -> "OrganizationsClient":
 
 def sqs_client() -> "SQSClient":
     return boto3.client("sqs", config=_RETRIED)
+
+
+def ssm_client() -> "SsmClient":
+    client: SsmClient = boto3.client("ssm", config=_RETRIED)
+    return client
 
 
 def _call(operation: str, call: Callable[[], Response]) -> Response:
@@ -118,18 +133,33 @@ class AwsOrganizationLookup:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._client = client
-        self._describes = Pacer(*_DESCRIBE_ACCOUNT, clock=clock, sleep=sleep)
+        self.descriptions = Pacer(*DESCRIBE_ACCOUNT, clock=clock, sleep=sleep)
         self._lists = Pacer(*_LIST_SERVICE_ACCESS, clock=clock, sleep=sleep)
+
+    @cached_property
+    def describes_ancestry(self) -> bool:
+        """Whether botocore knows the field ``Paths``, which it drops otherwise. The one of Lambda may be older."""
+        return "Paths" in getattr(self._client.meta.service_model.shape_for("Account"), "members", {})
 
     def account_state(self, account_id: str) -> str | None:
         """Return the account's state, or None if the account is not in the organization."""
-        self._describes.wait(math.inf, "DescribeAccount")
+        self.descriptions.wait(math.inf, "DescribeAccount")
+        account = self.describe_account(account_id)
+        return account.state if account else None
+
+    def describe_account(self, account_id: str) -> AccountDescription | None:
+        """Return the account, or None if it is not in the organization. The caller waits for `descriptions`."""
         try:
-            return account_state(
-                _call("DescribeAccount", lambda: self._client.describe_account(AccountId=account_id))["Account"]
-            )
+            response = _call("DescribeAccount", lambda: self._client.describe_account(AccountId=account_id))
         except NotInOrganization:
             return None
+        account = response["Account"]
+        return AccountDescription(account_state(account), _ancestry(account.get("Paths", [])))
+
+    def get_parent(self, child_id: str) -> str:
+        """Return the parent of an account or OU; each has one."""
+        response = _call("ListParents", lambda: self._client.list_parents(ChildId=child_id))
+        return response["Parents"][0]["Id"]
 
     def trusted_access(self) -> bool:
         """Return whether trusted access for AWS Account Management is on."""
@@ -144,6 +174,30 @@ class AwsOrganizationLookup:
 
         self._lists.wait(math.inf, "ListAWSServiceAccessForOrganization")
         return _call("ListAWSServiceAccessForOrganization", call)
+
+
+class AwsParameterStore:
+    """The parameters below a path of SSM Parameter Store.
+
+    https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParametersByPath.html
+    """
+
+    def __init__(self, client: "SsmClient", path: str) -> None:
+        self._client = client
+        self._path = path
+
+    def get_page(self, token: str | None) -> tuple[dict[str, str | None], str | None]:
+        """Return values by name below the path, None unless the type is String; and the token of the next page."""
+        request: dict[str, object] = {"Path": self._path, "Recursive": True, "WithDecryption": False}
+        if token is not None:
+            request["NextToken"] = token
+        response = _call(READ_CONFIGURATION, lambda: self._client.get_parameters_by_path(**request))
+        return {
+            parameter["Name"].removeprefix(f"{self._path}/"): parameter["Value"]
+            if parameter["Type"] == "String"
+            else None
+            for parameter in response["Parameters"]
+        }, response.get("NextToken")
 
 
 class AwsMessageQueues:
@@ -175,6 +229,11 @@ class AwsMessageQueues:
                 },
             ),
         )
+
+
+def _ancestry(paths: Sequence[str]) -> tuple[str, ...]:
+    """Return the IDs in ``o-…/r-…/ou-…/123456789012/`` from the account to the root; () without a path."""
+    return tuple(reversed(paths[0].strip("/").split("/")[1:])) if paths else ()
 
 
 def _target(account_id: str | None) -> "_Target":

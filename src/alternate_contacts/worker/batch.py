@@ -9,9 +9,9 @@ from typing import Protocol
 
 from alternate_contacts.worker.account_processor import AccountProcessor, AccountResult
 from alternate_contacts.worker.decision import Outcome
-from alternate_contacts.worker.errors import Permanent, WorkerError
+from alternate_contacts.worker.errors import BelowRoot, Permanent, WorkerError
 from alternate_contacts.worker.message import AccountMessage, parse_message
-from alternate_contacts.worker.retry import retry_delay
+from alternate_contacts.worker.retry import below_root_delay, retry_delay
 
 ACCOUNTS_AT_A_TIME = 5
 """The event source's batch size in template.yaml: small enough to share 50 accounts evenly between two workers."""
@@ -131,7 +131,8 @@ class BatchProcessor:
             self._fail(None, record, AccountResult(), content)
             return True
         last_try = record.tries >= self._max_tries
-        result = self._accounts.process(content, deadline=deadline, last_try=last_try)
+        below_root_seconds = 0 if last_try else below_root_delay(record.tries)
+        result = self._accounts.process(content, deadline=deadline, last_try=last_try, may_wait=below_root_seconds > 0)
         error = result.error
         if error is None:
             self._recorder.account_processed(content, record, result)
@@ -139,7 +140,7 @@ class BatchProcessor:
         if last_try or isinstance(error, Permanent):
             self._fail(content, record, result, error)
             return True
-        seconds = retry_delay(record.tries)
+        seconds = below_root_seconds if isinstance(error, BelowRoot) else retry_delay(record.tries)
         self._recorder.retry_scheduled(content, record, result, error, seconds)
         self._queues.schedule_retry(record.receipt_handle, seconds)
         return False

@@ -1,8 +1,23 @@
-"""Contact types, contacts, and every name that a field of a contact has."""
+"""Contact types, contacts, and every name and limit that a field of a contact has.
 
+The worker and the backfill each have a byte-identical copy of this file, as they have of protocol.py.
+"""
+
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
+
+_TEXT = r"^(?!.*[\x00-\x1f\x7f])\S(.*\S)?$"
+_EMAIL_ADDRESS = r"^(none|(?!.*@(.*\.)?example\.(com|net|org)$)[A-Za-z0-9_+=.#|!&-]+@[A-Za-z0-9_.-]+\.[A-Za-z0-9_]+)$"
+_PHONE_NUMBER = r"^(none|(?=.*[0-9])[0-9()+-]([0-9()+ -]*[0-9()+-])?)$"
+_REJECTED = re.compile("[\x85\u2028\u2029\ud800-\udfff]")
+"""Characters that the patterns accept in Python, but not in CloudFormation, where they end a line; and halves of
+surrogate pairs, which JSON can hold and a request to AWS cannot."""
+
+
+def _limits(max_length: int, pattern: str, *placeholders: str) -> dict[str, object]:
+    return {"max_length": max_length, "pattern": pattern, "placeholders": ("none", *placeholders)}
 
 
 class ContactType(StrEnum):
@@ -20,13 +35,14 @@ class ContactType(StrEnum):
 class Contact:
     """An alternate contact. ``repr`` shows no field: contact data never gets into a log or a traceback.
 
-    To add a field, add it here, to template.yaml, to manifest.yaml and to the emulation.
+    To add a field, add it here, to template.yaml, to manifest.yaml and to the emulation. A test compares the limits of
+    each field with the template's.
     """
 
-    name: str
-    title: str
-    email_address: str
-    phone_number: str
+    name: str = field(metadata=_limits(64, _TEXT, "REPLACE_ME", "John Doe", "Jane Doe"))
+    title: str = field(metadata=_limits(50, _TEXT, "REPLACE_ME"))
+    email_address: str = field(metadata=_limits(254, _EMAIL_ADDRESS))
+    phone_number: str = field(metadata=_limits(25, _PHONE_NUMBER))
 
     @classmethod
     def from_api(cls, contact: Mapping[str, object]) -> "Contact":
@@ -64,9 +80,19 @@ class Contact:
 
 @dataclass(frozen=True)
 class ContactField:
-    """One field of a contact; ``key`` is the attribute's name and the column in CSV, such as ``email_address``."""
+    """One field of a contact.
+
+    Attributes:
+        key: the attribute's name and the column in CSV, such as ``email_address``.
+        max_length: the most characters of a value, as in template.yaml.
+        pattern: the AllowedPattern of template.yaml.
+        placeholders: values that the pattern accepts, and that are no contact data.
+    """
 
     key: str
+    max_length: int
+    pattern: str
+    placeholders: tuple[str, ...]
 
     @property
     def api_name(self) -> str:
@@ -91,6 +117,15 @@ class ContactField:
     def value_of(self, contact: Contact) -> str:
         return str(getattr(contact, self.key))
 
+    def accepts(self, value: str) -> bool:
+        """Return whether a stack parameter would accept the value as contact data."""
+        return (
+            len(value) <= self.max_length
+            and re.fullmatch(self.pattern, value) is not None
+            and value not in self.placeholders
+            and _REJECTED.search(value) is None
+        )
 
-CONTACT_FIELDS = tuple(ContactField(field.name) for field in fields(Contact))
+
+CONTACT_FIELDS = tuple(ContactField(field.name, **field.metadata) for field in fields(Contact))
 """Every field of a contact, in the order of reports."""

@@ -4,18 +4,23 @@
 
     WorkerError
     ├── Retryable                 the message stays on AccountQueue, with growing delay
-    │   ├── Throttled             throttled               429: too many calls, by the worker or by other tools
-    │   ├── Unavailable           unavailable             5xx, no connection, or no response in time
-    │   ├── AccessDenied          access_denied           any 403 while its cause is unknown
-    │   │   └── TrustedAccessOff  trusted_access_off      the cause of a 403, determined at the last try
-    │   ├── NotReady              not_ready               the account is new, and AWS is still activating it
-    │   ├── OutOfTime             out_of_time             the invocation ends before the call's turn
-    │   └── Unexpected            unexpected_error        no rule covers the error code
+    │   ├── Throttled                  throttled                   429: too many calls, by the worker or by other tools
+    │   ├── Unavailable                unavailable                 5xx, no connection, or no response in time
+    │   ├── AccessDenied               access_denied               any 403 while its cause is unknown
+    │   │   └── TrustedAccessOff       trusted_access_off          the cause of a 403, determined at the last try
+    │   ├── NotReady                   not_ready                   the account is new, and AWS is still activating it
+    │   ├── BelowRoot                  below_root                  the account is new, and may still be moved to its OU
+    │   ├── ConfigurationUnreadable    configuration_unreadable    no contact configuration, or no known version of it
+    │   ├── InvalidTarget              invalid_target              a target of the account is invalid
+    │   ├── UnknownContactSet          unknown_contact_set         a target selects a set that does not exist
+    │   ├── InvalidContactSet          invalid_contact_set         a target selects an invalid set
+    │   ├── OutOfTime                  out_of_time                 the invocation ends before the call's turn
+    │   └── Unexpected                 unexpected_error            no rule covers the error code
     └── Permanent                 the message goes to FailedAccountQueue at once
-        ├── InvalidMessage        invalid_message
-        ├── EventWithoutAccount   event_without_account
-        ├── InvalidContact        invalid_contact         the API's validation rejected the contact
-        └── NotInOrganization     not_in_organization
+        ├── InvalidMessage             invalid_message
+        ├── EventWithoutAccount        event_without_account
+        ├── InvalidContact             invalid_contact             the API's validation rejected the contact
+        └── NotInOrganization          not_in_organization
 
 The second column is the *failure reason*: the code in logs, in metrics and in the attribute ``Reason`` on
 FailedAccountQueue. No error repeats AWS's message, which can contain contact data.
@@ -23,6 +28,12 @@ FailedAccountQueue. No error repeats AWS's message, which can contain contact da
 
 from typing import ClassVar
 
+from alternate_contacts.worker.contact_configuration import (
+    CONFIGURATION_UNREADABLE,
+    INVALID_CONTACT_SET,
+    INVALID_TARGET,
+    UNKNOWN_CONTACT_SET,
+)
 from alternate_contacts.worker.error_codes import ACCESS_DENIED, EXPIRED_CREDENTIALS, THROTTLED, UNAVAILABLE
 
 
@@ -59,6 +70,26 @@ class TrustedAccessOff(AccessDenied):
 
 class NotReady(Retryable):
     reason = "not_ready"
+
+
+class BelowRoot(Retryable):
+    reason = "below_root"
+
+
+class ConfigurationUnreadable(Retryable):
+    reason = CONFIGURATION_UNREADABLE
+
+
+class InvalidTarget(Retryable):
+    reason = INVALID_TARGET
+
+
+class UnknownContactSet(Retryable):
+    reason = UNKNOWN_CONTACT_SET
+
+
+class InvalidContactSet(Retryable):
+    reason = INVALID_CONTACT_SET
 
 
 class OutOfTime(Retryable):
@@ -104,7 +135,7 @@ def _error_class(code: str, status: int) -> type[WorkerError]:
         return AccessDenied
     if code == "ValidationException":
         return InvalidContact
-    if code == "AccountNotFoundException":
+    if code in ("AccountNotFoundException", "ChildNotFoundException"):
         return NotInOrganization
     if status == 429:
         return Throttled

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from alternate_contacts.worker import aws
-from alternate_contacts.worker.account_processor import AccountProcessor
+from alternate_contacts.worker import ancestry, aws
+from alternate_contacts.worker.account_processor import AccountProcessor, DesiredContactsFinder
 from alternate_contacts.worker.batch import ACCOUNTS_AT_A_TIME, BatchProcessor
+from alternate_contacts.worker.configuration_cache import ConfigurationCache
 from alternate_contacts.worker.contacts import ContactType
+from alternate_contacts.worker.desired_contacts import ConfiguredContacts, StackContacts
 from alternate_contacts.worker.paced_api import PacedAccountApi
 from alternate_contacts.worker.pacing import Pacer
 from alternate_contacts.worker.settings import WorkerSettings
@@ -32,14 +34,15 @@ def build_worker(environment: Mapping[str, str]) -> Worker:
     """
     settings = WorkerSettings.from_environment(environment)
     telemetry = WorkerTelemetry()
+    organization = aws.AwsOrganizationLookup(aws.organizations_client())
     accounts = AccountProcessor(
         PacedAccountApi(
             aws.AwsAccountApi(aws.account_client(_CALLS_AT_A_TIME)),
             gets=Pacer(settings.get_rate, settings.get_burst),
             puts=Pacer(settings.put_rate, settings.put_burst),
         ),
-        aws.AwsOrganizationLookup(aws.organizations_client()),
-        settings.assignments,
+        organization,
+        _contacts_finder(settings, organization),
         own_account_id=settings.management_account_id,
         mode=settings.mode,
         pool=ThreadPoolExecutor(_CALLS_AT_A_TIME, "call"),
@@ -57,3 +60,16 @@ def build_worker(environment: Mapping[str, str]) -> Worker:
         pool=ThreadPoolExecutor(ACCOUNTS_AT_A_TIME, "account"),
     )
     return Worker(batch, telemetry)
+
+
+def _contacts_finder(settings: WorkerSettings, organization: aws.AwsOrganizationLookup) -> DesiredContactsFinder:
+    if settings.contacts_path is None:
+        return StackContacts(settings.assignments)
+    parents_rate = ancestry.LIST_PARENTS_RATE * ancestry.LIST_PARENTS_SHARE / settings.concurrent_workers
+    return ConfiguredContacts(
+        ConfigurationCache(aws.AwsParameterStore(aws.ssm_client(), settings.contacts_path)),
+        ancestry.AncestryReader(
+            organization, descriptions=organization.descriptions, parents=Pacer(parents_rate, burst=1)
+        ),
+        settings.assignments,
+    )

@@ -25,6 +25,9 @@ ACCOUNT_JOINED = "AccountJoinedOrganization"
 
 https://aws.amazon.com/about-aws/whats-new/2026/05/aws-organizations-cloudtrail/
 """
+NEW_ACCOUNT_EVENTS = frozenset({*EVENT_ACCOUNT, ACCOUNT_JOINED})
+"""The events of an account that is new in the organization or in Control Tower."""
+
 _DETAIL_KEYS = ("serviceEventDetails", "requestParameters", "responseElements")
 """The parts of that event's detail in which the account ID may be."""
 _ACCOUNT_KEYS = ("memberAccountId", "accountId", "account", "id")

@@ -53,7 +53,7 @@ class PacedAccountApi:
         Raises:
             WorkerError: the call failed; OutOfTime if its turn did not come before ``deadline``.
         """
-        return _paced(
+        return call_paced(
             self._gets, "GetAlternateContact", deadline, counter, lambda: self._api.get(account_id, contact_type)
         )
 
@@ -71,7 +71,7 @@ class PacedAccountApi:
         Raises:
             WorkerError: as `get`.
         """
-        _paced(
+        call_paced(
             self._puts,
             "PutAlternateContact",
             deadline,
@@ -80,7 +80,14 @@ class PacedAccountApi:
         )
 
 
-def _paced(pacer: Pacer, operation: str, deadline: float, counter: CallCounter, call: Callable[[], Result]) -> Result:
+def call_paced(
+    pacer: Pacer, operation: str, deadline: float, counter: CallCounter, call: Callable[[], Result]
+) -> Result:
+    """Return what ``call`` returns when the pacer lets it go out; repeat it while it is throttled.
+
+    Raises:
+        WorkerError: the call failed; OutOfTime if its turn did not come before ``deadline``.
+    """
     last_throttle: Throttled | None = None
     while True:
         try:

@@ -5,6 +5,9 @@ _FIRST = 15
 _LONGEST = 900
 """Seconds. After an operator fixes a cause, the next try comes within a quarter of an hour."""
 
+_BELOW_ROOT = (15, 30, 60, 120, 240, 135)
+"""Seconds, ten minutes in all. The seventh try does not wait, so that four of ten tries are left for errors."""
+
 
 def retry_delay(tries: int) -> int:
     """Return the seconds until the next try of a message that was received ``tries`` times: 15, 30, 60 … 900.
@@ -12,3 +15,8 @@ def retry_delay(tries: int) -> int:
     With ten tries the nine waits between them are 15 + 30 + 60 + 120 + 240 + 480 + 3 x 900 = 3645 s, over an hour.
     """
     return min(_FIRST << min(tries - 1, 10), _LONGEST)
+
+
+def below_root_delay(tries: int) -> int:
+    """Return the seconds until the next try of a new account that is still below the root, or 0 to go on."""
+    return _BELOW_ROOT[tries - 1] if tries <= len(_BELOW_ROOT) else 0

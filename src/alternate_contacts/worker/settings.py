@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from alternate_contacts.worker.account_processor import Assignment
+from alternate_contacts.worker.contact_selection import Assignment
 from alternate_contacts.worker.contacts import Contact, ContactType
 from alternate_contacts.worker.decision import Policy
 from alternate_contacts.worker.protocol import Mode
@@ -15,7 +15,10 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    """The stack's parameters. Rates are the calls per second that one execution environment may make."""
+    """The stack's parameters. Rates are the calls per second that one execution environment may make.
+
+    ``contacts_path`` is None if the stack's contacts are those of every account.
+    """
 
     management_account_id: str
     account_queue_url: str
@@ -23,6 +26,8 @@ class WorkerSettings:
     assignments: Mapping[ContactType, Assignment]
     mode: Mode
     max_tries: int
+    concurrent_workers: float
+    contacts_path: str | None
     get_rate: float
     get_burst: float
     put_rate: float
@@ -35,7 +40,8 @@ class WorkerSettings:
         Raises:
             SettingsError: a variable is missing or invalid.
         """
-        share = _number(environment, "QUOTA_SHARE") / 100 / _number(environment, "CONCURRENT_WORKERS")
+        workers = _number(environment, "CONCURRENT_WORKERS")
+        share = _number(environment, "QUOTA_SHARE") / 100 / workers
         return cls(
             management_account_id=_text(environment, "MANAGEMENT_ACCOUNT_ID"),
             account_queue_url=_text(environment, "ACCOUNT_QUEUE_URL"),
@@ -43,6 +49,8 @@ class WorkerSettings:
             assignments={contact_type: _assignment(environment, contact_type) for contact_type in ContactType},
             mode=_mode(environment),
             max_tries=int(_number(environment, "MAX_TRIES")),
+            concurrent_workers=workers,
+            contacts_path=None if (path := _text(environment, "CONTACTS_PATH")) == "none" else path,
             get_rate=_number(environment, "GET_RATE") * share,
             get_burst=_burst(environment, "GET_BURST", share),
             put_rate=_number(environment, "PUT_RATE") * share,

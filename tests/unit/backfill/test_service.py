@@ -1,6 +1,7 @@
 """What the backfill does for a deployment, the schedule and the operator."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -22,6 +23,8 @@ pytestmark = pytest.mark.usefixtures("logs_to_stdout")
 
 SETTINGS = BackfillSettings.from_environment({**BACKFILL, "AWS_REGION": "us-east-1"})
 ACCOUNTS = [ListedAccount(f"{number:012}") for number in range(1, 13)]
+PATH = "/contacts"
+CONFIGURED = replace(SETTINGS, contacts_path=PATH)
 TRIGGERS = [Trigger.MANUAL, Trigger.RECONCILE]
 
 Line = dict[str, object]
@@ -49,10 +52,16 @@ def run(
     *,
     settings: BackfillSettings = SETTINGS,
     directory: FakeAccountDirectory | None = None,
+    parameters: Mapping[str, str | None] | None = None,
 ) -> tuple[bool, BackfillCounts]:
     counts = BackfillCounts()
     service = BackfillService(
-        settings, directory or FakeAccountDirectory(ACCOUNTS), queue, BackfillTelemetry(), lambda _: None
+        settings,
+        directory or FakeAccountDirectory(ACCOUNTS),
+        queue,
+        BackfillTelemetry(),
+        lambda _: None,
+        lambda path: {PATH: parameters or {}}[path],
     )
     invocation = BackfillInvocation(trigger, mode)
     return service.backfill_for_invocation(invocation, counts=counts, stop=FakeStop()), counts
@@ -137,3 +146,54 @@ def test_the_age_of_the_last_backfill_is_written_as_a_metric(
     assert report_backfill_age(find_last_backfill, BackfillTelemetry(), NOW) == days
     assert since == [NOW - MAX_BACKFILL_AGE]
     assert read_log(capsys) == ([], {"DaysSinceBackfill": days})
+
+
+# ---- the contact configuration --------------------------------------------------------------------------------------
+
+
+def test_without_a_path_no_parameter_is_read_and_no_message_is_delayed(capsys: pytest.CaptureFixture[str]) -> None:
+    queue = FakeBackfillQueue()
+    _, counts = run(queue, Trigger.MANUAL)
+    assert {*queue.delays} == {0}
+    assert "contact configuration" not in counts.summary
+    assert "ConfigurationProblems" not in read_log(capsys)[1]
+
+
+@pytest.mark.parametrize("trigger", TRIGGERS)
+def test_messages_wait_until_no_worker_has_an_older_configuration(trigger: Trigger) -> None:
+    queue = FakeBackfillQueue()
+    run(queue, trigger, settings=CONFIGURED, parameters={"version": "1"})
+    assert {*queue.delays} == {180}
+
+
+def test_broken_targets_are_reported_once_and_stop_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    queue = FakeBackfillQueue()
+    broken = {f"targets/{number:012}": '{"billing": "missing"}' for number in range(60)}
+    _, counts = run(queue, Trigger.MANUAL, settings=CONFIGURED, parameters={"version": "1"} | broken)
+    assert len(queue.accepted) == len(ACCOUNTS)
+    lines, metrics = read_log(capsys)
+    problems = [line for line in lines if line["message"] == "configuration problem"]
+    assert len(problems) == 50
+    expected = {"parameter": "targets/000000000000", "reason": "unknown_contact_set", "detail": "missing"}
+    assert expected.items() <= problems[0].items()
+    assert metrics["ConfigurationProblems"] == lines[-1]["configuration_problems"] == 60
+    assert "contact configuration: 60 (targets/000000000000 unknown_contact_set, " in counts.summary
+    assert len(counts.summary) < 500
+
+
+def test_a_configuration_without_problems_is_counted_too(capsys: pytest.CaptureFixture[str]) -> None:
+    run(FakeBackfillQueue(), Trigger.MANUAL, settings=CONFIGURED, parameters={"version": "1"})
+    assert read_log(capsys)[1]["ConfigurationProblems"] == 0
+
+
+@pytest.mark.parametrize(
+    ("parameters", "detail"),
+    [({}, "no_version"), ({"version": "2"}, "unknown_version"), ({"version": None}, "unknown")],
+)
+def test_no_message_is_sent_with_a_configuration_that_cannot_be_used(
+    parameters: dict[str, str | None], detail: str
+) -> None:
+    queue = FakeBackfillQueue()
+    with pytest.raises(BackfillError, match=f"configuration_unreadable, {detail}"):
+        run(queue, Trigger.MANUAL, settings=CONFIGURED, parameters=parameters)
+    assert queue.sends == []

@@ -27,6 +27,8 @@ def test_a_missing_variable_is_named(name: str) -> None:
         ("UPDATE_DELAY", "-1"),
         ("UPDATE_DELAY", "901"),
         ("UPDATE_DELAY", "180.0"),
+        ("CONTACTS_PATH", "contacts"),
+        ("CONTACTS_PATH", "None"),
         ("MANAGED_CONTACT_TYPES", "Billing"),
         ("MANAGED_CONTACT_TYPES", "BILLING,"),
         ("MANAGED_CONTACT_TYPES", "BILLING,BILLING"),
@@ -43,6 +45,11 @@ def test_an_invalid_variable_is_named_and_its_value_is_not_repeated(name: str, v
 @pytest.mark.parametrize(("value", "enabled"), [("true", True), ("false", False)])
 def test_enabled_is_true_or_false(value: str, enabled: bool) -> None:
     assert BackfillSettings.from_environment(ENVIRONMENT | {"ENABLED": value}).enabled is enabled
+
+
+@pytest.mark.parametrize(("value", "path"), [("none", None), ("/contacts", "/contacts")])
+def test_a_path_of_none_is_no_path(value: str, path: str | None) -> None:
+    assert BackfillSettings.from_environment(ENVIRONMENT | {"CONTACTS_PATH": value}).contacts_path == path
 
 
 @pytest.mark.parametrize(

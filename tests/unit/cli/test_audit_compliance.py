@@ -15,7 +15,7 @@ from alternate_contacts.cli.audit.compliance import (
     ReadResult,
     compliance_status,
 )
-from alternate_contacts.worker.account_processor import Assignment
+from alternate_contacts.worker.contact_selection import Assignment
 from alternate_contacts.worker.contacts import Contact
 from alternate_contacts.worker.decision import Outcome, Policy, decide
 from alternate_contacts.worker.errors import AccessDenied, Throttled

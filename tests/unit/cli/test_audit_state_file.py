@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from alternate_contacts.cli.audit.compliance import NOT_COMPLIANT, ComplianceStatus
 from alternate_contacts.cli.audit.findings import AccountReading
 from alternate_contacts.cli.audit.state_file import StateFile, StateKey, UnusableStateFile, default_path, digest
-from alternate_contacts.worker.account_processor import Assignment
+from alternate_contacts.worker.contact_selection import Assignment
 from alternate_contacts.worker.contacts import ContactType
 from alternate_contacts.worker.decision import Policy
 from tests.fakes.audit import ASSIGNMENTS, COMPLIANT, NOON, UNMANAGED, reading, row_with_contacts

@@ -1,5 +1,6 @@
 """`status`: configuration, queues, the last backfill and reconcile, and the estimated time."""
 
+import io
 import json
 import time
 from dataclasses import replace
@@ -10,14 +11,17 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from alternate_contacts.backfill.counts import BackfillCounts
 from alternate_contacts.backfill.protocol import Mode, Trigger
 from alternate_contacts.backfill.telemetry import BackfillTelemetry
-from alternate_contacts.cli.aws.queues import QueueDepth
+from alternate_contacts.cli.aws.alarm_topic import AlarmReceivers
+from alternate_contacts.cli.aws.queues import QUEUES, QueueDepth
 from alternate_contacts.cli.aws.quota import Quota
 from alternate_contacts.cli.aws.session import Session
 from alternate_contacts.cli.status import history
+from alternate_contacts.cli.status.command import Status, _render_watch
 from alternate_contacts.cli.status.drain import DrainProgress, estimate_time
 from alternate_contacts.cli.status.history import BackfillRun, History
 from tests.fakes.cli import PARAMETERS, SECRETS, STACK, FakeSqs, deny, subscriptions
@@ -367,6 +371,20 @@ class TestWatch:
         depths = [line for line in lines if line.startswith("AccountQueue: ")]
         assert [line.split()[1] for line in depths] == ["2", "1", "0"]
         assert len(waits) == 3
+
+    @pytest.mark.parametrize("width", [40, 80])
+    def test_the_bar_has_a_line_of_its_own(self, width: int) -> None:
+        depths = dict.fromkeys(QUEUES, QueueDepth(1, 0, 0))
+        now = Status(STACK, Quota(10, 5, 1, from_worker=True), depths, History(), AlarmReceivers(1, 0))
+        progress = DrainProgress()
+        progress.add(QueueDepth(1, 0, 0))
+        console = Console(file=io.StringIO(), width=width)
+        with console.capture() as captured:
+            console.print(_render_watch(now, progress))
+        lines = [line.strip() for line in captured.get().splitlines()]
+        assert lines[-1] == "Press Ctrl-C to stop watching."
+        assert not any(character.isalnum() for character in lines[-2])
+        assert not any("\\n" in line for line in lines)
 
     def test_ctrl_c_prints_the_last_figures(self, run: Run, sqs: FakeSqs, monkeypatch: pytest.MonkeyPatch) -> None:
         def interrupt(_: float) -> None:

@@ -8,11 +8,16 @@ from typing import Literal
 
 import pytest
 
-from alternate_contacts.worker.account_processor import AccountResult
+from alternate_contacts.worker.account_processor import AccountResult, DesiredContactsFinder
+from alternate_contacts.worker.ancestry import AccountDescription
+from alternate_contacts.worker.contact_selection import AccountSelection, Assignment, ContactSelection
 from alternate_contacts.worker.contacts import Contact, ContactType
 from alternate_contacts.worker.decision import Outcome, Policy
+from alternate_contacts.worker.desired_contacts import DesiredContacts
 from alternate_contacts.worker.errors import (
     AccessDenied,
+    BelowRoot,
+    ConfigurationUnreadable,
     InvalidContact,
     NotInOrganization,
     NotReady,
@@ -21,6 +26,7 @@ from alternate_contacts.worker.errors import (
     TrustedAccessOff,
     Unavailable,
     Unexpected,
+    UnknownContactSet,
     WorkerError,
 )
 from alternate_contacts.worker.message import AccountMessage
@@ -53,12 +59,19 @@ class Bench:
     policies: Mapping[ContactType, Policy] = field(default_factory=dict)
     mode: Mode = Mode.ENFORCE
     clock: FakeClock = field(default_factory=FakeClock)
+    contacts: DesiredContactsFinder | None = None
 
     def process(
         self, account_id: str = MEMBER, *, mode: Mode = Mode.ENFORCE, last_try: bool = False, deadline: float = 100
     ) -> AccountResult:
         processor = build_account_processor(
-            self.api, self.organization, self.pool, policies=self.policies, mode=self.mode, clock=self.clock
+            self.api,
+            self.organization,
+            self.pool,
+            policies=self.policies,
+            mode=self.mode,
+            clock=self.clock,
+            contacts=self.contacts,
         )
         return processor.process(AccountMessage(account_id, "backfill", mode), deadline=deadline, last_try=last_try)
 
@@ -195,6 +208,81 @@ def test_a_crash_is_raised(bench: Bench) -> None:
     bench.api.refuse(ZeroDivisionError(), contact_type=BILLING)
     with pytest.raises(ZeroDivisionError):
         bench.process()
+
+
+# ---- Desired contacts that differ by account ------------------------------------------------------------------------
+
+
+@dataclass
+class FixedContacts:
+    """The desired contacts of every account; an error is raised."""
+
+    found: DesiredContacts | WorkerError
+
+    def find(self, message: AccountMessage, *, deadline: float, may_wait: bool) -> DesiredContacts:  # noqa: ARG002
+        if isinstance(self.found, WorkerError):
+            raise self.found
+        return self.found
+
+
+def selected(results: Mapping[ContactType, Assignment | WorkerError], state: str | None = None) -> FixedContacts:
+    selection = AccountSelection({each: ContactSelection(result) for each, result in results.items()})
+    return FixedContacts(DesiredContacts(selection, AccountDescription(state)))
+
+
+def test_an_excluded_account_is_skipped_without_a_call(bench: Bench) -> None:
+    bench.contacts = FixedContacts(DesiredContacts(AccountSelection(excluded_by="r-ab12")))
+    result = bench.process()
+    assert (result.skipped, result.error, result.outcomes) == ("excluded", None, {})
+    assert bench.api.calls == []
+
+
+def test_the_selected_contact_is_set(bench: Bench) -> None:
+    bench.policies = dict.fromkeys(ContactType, Policy.IGNORE)
+    ignored = Assignment(Policy.IGNORE, DESIRED)
+    bench.contacts = selected(dict.fromkeys(ContactType, ignored) | {SECURITY: Assignment(Policy.OVERWRITE, PRESENT)})
+    result = bench.process()
+    assert result.outcomes == all_types(Outcome.IGNORED) | {SECURITY: Outcome.UPDATED}
+    assert bench.api.contacts == {(MEMBER, SECURITY): PRESENT}
+
+
+def test_a_type_without_a_known_contact_fails_and_the_other_types_go_on(bench: Bench) -> None:
+    error = UnknownContactSet("sets/missing", "GetParametersByPath")
+    good = Assignment(Policy.OVERWRITE, DESIRED)
+    bench.contacts = selected({BILLING: error, OPERATIONS: good, SECURITY: good})
+    bench.api.contacts[MEMBER, BILLING] = PRESENT
+    result = bench.process()
+    assert result.outcomes == all_types(Outcome.UPDATED) | {BILLING: Outcome.FAILED}
+    assert (result.errors, result.error) == ({BILLING: error}, error)
+    assert bench.api.contacts[MEMBER, BILLING] is PRESENT
+    assert ("get", MEMBER, BILLING) not in bench.api.calls
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConfigurationUnreadable("no_version", "GetParametersByPath"),
+        AccessDenied("AccessDeniedException", "DescribeAccount"),
+        NotInOrganization("AccountNotFoundException", "DescribeAccount"),
+        BelowRoot("below_root", "DescribeAccount"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_nothing_is_called_while_the_desired_contacts_are_unknown(bench: Bench, error: WorkerError) -> None:
+    bench.contacts = FixedContacts(error)
+    result = bench.process(last_try=True)
+    assert (result.error, result.outcomes) == (error, all_types(Outcome.FAILED))
+    assert (bench.api.calls, bench.organization.calls) == ([], [])
+
+
+@pytest.mark.parametrize(("state", "skipped"), [("SUSPENDED", "SUSPENDED"), ("ACTIVE", None)])
+def test_a_known_state_explains_an_access_denied_without_another_call(
+    bench: Bench, state: str, skipped: str | None
+) -> None:
+    bench.api.refuse(ACCESS_DENIED)
+    bench.contacts = selected(dict.fromkeys(ContactType, Assignment(Policy.OVERWRITE, DESIRED)), state)
+    assert bench.process().skipped == skipped
+    assert bench.organization.calls == []
 
 
 # ---- The cause of an AccessDenied -----------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from alternate_contacts.worker.contacts import Contact, ContactType
 from alternate_contacts.worker.errors import (
     AccessDenied,
     InvalidContact,
+    NotInOrganization,
     Throttled,
     Unavailable,
     Unexpected,
@@ -293,6 +294,53 @@ def test_any_other_error_of_describe_account_is_raised(
     assert caught.value.operation == "DescribeAccount"
 
 
+ROOT, OU, CHILD = "r-ab12", "ou-ab12-11111111", "ou-ab12-22222222"
+
+
+@pytest.mark.parametrize(
+    ("paths", "ancestry"),
+    [
+        ([f"o-abc/{ROOT}/{MEMBER}/"], (MEMBER, ROOT)),
+        ([f"o-abc/{ROOT}/{OU}/{CHILD}/{MEMBER}/"], (MEMBER, CHILD, OU, ROOT)),
+        ([], ()),
+    ],
+)
+def test_the_ancestry_is_the_path_of_the_account(
+    organizations: "OrganizationsClient", paths: list[str], ancestry: tuple[str, ...]
+) -> None:
+    with Stubber(organizations) as stub:
+        stub.add_response("describe_account", {"Account": {"Id": MEMBER, "Paths": paths}}, {"AccountId": MEMBER})
+        description = aws.AwsOrganizationLookup(organizations).describe_account(MEMBER)
+    assert description is not None
+    assert description.ancestry == ancestry
+
+
+def test_this_botocore_knows_paths(organizations: "OrganizationsClient") -> None:
+    assert aws.AwsOrganizationLookup(organizations).describes_ancestry
+
+
+def test_a_botocore_without_paths_is_detected(
+    organizations: "OrganizationsClient", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shape = organizations.meta.service_model.shape_for("Account")
+    del shape.members["Paths"]  # type: ignore[attr-defined]
+    monkeypatch.setattr(organizations.meta.service_model, "shape_for", lambda _: shape)
+    assert not aws.AwsOrganizationLookup(organizations).describes_ancestry
+
+
+def test_an_account_or_ou_has_one_parent(organizations: "OrganizationsClient") -> None:
+    with Stubber(organizations) as stub:
+        stub.add_response("list_parents", {"Parents": [{"Id": ROOT, "Type": "ROOT"}]}, {"ChildId": OU})
+        assert aws.AwsOrganizationLookup(organizations).get_parent(OU) == ROOT
+
+
+def test_the_parent_of_an_account_outside_the_organization_is_an_error(organizations: "OrganizationsClient") -> None:
+    with Stubber(organizations) as stub:
+        stub.add_client_error("list_parents", "ChildNotFoundException", "no", 400)
+        with pytest.raises(NotInOrganization):
+            aws.AwsOrganizationLookup(organizations).get_parent(MEMBER)
+
+
 @pytest.mark.parametrize(
     ("pages", "on"),
     [
@@ -321,6 +369,40 @@ def test_an_error_of_the_trusted_access_call_is_raised(organizations: "Organizat
         with pytest.raises(Throttled) as caught:
             aws.AwsOrganizationLookup(organizations).trusted_access()
     assert caught.value.operation == "ListAWSServiceAccessForOrganization"
+
+
+# ---- Parameters -----------------------------------------------------------------------------------------------------
+
+
+def test_a_page_has_the_values_of_string_parameters_by_their_names_below_the_path(session: boto3.Session) -> None:
+    client = session.client("ssm")
+    parameters = [
+        {"Name": "/contacts/sets/payments", "Type": "String", "Value": "{}"},
+        {"Name": "/contacts/sets/contacts/x", "Type": "SecureString", "Value": "encrypted"},
+        {"Name": "/contacts/version", "Type": "StringList", "Value": "1"},
+    ]
+    request = {"Path": "/contacts", "Recursive": True, "WithDecryption": False}
+    with Stubber(client) as stub:
+        stub.add_response("get_parameters_by_path", {"Parameters": parameters, "NextToken": "2"}, request)
+        stub.add_response("get_parameters_by_path", {"Parameters": []}, request | {"NextToken": "2"})
+        store = aws.AwsParameterStore(client, "/contacts")
+        assert store.get_page(None) == ({"sets/payments": "{}", "sets/contacts/x": None, "version": None}, "2")
+        assert store.get_page("2") == ({}, None)
+
+
+@pytest.mark.parametrize(
+    ("code", "error_class"), [("ThrottlingException", Throttled), ("AccessDeniedException", AccessDenied)]
+)
+def test_an_error_of_parameter_store_becomes_a_worker_error_without_its_message(
+    session: boto3.Session, code: str, error_class: type[WorkerError]
+) -> None:
+    client = session.client("ssm")
+    with Stubber(client) as stub:
+        stub.add_client_error("get_parameters_by_path", code, EVERYTHING, 400)
+        with pytest.raises(error_class) as caught:
+            aws.AwsParameterStore(client, "/contacts").get_page(None)
+    assert caught.value.operation == "GetParametersByPath"
+    assert [secret for secret in SECRETS if secret in str(caught.value)] == []
 
 
 # ---- Queues ---------------------------------------------------------------------------------------------------------

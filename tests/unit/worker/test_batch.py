@@ -10,12 +10,24 @@ from pathlib import Path
 
 import pytest
 
+from alternate_contacts.worker.account_processor import DesiredContactsFinder
 from alternate_contacts.worker.batch import BatchProcessor, QueueRecord
+from alternate_contacts.worker.contact_selection import Assignment
 from alternate_contacts.worker.contacts import ContactType
-from alternate_contacts.worker.decision import Outcome
-from alternate_contacts.worker.errors import AccessDenied, InvalidContact, Throttled, Unavailable, WorkerError
-from alternate_contacts.worker.retry import retry_delay
+from alternate_contacts.worker.decision import Outcome, Policy
+from alternate_contacts.worker.desired_contacts import DesiredContacts, StackContacts
+from alternate_contacts.worker.errors import (
+    AccessDenied,
+    BelowRoot,
+    InvalidContact,
+    Throttled,
+    Unavailable,
+    WorkerError,
+)
+from alternate_contacts.worker.message import AccountMessage
+from alternate_contacts.worker.retry import below_root_delay, retry_delay
 from tests.fakes.worker import (
+    DESIRED,
     MANAGEMENT,
     MEMBER,
     OTHER,
@@ -51,9 +63,10 @@ class Bench:
     )
     queues: FakeQueues = field(default_factory=FakeQueues)
     recorder: FakeRecorder = field(default_factory=FakeRecorder)
+    contacts: DesiredContactsFinder | None = None
 
     def process_batch(self, *records: QueueRecord, deadline: float = 100) -> list[str]:
-        processor = build_account_processor(self.api, self.organization, self.calls)
+        processor = build_account_processor(self.api, self.organization, self.calls, contacts=self.contacts)
         batch = BatchProcessor(processor, self.queues, self.recorder, max_tries=MAX_TRIES, pool=self.accounts)
         return batch.process_batch(records, deadline=deadline)
 
@@ -115,6 +128,27 @@ def test_a_retryable_error_schedules_a_retry_while_tries_are_left(bench: Bench, 
     assert bench.queues.failed == []
     (recorded,) = bench.recorder.recorded
     assert (recorded.event, recorded.error, recorded.seconds) == ("retry_scheduled", UNAVAILABLE, retry_delay(tries))
+
+
+class BelowRootWhileItMayWait:
+    """The desired contacts of a new account that is never moved to an OU."""
+
+    def find(self, message: AccountMessage, *, deadline: float, may_wait: bool) -> DesiredContacts:
+        if may_wait:
+            raise BelowRoot("below_root", "DescribeAccount")
+        contacts = StackContacts(dict.fromkeys(ContactType, Assignment(Policy.OVERWRITE, DESIRED)))
+        return contacts.find(message, deadline=deadline, may_wait=may_wait)
+
+
+@pytest.mark.parametrize("tries", range(1, MAX_TRIES + 1))
+def test_a_new_account_below_the_root_waits_ten_minutes_at_most(bench: Bench, tries: int) -> None:
+    bench.contacts = BelowRootWhileItMayWait()
+    remaining = bench.process_batch(record("one", tries=tries))
+    seconds = below_root_delay(tries)
+    assert bench.queues.retries == ({"handle of one": seconds} if seconds else {})
+    assert remaining == (["one"] if seconds else [])
+    assert bool(bench.api.calls) is not bool(seconds)
+    assert bench.queues.failed == []
 
 
 def test_a_message_whose_retry_cannot_be_scheduled_is_left_for_redelivery(bench: Bench) -> None:

@@ -8,7 +8,7 @@ from botocore.model import StringShape, StructureShape
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alternate_contacts.worker.account_processor import Assignment
+from alternate_contacts.worker.contact_selection import Assignment
 from alternate_contacts.worker.contacts import CONTACT_FIELDS, Contact, ContactField, ContactType
 from alternate_contacts.worker.decision import Policy
 from tests.fakes.worker import DESIRED, SECRETS
@@ -55,7 +55,7 @@ def test_the_fields_are_those_of_the_api() -> None:
 
 
 def test_every_name_of_a_field_comes_from_its_key() -> None:
-    field = ContactField("email_address")
+    field = ContactField("email_address", 254, "", ())
     assert (field.api_name, field.environment_suffix) == ("EmailAddress", "EMAIL_ADDRESS")
     assert (field.json_key, field.label) == ("emailAddress", "email address")
 

@@ -24,8 +24,9 @@ from alternate_contacts.worker.errors import (
 
 OPERATIONS = {
     "account": ("GetAlternateContact", "PutAlternateContact"),
-    "organizations": ("DescribeAccount", "ListAWSServiceAccessForOrganization"),
+    "organizations": ("DescribeAccount", "ListParents", "ListAWSServiceAccessForOrganization"),
     "sqs": ("SendMessage", "ChangeMessageVisibility"),
+    "ssm": ("GetParametersByPath",),
 }
 """Every operation that the worker calls."""
 
@@ -38,11 +39,19 @@ MODELLED: dict[str, type[WorkerError] | None] = {
     "InternalServerException": Unavailable,
     # organizations
     "AccountNotFoundException": NotInOrganization,
+    "ChildNotFoundException": NotInOrganization,
     "AWSOrganizationsNotInUseException": Unexpected,
     "ConstraintViolationException": Unexpected,
     "InvalidInputException": Unexpected,
     "ServiceException": Unavailable,
     "UnsupportedAPIEndpointException": Unexpected,
+    # ssm; its ThrottlingException is not in the model
+    "InternalServerError": Unavailable,
+    "InvalidFilterKey": Unexpected,
+    "InvalidFilterOption": Unexpected,
+    "InvalidFilterValue": Unexpected,
+    "InvalidKeyId": Unexpected,
+    "InvalidNextToken": Unexpected,
     # sqs
     "InvalidAddress": Unexpected,
     "InvalidMessageContents": Unexpected,

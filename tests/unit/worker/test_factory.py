@@ -101,6 +101,72 @@ def test_processes_a_batch(worker: Worker, wire: FakeWire, capsys: pytest.Captur
     assert [secret for secret in WORKER_SECRETS if secret in text] == []
 
 
+OU, EXCLUDED_OU, ROOT = "ou-ab12-11111111", "ou-ab12-22222222", "r-ab12"
+PAYMENTS = {
+    "name": "Pia Geheim",
+    "title": "Keeper of Bills",
+    "emailAddress": "pia@secret.invalid",
+    "phoneNumber": "+49 99 4455 6677",
+}
+
+
+def parameter(name: str, value: object) -> dict[str, str]:
+    return {"Name": f"/contacts/{name}", "Type": "String", "Value": json.dumps(value)}
+
+
+@pytest.mark.usefixtures("wire")
+def test_processes_a_batch_with_a_contact_configuration(wire: FakeWire, capsys: pytest.CaptureFixture[str]) -> None:
+    pages = [
+        [
+            parameter("version", 1),
+            parameter("sets/payments", PAYMENTS),
+            parameter(f"targets/{OU}", {"billing": "payments"}),
+        ],
+        [
+            parameter(f"targets/{EXCLUDED_OU}", {"exclude": True}),
+            parameter(f"targets/{MANAGEMENT}", {"security": "lost"}),
+        ],
+    ]
+
+    def get_page(request: dict[str, Any]) -> HttpAnswer:
+        page = int(request.get("NextToken", 0))
+        return HttpAnswer(body={"Parameters": pages[page]} | ({"NextToken": "1"} if page == 0 else {}))
+
+    def describe(request: dict[str, Any]) -> HttpAnswer:
+        account_id = request["AccountId"]
+        parent = {UNSET: f"{OU}/", SUSPENDED: f"{EXCLUDED_OU}/"}.get(account_id, "")
+        account = {"Id": account_id, "State": "ACTIVE", "Paths": [f"o-abc/{ROOT}/{parent}{account_id}/"]}
+        return HttpAnswer(body={"Account": account})
+
+    wire.answer("GetParametersByPath", get_page)
+    wire.answer("DescribeAccount", describe)
+    worker = build_worker(dict(WORKER) | FAST | {"CONTACTS_PATH": "/contacts"})
+    records = [record("unset", UNSET), record("excluded", SUSPENDED), record("own", MANAGEMENT, tries=10)]
+    assert worker.batch.process_batch(records, deadline=NEVER) == []
+    worker.telemetry.flush()
+
+    puts = {
+        (put.get("AccountId"), put["AlternateContactType"]): put["Name"] for put in wire.asked("PutAlternateContact")
+    }
+    assert puts == {
+        (UNSET, "BILLING"): PAYMENTS["name"],
+        (UNSET, "OPERATIONS"): WORKER["OPERATIONS_NAME"],
+        (UNSET, "SECURITY"): WORKER["SECURITY_NAME"],
+        (None, "BILLING"): WORKER["BILLING_NAME"],
+        (None, "OPERATIONS"): WORKER["OPERATIONS_NAME"],
+    }
+    assert len(wire.asked("GetParametersByPath")) == 2
+    assert len(wire.asked("DescribeAccount")) == 3
+    [failed] = wire.asked("SendMessage")
+    attributes = {name: attribute["StringValue"] for name, attribute in failed["MessageAttributes"].items()}
+    expected = {"Reason": "unknown_contact_set", "ErrorCode": "sets/lost", "ContactTypes": "SECURITY"}
+    assert expected.items() <= attributes.items()
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    [skipped] = [line for line in lines if line.get("message") == "account skipped"]
+    assert (skipped["account_id"], skipped["state"]) == (SUSPENDED, "excluded")
+    assert [secret for secret in (*WORKER_SECRETS, *PAYMENTS.values()) if secret in str(lines)] == []
+
+
 def test_a_crash_in_one_account_leaves_its_message_and_no_contact_data(
     worker: Worker, wire: FakeWire, capsys: pytest.CaptureFixture[str]
 ) -> None:

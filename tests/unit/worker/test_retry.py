@@ -7,7 +7,7 @@ from cfnlint.decode.cfn_yaml import load
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alternate_contacts.worker.retry import retry_delay
+from alternate_contacts.worker.retry import below_root_delay, retry_delay
 
 TEMPLATE = Path(__file__).parents[3] / "template.yaml"
 SQS_MAXIMUM = 43_200
@@ -30,3 +30,10 @@ def test_sqs_accepts_the_wait_after_any_number_of_tries(tries: int) -> None:
 
 def test_the_waits_before_the_last_try_are_an_hour(max_tries: int) -> None:
     assert sum(retry_delay(tries) for tries in range(1, max_tries)) >= 3600
+
+
+def test_a_new_account_waits_ten_minutes_below_the_root_and_then_has_tries_left(max_tries: int) -> None:
+    waits = [below_root_delay(tries) for tries in range(1, max_tries + 1)]
+    assert sum(waits) == 600
+    assert all(wait <= retry_delay(tries) for tries, wait in enumerate(waits, 1))
+    assert waits[6:] == [0, 0, 0, 0]

@@ -25,7 +25,13 @@ def test_reads_every_variable_of_the_template() -> None:
     assert settings.failed_account_queue_url == "https://sqs.us-east-1.amazonaws.com/000000000000/FailedAccountQueue"
     assert settings.mode is Mode.ENFORCE
     assert settings.max_tries == 10
+    assert settings.concurrent_workers == 2
     assert list(settings.assignments) == list(ContactType)
+
+
+@pytest.mark.parametrize(("value", "path"), [("none", None), ("/alternate-contacts", "/alternate-contacts")])
+def test_contacts_path_is_a_path_or_none(value: str, path: str | None) -> None:
+    assert settings_of(CONTACTS_PATH=value).contacts_path == path
 
 
 @pytest.mark.parametrize("contact_type", list(ContactType))

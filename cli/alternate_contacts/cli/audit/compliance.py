@@ -3,7 +3,7 @@
 import re
 from enum import StrEnum
 
-from alternate_contacts.worker.account_processor import Assignment
+from alternate_contacts.worker.contact_selection import Assignment
 from alternate_contacts.worker.contacts import CONTACT_FIELDS, Contact
 from alternate_contacts.worker.decision import Outcome, Policy, decide
 from alternate_contacts.worker.errors import WorkerError

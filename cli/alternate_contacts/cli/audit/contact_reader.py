@@ -13,7 +13,7 @@ from alternate_contacts.cli.audit.compliance import ReadResult, compliance_statu
 from alternate_contacts.cli.audit.findings import AccountReading, ContactFinding
 from alternate_contacts.cli.terminal.aws_errors import CREDENTIAL_ERRORS
 from alternate_contacts.cli.terminal.errors import CliError
-from alternate_contacts.worker.account_processor import Assignment
+from alternate_contacts.worker.contact_selection import Assignment
 from alternate_contacts.worker.contacts import Contact, ContactType
 from alternate_contacts.worker.error_codes import EXPIRED_CREDENTIALS
 from alternate_contacts.worker.errors import (

@@ -20,7 +20,7 @@ from typing import Any
 
 from alternate_contacts.cli.audit.compliance import NOT_COMPLIANT, ComplianceStatus
 from alternate_contacts.cli.audit.findings import AccountReading, ContactFinding
-from alternate_contacts.worker.account_processor import Assignment
+from alternate_contacts.worker.contact_selection import Assignment
 from alternate_contacts.worker.contacts import ContactType
 
 if sys.platform != "win32":

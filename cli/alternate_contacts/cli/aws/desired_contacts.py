@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from alternate_contacts.cli.aws.stack import Stack
-from alternate_contacts.worker.account_processor import Assignment
+from alternate_contacts.worker.contact_selection import Assignment
 from alternate_contacts.worker.contacts import CONTACT_FIELDS, Contact, ContactType
 from alternate_contacts.worker.decision import Policy
 

@@ -10,7 +10,7 @@ from alternate_contacts.cli.aws.queues import QUEUES
 from alternate_contacts.cli.aws.session import CHINA_REGION, REGION, Session
 from alternate_contacts.cli.aws.version import UNKNOWN
 from alternate_contacts.cli.terminal.errors import CliError, error_code, is_access_denied
-from alternate_contacts.worker.account_processor import Assignment
+from alternate_contacts.worker.contact_selection import Assignment
 from alternate_contacts.worker.contacts import CONTACT_FIELDS, Contact, ContactType
 from alternate_contacts.worker.decision import Policy
 from alternate_contacts.worker.protocol import Mode

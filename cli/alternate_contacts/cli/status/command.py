@@ -234,7 +234,8 @@ def _watch(now: Status, client: "SQSClient", interval: float, *, as_json: bool) 
                 if console.is_terminal:
                     screen.update(_render_watch(now, progress), refresh=True)
                 elif shown != now.queues and not as_json:
-                    console.print(_describe_queues(now))
+                    for line in _describe_queues(now):
+                        console.print(line)
                     shown = now.queues
                 if progress.is_over:
                     break
@@ -250,18 +251,22 @@ def _render_watch(now: Status, progress: DrainProgress) -> RenderableType:
     """Return only what changes, so that it fits into a low terminal; the bar on a line of its own."""
     most, processed = progress.most, progress.processed
     bar = ProgressBar(total=max(most, 1), completed=processed if most else 1, width=_BAR_WIDTH)
-    lines = [_describe_queues(now), f"{processed} of {count(most, 'message')} processed"]
-    return Group(*lines, bar, "Press Ctrl-C to stop watching.")
+    rows = Table.grid()
+    for line in (*_describe_queues(now), f"{processed} of {count(most, 'message')} processed"):
+        rows.add_row(line)
+    rows.add_row(bar)
+    rows.add_row("Press Ctrl-C to stop watching.")
+    return rows
 
 
-def _describe_queues(now: Status) -> str:
-    """Return the depth of every queue in one line per queue."""
-    return "\n".join(
+def _describe_queues(now: Status) -> list[str]:
+    """Return one line per queue with its depth."""
+    return [
         f"{name}: {depth.message}"
         if isinstance(depth, Unreadable)
         else f"{name}: {depth.visible} waiting, {depth.in_flight} in flight, {depth.delayed} delayed"
         for name, depth in now.queues.items()
-    )
+    ]
 
 
 def _render(now: Status) -> RenderableType:
