@@ -4,8 +4,8 @@ It writes two URLs to standard output: of its TLS endpoint, which is AWS's, and 
 calls have `aws:SecureTransport: false`. A client trusts it with AWS_CA_BUNDLE (an SDK) or SSL_CERT_FILE set to
 `authority.pem` in its folder.
 
-It ends when its standard input ends, that is, with the process that started it. At its end it stops its Lambda workers
-and all processes of its process group, and removes its folder.
+It ends when its standard input ends, that is, with the process that started it, or at SIGINT or SIGTERM. Then it stops
+its Lambda workers and all processes of its process group, and removes its folder.
 """
 
 import asyncio
@@ -19,28 +19,27 @@ import threading
 import time
 import traceback
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from emulation.certificate import Certificate
 from emulation.settings import MANAGEMENT_ACCOUNT, Settings
 
 _HOST = "127.0.0.1"
-#: Seconds for open requests and threads at the end; a custom resource may still wait for half an hour.
-_STOP_SECONDS = 5
 _REMOVALS = 20
+_ENDING = threading.Lock()
 #: Lambda retries an asynchronous invocation after one minute and then after two (invocation-async-error-handling).
 _FIRST_RETRY = 60
 
 
 def main() -> None:
-    """Serve until standard input ends, or SIGINT or SIGTERM arrives."""
+    """Serve until the end (`_end`)."""
     settings = Settings.from_arguments(sys.argv[1:])
     listener, insecure_listener = (socket.create_server((_HOST, port)) for port in (settings.port, 0))
     port, insecure_port = (each.getsockname()[1] for each in (listener, insecure_listener))
     folder = settings.folder or Path(tempfile.mkdtemp(prefix="emulation-"))
+    _end_at_signals_and_with_standard_input(folder)
     try:
-        certificate = Certificate(folder)
-        certificate.create()
+        Certificate(folder).create()
         os.environ.clear()
         os.environ.update(environment(settings, folder, port))
         tempfile.tempdir = str(folder)
@@ -86,9 +85,7 @@ def environment(settings: Settings, folder: Path, port: int) -> dict[str, str]:
     }
 
 
-async def _serve(
-    folder: Path, settings: Settings, listener: socket.socket, insecure_listener: socket.socket
-) -> NoReturn:
+async def _serve(folder: Path, settings: Settings, listener: socket.socket, insecure_listener: socket.socket) -> None:
     # ministack reads its environment while it is imported.
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
@@ -104,22 +101,33 @@ async def _serve(
     config.insecure_bind = [f"fd://{insecure_listener.detach()}"]
     config.certfile, config.keyfile = str(certificate.server), str(certificate.key)
     config.alpn_protocols = ["http/1.1"]
-    config.graceful_timeout = 0.2
     config.keep_alive_timeout = 75
     config.loglevel = "WARNING"
     application: Any = with_control_api(app.app)
-    await serve(application, config, shutdown_trigger=_stop_event(folder).wait)
-    _end(folder)
+    await serve(application, config, shutdown_trigger=asyncio.Event().wait)
 
 
-def _end(folder: Path, status: int = 0) -> NoReturn:
-    """Stop the processes of this group, remove the folder, and end without waiting for threads.
+def _end_at_signals_and_with_standard_input(folder: Path) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: _end(folder))
+
+    def read_to_end() -> None:
+        while sys.stdin.buffer.read(4096):
+            pass
+        _end(folder)
+
+    threading.Thread(target=read_to_end, daemon=True, name="stdin").start()
+
+
+def _end(folder: Path, status: int = 0) -> None:
+    """Stop the processes of this group, remove the folder, and end: no request and no thread is waited for.
 
     The group has the Lambda workers, and `sam` if it runs.
     """
+    if not _ENDING.acquire(blocking=False):
+        return  # the signal below is for this process, too
     lambda_runtime = sys.modules.get("ministack.core.lambda_runtime")
     if os.getpgrp() == os.getpid():
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
         os.killpg(0, signal.SIGTERM)
     elif lambda_runtime:  # the group is that of a script
         lambda_runtime.reset()
@@ -129,24 +137,6 @@ def _end(folder: Path, status: int = 0) -> NoReturn:
             break
         time.sleep(0.1)
     os._exit(status)
-
-
-def _stop_event(folder: Path) -> asyncio.Event:
-    """Return an event that is set when the server has to stop."""
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-
-    def read_to_end() -> None:
-        while sys.stdin.buffer.read(4096):
-            pass
-        loop.call_soon_threadsafe(stop.set)
-        time.sleep(_STOP_SECONDS)
-        _end(folder)
-
-    threading.Thread(target=read_to_end, daemon=True, name="stdin").start()
-    return stop
 
 
 if __name__ == "__main__":
