@@ -75,6 +75,7 @@ def main() -> None:
         accounts = create_organization(emulation)
         deploy.build(Path(folder))
         outputs = deploy.deploy(emulation, Path(folder))
+        subscribe_to_alarms(emulation, outputs["AlarmTopicArn"])
         wait_for_backfill(emulation, accounts)
         change_contacts(emulation, accounts, outputs)
         run_command(emulation, folder, "audit", "--html", f"{folder}/audit.html")
@@ -87,6 +88,13 @@ def main() -> None:
             page.open(address, dark=True)
             write_picture("audit-dark.png", page.picture(left=0, top=0, width=WIDTH, height=660))
         write_terminal_picture("status", run_command(emulation, folder, "status"))
+
+
+def subscribe_to_alarms(emulation: Emulation, topic_arn: str) -> None:
+    """Subscribe a queue, because alarms without a receiver are a problem."""
+    queue = emulation.client("sqs").create_queue(QueueName="pager")["QueueUrl"]
+    attributes = emulation.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
+    emulation.client("sns").subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=attributes["Attributes"]["QueueArn"])
 
 
 def create_organization(emulation: Emulation) -> dict[str, str]:
