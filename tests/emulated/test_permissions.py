@@ -13,7 +13,7 @@ from tests.emulated.conftest import SETTINGS, zipped
 from tests.emulated.package import QUEUES, Package
 
 KEY = f"arn:aws:kms:us-east-1:{MANAGEMENT_ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
-NO_CONTACT = {f"Operations{field}": "none" for field in ("Name", "Title", "EmailAddress", "PhoneNumber")}
+NO_CONTACT = {f"Billing{field}": "none" for field in ("Name", "Title", "EmailAddress", "PhoneNumber")}
 CONTACT = {"Name": "Other", "Title": "Other", "EmailAddress": "other@acme.test", "PhoneNumber": "1"}
 CALLER = """
     import boto3
@@ -36,7 +36,7 @@ def package(build: Path) -> Iterator[Package]:
     with Emulation(SETTINGS) as emulation:
         emulation.client("organizations").enable_aws_service_access(ServicePrincipal="account.amazonaws.com")
         accounts = emulation.create_accounts(2)
-        parameters = {"Mode": "report", "OperationsPolicy": "ignore", "KmsKeyArn": KEY, **NO_CONTACT}
+        parameters = {"Mode": "report", "BillingPolicy": "ignore", "KmsKeyArn": KEY, **NO_CONTACT}
         package = Package.deploy(emulation, build, accounts, **parameters)
         eventually(lambda: package.message_count("AccountQueue") == 0, within=30)
         yield package
@@ -80,7 +80,7 @@ def test_a_function_may_read_managed_contact_types_only(package: Package, call: 
     # No account has a contact yet. The backfill only checks that contacts can be read: of the first managed type.
     readable, denied = "ResourceNotFoundException", "AccessDeniedException"
     security = readable if function == "WorkerFunction" else denied
-    assert results == {"BILLING": readable, "OPERATIONS": denied, "SECURITY": security}
+    assert results == {"BILLING": denied, "OPERATIONS": readable, "SECURITY": security}
 
 
 def put(call: Call, function: str, contact_type: str, account: str) -> str:
@@ -152,9 +152,9 @@ def test_only_a_schedule_of_the_group_of_the_stack_gets_the_role_of_scheduler(
 
 def test_in_mode_enforce_the_worker_may_set_managed_contact_types_only(package: Package, call: Call) -> None:
     """The last test of this file: it updates the stack."""
-    package.update(Mode="enforce", OperationsPolicy="ignore", **NO_CONTACT)
+    package.update(Mode="enforce", BillingPolicy="ignore", **NO_CONTACT)
     accounts = package.accounts
     eventually(lambda: all(len(package.emulation.contacts().get(each, {})) == 2 for each in accounts), within=30)
     assert put(call, "WorkerFunction", "SECURITY", accounts[0]) == "success"
-    assert put(call, "WorkerFunction", "OPERATIONS", accounts[0]) == "AccessDeniedException"
+    assert put(call, "WorkerFunction", "BILLING", accounts[0]) == "AccessDeniedException"
     assert put(call, "BackfillFunction", "SECURITY", accounts[0]) == "AccessDeniedException"

@@ -11,7 +11,7 @@ from alternate_contacts.cli.aws.quota import Quota
 from alternate_contacts.cli.aws.stack import Stack
 from tests.fakes.clock import FakeClock
 from tests.fakes.environment import WORKER
-from tests.fakes.wire import FakeWire, HttpAnswer, refusal
+from tests.fakes.wire import FakeWire, HttpResponse, error_response
 
 _SQS = "https://sqs.us-east-1.amazonaws.com/000000000000"
 _SENT = 1_767_225_600_000
@@ -91,13 +91,13 @@ class FakeSqs:
         self.on_move: Callable[[], None] = lambda: None
         """Called when a task ends; stands for what the worker does meanwhile."""
         self._ids = 0
-        wire.answer("GetQueueAttributes", self._respond(self._attributes))
-        wire.answer("ReceiveMessage", self._respond(self._receive))
-        wire.answer("SendMessageBatch", self._batch("SendMessageBatch", self._send))
-        wire.answer("DeleteMessageBatch", self._batch("DeleteMessageBatch", self._delete))
-        wire.answer("ChangeMessageVisibilityBatch", self._batch("ChangeMessageVisibilityBatch", self._change))
-        wire.answer("StartMessageMoveTask", self._respond(self._start))
-        wire.answer("ListMessageMoveTasks", self._respond(self._list))
+        wire.respond("GetQueueAttributes", self._respond(self._attributes))
+        wire.respond("ReceiveMessage", self._respond(self._receive))
+        wire.respond("SendMessageBatch", self._batch("SendMessageBatch", self._send))
+        wire.respond("DeleteMessageBatch", self._batch("DeleteMessageBatch", self._delete))
+        wire.respond("ChangeMessageVisibilityBatch", self._batch("ChangeMessageVisibilityBatch", self._change))
+        wire.respond("StartMessageMoveTask", self._respond(self._start))
+        wire.respond("ListMessageMoveTasks", self._respond(self._list))
 
     def put(
         self, queue: str, body: str, attributes: Mapping[str, str] | None = None, *, redriven: bool = False
@@ -193,8 +193,8 @@ class FakeSqs:
 
     def _batch(
         self, operation: str, handle: Callable[[str, dict[str, Any]], str | None]
-    ) -> Callable[[dict[str, Any]], HttpAnswer]:
-        def respond(parameters: dict[str, Any]) -> HttpAnswer:
+    ) -> Callable[[dict[str, Any]], HttpResponse]:
+        def respond(parameters: dict[str, Any]) -> HttpResponse:
             entries: Sequence[dict[str, Any]] = parameters["Entries"]
             assert 1 <= len(entries) <= 10
             body: dict[str, list[dict[str, Any]]] = {"Successful": [], "Failed": []}
@@ -205,19 +205,19 @@ class FakeSqs:
                     body["Failed"].append({"Id": entry["Id"], "Code": code, "SenderFault": True})
                 else:
                     body["Successful"].append({"Id": entry["Id"], "MessageId": "m", "MD5OfMessageBody": "0"})
-            return HttpAnswer(body=body)
+            return HttpResponse(body=body)
 
         return respond
 
-    def _respond(self, handle: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[dict[str, Any]], HttpAnswer]:
-        return lambda parameters: HttpAnswer(body=handle(parameters))
+    def _respond(self, handle: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[dict[str, Any]], HttpResponse]:
+        return lambda parameters: HttpResponse(body=handle(parameters))
 
     def _next(self, name: str) -> str:
         self._ids += 1
         return f"{name}-{self._ids}"
 
 
-def worker_configuration(stack: Stack) -> HttpAnswer:
+def worker_configuration(stack: Stack) -> HttpResponse:
     """Return the configuration of WorkerFunction, contacts included, as the template derives it from the parameters."""
     quota = Quota.from_parameters(stack.parameters, stack.partition)
     variables = {
@@ -229,22 +229,22 @@ def worker_configuration(stack: Stack) -> HttpAnswer:
         "PUT_RATE": str(quota.put_rate),
         "QUOTA_SHARE": str(quota.share * 100),
     }
-    return HttpAnswer(body={"Environment": {"Variables": variables}})
+    return HttpResponse(body={"Environment": {"Variables": variables}})
 
 
-def subscriptions(*, confirmed: int = 1, pending: int = 0) -> HttpAnswer:
+def subscriptions(*, confirmed: int = 1, pending: int = 0) -> HttpResponse:
     """Return the response to ListSubscriptionsByTopic."""
     arns = ["arn:aws:sns:us-east-1:000000000000:alarm-topic:1"] * confirmed + ["PendingConfirmation"] * pending
     members = "".join(f"<member><SubscriptionArn>{arn}</SubscriptionArn></member>" for arn in arns)
     result = (
         f"<ListSubscriptionsByTopicResult><Subscriptions>{members}</Subscriptions></ListSubscriptionsByTopicResult>"
     )
-    return HttpAnswer(body=f"<ListSubscriptionsByTopicResponse>{result}</ListSubscriptionsByTopicResponse>")
+    return HttpResponse(body=f"<ListSubscriptionsByTopicResponse>{result}</ListSubscriptionsByTopicResponse>")
 
 
 def deny(wire: FakeWire, operation: str) -> None:
     """Deny the operation from now on, with an error message that holds contact data."""
-    wire.answer(operation, refusal("AccessDenied", 403, f"not for {SECRETS[0]}"))
+    wire.respond(operation, error_response("AccessDenied", 403, f"not for {SECRETS[0]}"))
 
 
 def _queue(parameters: Mapping[str, Any]) -> str:

@@ -20,7 +20,7 @@ def load() -> Callable[[], object]:
     from alternate_contacts.cli.aws import stack as stack_module
     from alternate_contacts.cli.main import app
     from tests.fakes.cli import STACK, FakeSqs, subscriptions, worker_configuration
-    from tests.fakes.wire import FakeWire, HttpAnswer, refusal
+    from tests.fakes.wire import FakeWire, HttpResponse, error_response
 
     wire = FakeWire()
     session = boto3.Session(region_name="us-east-1")
@@ -31,15 +31,15 @@ def load() -> Callable[[], object]:
     if "WAITING" in os.environ:
         sqs.put("AccountQueue", "message")
     accounts = [{"Id": "111111111111", "Name": NAME, "State": "ACTIVE", "Paths": ["o-1/r-1/ou-1/111111111111/"]}]
-    wire.answer("DescribeOrganization", HttpAnswer(body={"Organization": {"Id": "o-1"}}))
-    wire.answer("DescribeOrganizationalUnit", HttpAnswer(body={"OrganizationalUnit": {"Name": NAME}}))
-    wire.answer("ListAccounts", HttpAnswer(body={"Accounts": accounts}))
-    wire.answer("GetAlternateContact", refusal("ResourceNotFoundException", 404))
-    wire.answer("GetFunctionConfiguration", lambda _: worker_configuration(STACK))
-    wire.answer("FilterLogEvents", HttpAnswer(body={"events": []}))
-    wire.answer("ListSubscriptionsByTopic", subscriptions())
+    wire.respond("DescribeOrganization", HttpResponse(body={"Organization": {"Id": "o-1"}}))
+    wire.respond("DescribeOrganizationalUnit", HttpResponse(body={"OrganizationalUnit": {"Name": NAME}}))
+    wire.respond("ListAccounts", HttpResponse(body={"Accounts": accounts}))
+    wire.respond("GetAlternateContact", error_response("ResourceNotFoundException", 404))
+    wire.respond("GetFunctionConfiguration", lambda _: worker_configuration(STACK))
+    wire.respond("FilterLogEvents", HttpResponse(body={"events": []}))
+    wire.respond("ListSubscriptionsByTopic", subscriptions())
     if "INCOMPLETE" in os.environ:
-        wire.answer("GetQueueAttributes", HttpAnswer(body={}))
+        wire.respond("GetQueueAttributes", HttpResponse(body={}))
     stack_module.find_stack = lambda *_: STACK
 
     def run() -> None:

@@ -15,7 +15,7 @@ from botocore.compat import HTTPHeaders
 
 
 @dataclass(frozen=True)
-class HttpAnswer:
+class HttpResponse:
     """The response of AWS to one request."""
 
     status: int = 200
@@ -23,9 +23,9 @@ class HttpAnswer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def refusal(code: str, status: int, message: str = "no") -> HttpAnswer:
+def error_response(code: str, status: int, message: str = "no") -> HttpResponse:
     """Return an error response in the form of both JSON protocols."""
-    return HttpAnswer(status, {"__type": code, "message": message}, {"x-amzn-ErrorType": code})
+    return HttpResponse(status, {"__type": code, "message": message}, {"x-amzn-ErrorType": code})
 
 
 class _Raw(io.BytesIO):
@@ -39,7 +39,7 @@ class FakeWire:
     def __init__(self) -> None:
         self.requests: list[tuple[str, dict[str, Any]]] = []
         """The operation and the parameters of each."""
-        self._answers: dict[str, Callable[[dict[str, Any]], HttpAnswer]] = {}
+        self._responses: dict[str, Callable[[dict[str, Any]], HttpResponse]] = {}
         self._lock = threading.Lock()
 
     def attach(self, client: Any) -> None:
@@ -56,11 +56,11 @@ class FakeWire:
         finally:
             events.unregister("before-send", self._send)
 
-    def answer(self, operation: str, answer: HttpAnswer | Callable[[dict[str, Any]], HttpAnswer]) -> None:
+    def respond(self, operation: str, response: HttpResponse | Callable[[dict[str, Any]], HttpResponse]) -> None:
         """Set the response to ``operation``: a fixed one, or what a function of the parameters returns."""
-        self._answers[operation] = answer if callable(answer) else lambda _: answer
+        self._responses[operation] = response if callable(response) else lambda _: response
 
-    def asked(self, operation: str) -> list[dict[str, Any]]:
+    def requests_of(self, operation: str) -> list[dict[str, Any]]:
         """Return the parameters of every request of ``operation``."""
         return [parameters for name, parameters in self.requests if name == operation]
 
@@ -71,9 +71,9 @@ class FakeWire:
         parameters = json.loads(text) if text.startswith("{") else dict(urllib.parse.parse_qsl(text))
         with self._lock:
             self.requests.append((operation, parameters))
-        answer = self._answers[operation](parameters)
-        body = answer.body if isinstance(answer.body, str) else json.dumps(answer.body)
+        response = self._responses[operation](parameters)
+        body = response.body if isinstance(response.body, str) else json.dumps(response.body)
         headers = HTTPHeaders()
-        for name, value in answer.headers.items():
+        for name, value in response.headers.items():
             headers[name] = value
-        return AWSResponse(request.url, answer.status, headers, _Raw(body.encode()))
+        return AWSResponse(request.url, response.status, headers, _Raw(body.encode()))

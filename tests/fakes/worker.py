@@ -63,7 +63,7 @@ class FakeAccountApi:
         self._failures: list[_Failure] = []
         self._lock = threading.Lock()
 
-    def refuse(
+    def fail_with(
         self,
         error: Exception,
         *,

@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol, TypedDict, TypeVar
+from typing import TYPE_CHECKING, TypedDict, TypeVar
 
 import boto3
 from botocore.config import Config
@@ -21,14 +21,10 @@ if TYPE_CHECKING:
     from mypy_boto3_account import AccountClient
     from mypy_boto3_organizations import OrganizationsClient
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_ssm import SSMClient
+    from mypy_boto3_ssm.type_defs import GetParametersByPathRequestTypeDef
 
 Response = TypeVar("Response")
-
-
-class SsmClient(Protocol):
-    """The operation of SSM that the worker calls."""
-
-    def get_parameters_by_path(self, **request: object) -> Mapping[str, Any]: ...
 
 
 class _Target(TypedDict, total=False):
@@ -68,9 +64,8 @@ def sqs_client() -> "SQSClient":
     return boto3.client("sqs", config=_RETRIED)
 
 
-def ssm_client() -> "SsmClient":
-    client: SsmClient = boto3.client("ssm", config=_RETRIED)
-    return client
+def ssm_client() -> "SSMClient":
+    return boto3.client("ssm", config=_RETRIED)
 
 
 def _call(operation: str, call: Callable[[], Response]) -> Response:
@@ -182,13 +177,13 @@ class AwsParameterStore:
     https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParametersByPath.html
     """
 
-    def __init__(self, client: "SsmClient", path: str) -> None:
+    def __init__(self, client: "SSMClient", path: str) -> None:
         self._client = client
         self._path = path
 
     def get_page(self, token: str | None) -> tuple[dict[str, str | None], str | None]:
         """Return values by name below the path, None unless the type is String; and the token of the next page."""
-        request: dict[str, object] = {"Path": self._path, "Recursive": True, "WithDecryption": False}
+        request: GetParametersByPathRequestTypeDef = {"Path": self._path, "Recursive": True, "WithDecryption": False}
         if token is not None:
             request["NextToken"] = token
         response = _call(READ_CONFIGURATION, lambda: self._client.get_parameters_by_path(**request))

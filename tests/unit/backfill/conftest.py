@@ -14,7 +14,7 @@ from alternate_contacts.backfill.response import send_response
 from tests.fakes.clock import FakeStop
 from tests.fakes.cloudformation import LOGICAL_ID, STACK_ID, FakeResponseUrl, custom_resource_event
 from tests.fakes.environment import BACKFILL
-from tests.fakes.wire import FakeWire, HttpAnswer, refusal
+from tests.fakes.wire import FakeWire, HttpResponse, error_response
 
 ACCOUNTS = [
     {"Id": "111111111111", "State": "ACTIVE"},
@@ -68,7 +68,7 @@ class DeployedFunction:
 
     def sent_to(self, queue: str) -> list[dict[str, Any]]:
         """The entries sent to a queue, given the environment variable of its URL."""
-        batches = self.wire.asked("SendMessageBatch")
+        batches = self.wire.requests_of("SendMessageBatch")
         return [entry for batch in batches if batch["QueueUrl"] == BACKFILL[queue] for entry in batch["Entries"]]
 
 
@@ -76,13 +76,13 @@ class DeployedFunction:
 def function(session: boto3.Session) -> DeployedFunction:
     wire = FakeWire()
     principal = {"ServicePrincipal": "account.amazonaws.com"}
-    wire.answer("ListAWSServiceAccessForOrganization", HttpAnswer(body={"EnabledServicePrincipals": [principal]}))
+    wire.respond("ListAWSServiceAccessForOrganization", HttpResponse(body={"EnabledServicePrincipals": [principal]}))
     organization = {"MasterAccountId": "000000000000", "FeatureSet": "ALL"}
-    wire.answer("DescribeOrganization", HttpAnswer(body={"Organization": organization}))
-    wire.answer("GetAlternateContact", refusal("ResourceNotFoundException", 404))
-    wire.answer("ListAccounts", HttpAnswer(body={"Accounts": ACCOUNTS}))
-    wire.answer("GetQueueAttributes", HttpAnswer(body={"Attributes": {"ApproximateNumberOfMessages": "0"}}))
-    wire.answer("SendMessageBatch", HttpAnswer(body={"Successful": []}))
+    wire.respond("DescribeOrganization", HttpResponse(body={"Organization": organization}))
+    wire.respond("GetAlternateContact", error_response("ResourceNotFoundException", 404))
+    wire.respond("ListAccounts", HttpResponse(body={"Accounts": ACCOUNTS}))
+    wire.respond("GetQueueAttributes", HttpResponse(body={"Attributes": {"ApproximateNumberOfMessages": "0"}}))
+    wire.respond("SendMessageBatch", HttpResponse(body={"Successful": []}))
     set_stack_status(wire, "UPDATE_IN_PROGRESS")
     return DeployedFunction(session, wire)
 
@@ -94,4 +94,4 @@ def set_stack_status(wire: FakeWire, status: str) -> None:
         f"<StackStatus>{status}</StackStatus><CreationTime>2026-11-24T10:00:00Z</CreationTime></member></Stacks>"
         "</DescribeStacksResult></DescribeStacksResponse>"
     )
-    wire.answer("DescribeStacks", HttpAnswer(body=body))
+    wire.respond("DescribeStacks", HttpResponse(body=body))

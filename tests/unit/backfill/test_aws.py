@@ -13,7 +13,7 @@ from alternate_contacts.backfill.aws import AwsAccountDirectory, AwsBackfillQueu
 from alternate_contacts.backfill.enqueue import ListedAccount
 from alternate_contacts.backfill.error_codes import ACCESS_DENIED
 from alternate_contacts.backfill.preflight import OrganizationDescription
-from tests.fakes.wire import FakeWire, HttpAnswer, refusal
+from tests.fakes.wire import FakeWire, HttpResponse, error_response
 
 if TYPE_CHECKING:
     from mypy_boto3_account import AccountClient
@@ -160,25 +160,25 @@ CONTACT = {
 @pytest.mark.parametrize(
     ("response", "code"),
     [
-        (HttpAnswer(body={"AlternateContact": CONTACT}), None),
-        (refusal("ResourceNotFoundException", 404), None),
-        (refusal("AccessDeniedException", 403, "Ada Geheim"), "AccessDeniedException"),
+        (HttpResponse(body={"AlternateContact": CONTACT}), None),
+        (error_response("ResourceNotFoundException", 404), None),
+        (error_response("AccessDeniedException", 403, "Ada Geheim"), "AccessDeniedException"),
     ],
 )
 @pytest.mark.parametrize("account_id", [None, "1" * 12])
 def test_a_contact_error_is_its_code(
     account: "AccountClient",
     directory: AwsAccountDirectory,
-    response: HttpAnswer,
+    response: HttpResponse,
     code: str | None,
     account_id: str | None,
 ) -> None:
     """A request without an ID is for the own account."""
     wire = FakeWire()
     wire.attach(account)
-    wire.answer("GetAlternateContact", response)
+    wire.respond("GetAlternateContact", response)
     assert directory.get_contact_error(account_id) == code
-    (request,) = wire.asked("GetAlternateContact")
+    (request,) = wire.requests_of("GetAlternateContact")
     assert request.get("AccountId") == account_id
 
 
@@ -216,7 +216,7 @@ def test_a_response_without_failures_is_a_success(sqs: "SQSClient") -> None:
     """SQS omits an empty list."""
     wire = FakeWire()
     wire.attach(sqs)
-    wire.answer("SendMessageBatch", HttpAnswer(body={"Successful": []}))
+    wire.respond("SendMessageBatch", HttpResponse(body={"Successful": []}))
     assert AwsBackfillQueue(sqs, QUEUE).send(["one"], delay=0) == {}
 
 

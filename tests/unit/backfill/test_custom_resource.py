@@ -12,7 +12,7 @@ from alternate_contacts.backfill.deadline import RESERVED_SECONDS, deadline_afte
 from alternate_contacts.backfill.errors import BackfillError
 from alternate_contacts.backfill.response import ResponseDeliveryError
 from tests.fakes.cloudformation import CONTACT, PHYSICAL_ID, RESPONSE_URL, SIGNATURE, custom_resource_event
-from tests.fakes.wire import HttpAnswer, refusal
+from tests.fakes.wire import HttpResponse, error_response
 from tests.unit.backfill.conftest import DeployedFunction, set_stack_status
 
 pytestmark = pytest.mark.usefixtures("logs_to_stdout")
@@ -79,7 +79,7 @@ def test_a_disabled_package_deploys_without_a_call(function: DeployedFunction, r
 def test_a_failed_call_is_reported_with_operation_and_code(
     function: DeployedFunction, operation: str, code: str, request_type: str
 ) -> None:
-    function.wire.answer(operation, refusal(code, 400, ALL_SECRETS))
+    function.wire.respond(operation, error_response(code, 400, ALL_SECRETS))
     response = function.request(request_type)
     assert response["Status"] == "FAILED"
     assert response["Reason"].startswith(f"{operation} failed: {code}. Retry")
@@ -87,11 +87,11 @@ def test_a_failed_call_is_reported_with_operation_and_code(
 
 def test_a_failed_check_is_reported_and_no_message_is_sent(function: DeployedFunction) -> None:
     organization = {"MasterAccountId": "999999999999", "FeatureSet": "ALL"}
-    function.wire.answer("DescribeOrganization", HttpAnswer(body={"Organization": organization}))
+    function.wire.respond("DescribeOrganization", HttpResponse(body={"Organization": organization}))
     response = function.request("Create")
     assert response["Status"] == "FAILED"
     assert "999999999999" in response["Reason"]
-    assert function.wire.asked("SendMessageBatch") == []
+    assert function.wire.requests_of("SendMessageBatch") == []
 
 
 @pytest.mark.parametrize("request_type", ["Create", "Update"])
@@ -115,7 +115,7 @@ def test_any_error_is_reported_with_its_type_and_place_only(
 
 def test_rejected_messages_are_reported_with_code_and_counts(function: DeployedFunction) -> None:
     failed = [{"Id": "0", "SenderFault": False, "Code": "InternalError"}]
-    function.wire.answer("SendMessageBatch", HttpAnswer(body={"Failed": failed}))
+    function.wire.respond("SendMessageBatch", HttpResponse(body={"Failed": failed}))
     response = function.request("Create")
     assert response["Status"] == "FAILED"
     assert "InternalError. Accounts: 3 listed" in response["Reason"]
@@ -139,11 +139,11 @@ def test_an_invocation_without_time_reports_that(function: DeployedFunction) -> 
 def test_a_call_that_hangs_is_reported_in_time(function: DeployedFunction) -> None:
     is_over = threading.Event()
 
-    def hang(_: object) -> HttpAnswer:
+    def hang(_: object) -> HttpResponse:
         is_over.wait(30)
-        return refusal("InvalidInputException", 400)
+        return error_response("InvalidInputException", 400)
 
-    function.wire.answer("ListAccounts", hang)
+    function.wire.respond("ListAccounts", hang)
     started = time.monotonic()
     response = function.request("Create", milliseconds=RESERVED_SECONDS * 1000 + 300)
     is_over.set()
@@ -164,7 +164,7 @@ def test_a_retry_of_lambda_sends_the_same_response(function: DeployedFunction) -
         built.custom_resource.respond(custom_resource_event("Create"), deadline_after(900_000))
     first, second = function.response_url.responses()
     assert first == second
-    assert len(function.wire.asked("SendMessageBatch")) == 2
+    assert len(function.wire.requests_of("SendMessageBatch")) == 2
 
 
 # ---- Rollback -------------------------------------------------------------------------------------------------------
@@ -173,7 +173,7 @@ def test_a_retry_of_lambda_sends_the_same_response(function: DeployedFunction) -
 @pytest.mark.parametrize("status", ["UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_FAILED"])
 def test_a_failed_update_of_a_stack_that_rolls_back_succeeds(function: DeployedFunction, status: str) -> None:
     set_stack_status(function.wire, status)
-    function.wire.answer("ListAccounts", refusal("AccessDeniedException", 400))
+    function.wire.respond("ListAccounts", error_response("AccessDeniedException", 400))
     response = function.request("Update")
     assert response["Status"] == "SUCCESS"
     assert response["Reason"] == (
@@ -185,25 +185,30 @@ def test_a_failed_update_of_a_stack_that_rolls_back_succeeds(function: DeployedF
 def test_a_rollback_sends_the_messages_again_for_the_old_contacts(function: DeployedFunction) -> None:
     set_stack_status(function.wire, "UPDATE_ROLLBACK_IN_PROGRESS")
     assert function.request("Update")["Data"]["Enqueued"] == "2"
-    assert function.wire.asked("DescribeStacks") == []
+    assert function.wire.requests_of("DescribeStacks") == []
 
 
 @pytest.mark.parametrize(
-    "answer", [refusal("AccessDenied", 403), HttpAnswer(body="<DescribeStacksResponse/>"), HttpAnswer(body="nonsense")]
+    "answer",
+    [
+        error_response("AccessDenied", 403),
+        HttpResponse(body="<DescribeStacksResponse/>"),
+        HttpResponse(body="nonsense"),
+    ],
 )
 def test_a_failed_update_of_a_stack_with_unknown_status_fails(
-    function: DeployedFunction, answer: HttpAnswer, capsys: pytest.CaptureFixture[str]
+    function: DeployedFunction, answer: HttpResponse, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    function.wire.answer("DescribeStacks", answer)
-    function.wire.answer("ListAccounts", refusal("AccessDeniedException", 400))
+    function.wire.respond("DescribeStacks", answer)
+    function.wire.respond("ListAccounts", error_response("AccessDeniedException", 400))
     assert function.request("Update")["Status"] == "FAILED"
     assert "stack status unknown" in capsys.readouterr().out
 
 
 def test_a_failed_create_fails_without_a_look_at_the_stack(function: DeployedFunction) -> None:
-    function.wire.answer("ListAccounts", refusal("AccessDeniedException", 400))
+    function.wire.respond("ListAccounts", error_response("AccessDeniedException", 400))
     assert function.request("Create")["Status"] == "FAILED"
-    assert function.wire.asked("DescribeStacks") == []
+    assert function.wire.requests_of("DescribeStacks") == []
 
 
 @pytest.mark.parametrize(("request_type", "is_named"), [("Create", True), ("Update", False)])
@@ -211,18 +216,20 @@ def test_a_failed_create_reports_that_the_stack_has_to_be_deleted_first(
     function: DeployedFunction, request_type: str, is_named: bool
 ) -> None:
     """CloudFormation does not update a stack in ROLLBACK_COMPLETE; an update ends in UPDATE_ROLLBACK_COMPLETE."""
-    function.wire.answer("ListAccounts", refusal("AccessDeniedException", 400))
+    function.wire.respond("ListAccounts", error_response("AccessDeniedException", 400))
     assert ("ROLLBACK_COMPLETE" in function.request(request_type)["Reason"]) is is_named
 
 
 # ---- The resource stays the same ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("list_accounts", [HttpAnswer(body={"Accounts": []}), refusal("AccessDeniedException", 400)])
+@pytest.mark.parametrize(
+    "list_accounts", [HttpResponse(body={"Accounts": []}), error_response("AccessDeniedException", 400)]
+)
 def test_the_physical_id_of_a_create_is_derived_from_stack_and_resource(
-    function: DeployedFunction, list_accounts: HttpAnswer
+    function: DeployedFunction, list_accounts: HttpResponse
 ) -> None:
-    function.wire.answer("ListAccounts", list_accounts)
+    function.wire.respond("ListAccounts", list_accounts)
     assert function.request("Create")["PhysicalResourceId"] == PHYSICAL_ID
 
 
@@ -237,7 +244,7 @@ def test_the_physical_id_never_changes(function: DeployedFunction, request_type:
 def test_every_success_has_the_same_attributes(function: DeployedFunction, request_type: str) -> None:
     if request_type == "rollback":
         set_stack_status(function.wire, "UPDATE_ROLLBACK_IN_PROGRESS")
-        function.wire.answer("ListAccounts", refusal("AccessDeniedException", 400))
+        function.wire.respond("ListAccounts", error_response("AccessDeniedException", 400))
     data = function.request("Update" if request_type == "rollback" else request_type)["Data"]
     assert set(data) == {"Summary", "Listed", "Enqueued", "Skipped"}
     assert all(isinstance(value, str) and value for value in data.values())
@@ -252,7 +259,7 @@ def test_no_secret_is_logged(
     function: DeployedFunction, capsys: pytest.CaptureFixture[str], failure: str, request_type: str
 ) -> None:
     if failure == "access denied":
-        function.wire.answer("ListAccounts", refusal("AccessDeniedException", 400, ALL_SECRETS))
+        function.wire.respond("ListAccounts", error_response("AccessDeniedException", 400, ALL_SECRETS))
     elif failure == "not reached":
         function.client_errors["sqs"] = [NoRegionError(msg=ALL_SECRETS)]
     elif failure == "unexpected":
@@ -277,7 +284,7 @@ def test_the_response_is_logged(
     function: DeployedFunction, capsys: pytest.CaptureFixture[str], status: str, level: str
 ) -> None:
     if status == "FAILED":
-        function.wire.answer("ListAccounts", refusal("ServiceException", 400))
+        function.wire.respond("ListAccounts", error_response("ServiceException", 400))
     response = function.request("Create")
     *_, line = map(json.loads, capsys.readouterr().out.splitlines())
     assert (line["level"], line["service"], line["message"]) == (level, "backfill", "custom resource response")

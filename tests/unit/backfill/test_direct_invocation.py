@@ -9,7 +9,7 @@ from alternate_contacts.backfill.direct_invocation import DirectInvocation
 from alternate_contacts.backfill.errors import BackfillError
 from alternate_contacts.backfill.telemetry import BackfillTelemetry
 from tests.fakes.clock import FakeStop
-from tests.fakes.wire import HttpAnswer, refusal
+from tests.fakes.wire import HttpResponse, error_response
 from tests.unit.backfill.conftest import ACCOUNTS, DeployedFunction
 
 pytestmark = pytest.mark.usefixtures("logs_to_stdout")
@@ -35,7 +35,7 @@ def test_a_reconcile_is_skipped_while_messages_are_waiting(
     function: DeployedFunction, waiting: str, skipped: bool
 ) -> None:
     attributes = {"ApproximateNumberOfMessages": waiting, "ApproximateNumberOfMessagesNotVisible": "0"}
-    function.wire.answer("GetQueueAttributes", HttpAnswer(body={"Attributes": attributes}))
+    function.wire.respond("GetQueueAttributes", HttpResponse(body={"Attributes": attributes}))
     result = function.invoke(trigger="reconcile")
     assert (result["reconcileSkipped"], result["enqueued"]) == (skipped, 0 if skipped else 2)
     assert len(function.sent_to("ACCOUNT_QUEUE_URL")) == result["enqueued"]
@@ -64,7 +64,7 @@ def test_a_failure_is_logged_and_raised_without_the_text_of_the_error(
     function: DeployedFunction, capsys: pytest.CaptureFixture[str], code: str, message: str
 ) -> None:
     """Lambda then retries it, and sends it to UndeliveredQueue."""
-    function.wire.answer("ListAccounts", refusal(code, 400, "secret"))
+    function.wire.respond("ListAccounts", error_response(code, 400, "secret"))
     with pytest.raises(BackfillError, match=f"^ListAccounts failed: {code}. {message}") as raised:
         function.invoke(trigger="manual")
     assert raised.value.__suppress_context__
@@ -90,8 +90,8 @@ def test_a_reconcile_that_cannot_be_recorded_fails_with_its_own_message(
 ) -> None:
     fail_while_listing(function)
     is_account_queue = {"QueueUrl": function.environment["ACCOUNT_QUEUE_URL"]}.items()
-    accepted, denied = HttpAnswer(body={"Successful": []}), refusal("AccessDenied", 403)
-    function.wire.answer(
+    accepted, denied = HttpResponse(body={"Successful": []}), error_response("AccessDenied", 403)
+    function.wire.respond(
         "SendMessageBatch", lambda request: accepted if is_account_queue <= request.items() else denied
     )
     with pytest.raises(BackfillError, match="ListAccounts"):
@@ -105,9 +105,9 @@ def test_a_reconcile_whose_record_sqs_rejects_is_logged(
     """SendMessageBatch has the HTTP status 200 even then."""
     fail_while_listing(function)
     is_account_queue = {"QueueUrl": function.environment["ACCOUNT_QUEUE_URL"]}.items()
-    accepted = HttpAnswer(body={"Successful": []})
-    rejected = HttpAnswer(body={"Failed": [{"Id": "0", "SenderFault": False, "Code": "InternalError"}]})
-    function.wire.answer(
+    accepted = HttpResponse(body={"Successful": []})
+    rejected = HttpResponse(body={"Failed": [{"Id": "0", "SenderFault": False, "Code": "InternalError"}]})
+    function.wire.respond(
         "SendMessageBatch", lambda request: accepted if is_account_queue <= request.items() else rejected
     )
     with pytest.raises(BackfillError, match="ListAccounts"):
@@ -124,6 +124,8 @@ def test_an_invalid_input_is_described_without_its_content(function: DeployedFun
 def fail_while_listing(function: DeployedFunction) -> None:
     """The first list, of the checks, succeeds. The second fails on its second page."""
     more = [{"Id": f"{number:012}"} for number in range(20)]
-    pages = iter([HttpAnswer(body={"Accounts": ACCOUNTS}), HttpAnswer(body={"Accounts": more, "NextToken": "more"})])
-    failure = refusal("InvalidInputException", 400)
-    function.wire.answer("ListAccounts", lambda request: failure if "NextToken" in request else next(pages))
+    pages = iter(
+        [HttpResponse(body={"Accounts": ACCOUNTS}), HttpResponse(body={"Accounts": more, "NextToken": "more"})]
+    )
+    failure = error_response("InvalidInputException", 400)
+    function.wire.respond("ListAccounts", lambda request: failure if "NextToken" in request else next(pages))

@@ -5,7 +5,7 @@ import pytest
 from alternate_contacts.backfill.deadline import deadline_after
 from alternate_contacts.backfill.errors import BackfillError
 from tests.fakes.cloudformation import custom_resource_event
-from tests.fakes.wire import refusal
+from tests.fakes.wire import error_response
 from tests.unit.backfill.conftest import DeployedFunction
 
 pytestmark = pytest.mark.usefixtures("logs_to_stdout")
@@ -21,7 +21,7 @@ def test_the_init_phase_opens_the_clients_of_a_backfill_once(function: DeployedF
 
 
 def test_the_other_clients_open_when_they_are_needed(function: DeployedFunction) -> None:
-    function.wire.answer("ListAccounts", refusal("AccessDeniedException", 400))
+    function.wire.respond("ListAccounts", error_response("AccessDeniedException", 400))
     function.request("Update")
     assert function.opened[3:] == ["cloudformation"]
 
@@ -59,4 +59,4 @@ def test_an_error_of_the_init_phase_does_not_last(function: DeployedFunction) ->
 def test_the_check_reads_the_first_managed_contact_type(function: DeployedFunction, managed: str, read: str) -> None:
     function.environment["MANAGED_CONTACT_TYPES"] = managed
     function.request("Create")
-    assert {request["AlternateContactType"] for request in function.wire.asked("GetAlternateContact")} == {read}
+    assert {request["AlternateContactType"] for request in function.wire.requests_of("GetAlternateContact")} == {read}

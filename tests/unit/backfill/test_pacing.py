@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from alternate_contacts.backfill.aws import AwsAccountDirectory
 from alternate_contacts.backfill.pacing import LIST_ACCOUNTS_RATE, CallPace, CallRate
 from tests.fakes.clock import FakeClock
-from tests.fakes.wire import FakeWire, HttpAnswer, refusal
+from tests.fakes.wire import FakeWire, HttpResponse, error_response
 
 PUBLISHED = CallRate(8, 12)
 """https://docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits.html#throttling-limits"""
@@ -55,17 +55,17 @@ def test_every_attempt_of_list_accounts_waits_for_its_turn(session: boto3.Sessio
     wire.attach(organizations)
     pages = iter(range(1, 8))
 
-    def page(_: object) -> HttpAnswer:
+    def page(_: object) -> HttpResponse:
         number = next(pages)
         if throttled and number == 3:
-            return refusal("TooManyRequestsException", 400)
-        return HttpAnswer(body={"Accounts": [], **({"NextToken": str(number)} if number < 7 else {})})
+            return error_response("TooManyRequestsException", 400)
+        return HttpResponse(body={"Accounts": [], **({"NextToken": str(number)} if number < 7 else {})})
 
-    wire.answer("ListAccounts", page)
+    wire.respond("ListAccounts", page)
     directory = AwsAccountDirectory(
         organizations, session.client("account"), region="", account_id="", list_accounts_rate=CallRate(20, 1)
     )
     started = time.monotonic()
     assert list(directory.list_accounts()) == []
-    assert len(wire.asked("ListAccounts")) == 7
+    assert len(wire.requests_of("ListAccounts")) == 7
     assert time.monotonic() - started >= 6 / 20

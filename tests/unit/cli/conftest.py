@@ -39,8 +39,8 @@ def run(request: pytest.FixtureRequest, aws: FakeWire, monkeypatch: pytest.Monke
     """Return a function that runs the command with these arguments, on the fake stack or another one."""
     request.getfixturevalue("sqs")
     deployed = STACK
-    aws.answer("GetFunctionConfiguration", lambda _: worker_configuration(deployed))
-    aws.answer("ListSubscriptionsByTopic", subscriptions())
+    aws.respond("GetFunctionConfiguration", lambda _: worker_configuration(deployed))
+    aws.respond("ListSubscriptionsByTopic", subscriptions())
 
     def run(*arguments: str, stack: Stack = STACK, answer: str | None = None) -> Result:
         nonlocal deployed

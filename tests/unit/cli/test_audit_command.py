@@ -21,7 +21,7 @@ from alternate_contacts.cli.audit import csv_file, html_page, json_document, tab
 from alternate_contacts.cli.audit.state_file import StateFile, StateKey
 from alternate_contacts.worker.contacts import ContactType
 from tests.fakes.cli import PARAMETERS, SECRETS, STACK, deny, worker_configuration
-from tests.fakes.wire import FakeWire, HttpAnswer, refusal
+from tests.fakes.wire import FakeWire, HttpResponse, error_response
 
 Run = Callable[..., Result]
 
@@ -45,36 +45,38 @@ class FakeAws:
     )
     contacts: dict[tuple[str, str], dict[str, str] | None] = field(default_factory=dict)
     """By account and contact type; None: the account has no contact."""
-    errors: dict[str, HttpAnswer] = field(default_factory=dict)
+    errors: dict[str, HttpResponse] = field(default_factory=dict)
     """By account."""
     interrupted_at: int | None = None
     """Ctrl-C is pressed when all contacts of so many accounts were requested."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        self.wire.answer("DescribeOrganization", HttpAnswer(body={"Organization": {"Id": "o-exampleorg1"}}))
-        self.wire.answer("ListAccounts", lambda _: HttpAnswer(body={"Accounts": self.accounts}))
-        self.wire.answer("ListParents", HttpAnswer(body={"Parents": [{"Id": "r-root", "Type": "ROOT"}]}))
-        self.wire.answer("ListAWSServiceAccessForOrganization", HttpAnswer(body={"EnabledServicePrincipals": []}))
-        self.wire.answer("GetAlternateContact", self._get)
+        self.wire.respond("DescribeOrganization", HttpResponse(body={"Organization": {"Id": "o-exampleorg1"}}))
+        self.wire.respond("ListAccounts", lambda _: HttpResponse(body={"Accounts": self.accounts}))
+        self.wire.respond("ListParents", HttpResponse(body={"Parents": [{"Id": "r-root", "Type": "ROOT"}]}))
+        self.wire.respond("ListAWSServiceAccessForOrganization", HttpResponse(body={"EnabledServicePrincipals": []}))
+        self.wire.respond("GetAlternateContact", self._get)
 
     def read(self) -> set[str]:
         """The accounts whose contacts were read."""
-        return {request.get("AccountId", OWN) for request in self.wire.asked("GetAlternateContact")}
+        return {request.get("AccountId", OWN) for request in self.wire.requests_of("GetAlternateContact")}
 
-    def _get(self, request: dict[str, Any]) -> HttpAnswer:
+    def _get(self, request: dict[str, Any]) -> HttpResponse:
         self._interrupt()
         account, contact_type = request.get("AccountId", OWN), request["AlternateContactType"]
         if account in self.errors:
             return self.errors[account]
         contact = self.contacts.get((account, contact_type), desired(contact_type))
         if contact is None:
-            return refusal("ResourceNotFoundException", 404)
-        return HttpAnswer(body={"AlternateContact": {"AlternateContactType": contact_type, **contact}})
+            return error_response("ResourceNotFoundException", 404)
+        return HttpResponse(body={"AlternateContact": {"AlternateContactType": contact_type, **contact}})
 
     def _interrupt(self) -> None:
         with self.lock:
-            requests = Counter(request.get("AccountId", OWN) for request in self.wire.asked("GetAlternateContact"))
+            requests = Counter(
+                request.get("AccountId", OWN) for request in self.wire.requests_of("GetAlternateContact")
+            )
             if self.interrupted_at is None or list(requests.values()).count(3) < self.interrupted_at:
                 return
             self.interrupted_at = None
@@ -108,7 +110,7 @@ def test_the_exit_code_is_0_if_every_contact_is_compliant(cloud: FakeAws, run: R
     result = run("audit", stack=FAST)
     assert (result.exit_code, result.stderr) == (0, "")
     assert "6 of 6 accounts read, 0 not compliant" in result.stdout
-    assert {"AlternateContactType": "BILLING"} in cloud.wire.asked("GetAlternateContact")
+    assert {"AlternateContactType": "BILLING"} in cloud.wire.requests_of("GetAlternateContact")
     assert not state_file.exists()
 
 
@@ -116,7 +118,7 @@ def test_the_document_has_the_status_of_every_contact(cloud: FakeAws, run: Run) 
     missing, different, denied, closed, _ = MEMBERS
     cloud.contacts[missing, "BILLING"] = None
     cloud.contacts[different, "SECURITY"] = DRIFTED
-    cloud.errors[denied] = refusal("AccessDeniedException", 403)
+    cloud.errors[denied] = error_response("AccessDeniedException", 403)
     cloud.accounts[4] |= {"State": "SUSPENDED"}
     result = run("audit", "--json", stack=FAST)
     assert result.exit_code == 1
@@ -182,7 +184,7 @@ SLOW = replace(FAST, parameters={**FAST.parameters, "GetRate": "100"})
 def interrupted(cloud: FakeAws, run: Run, tmp_path: Path) -> Result:
     """A run that Ctrl-C interrupted after two or three of the six accounts, one of them unreadable."""
     cloud.accounts.sort(key=lambda account: account["Id"])
-    cloud.errors[MEMBERS[0]] = refusal("AccessDeniedException", 403)
+    cloud.errors[MEMBERS[0]] = error_response("AccessDeniedException", 403)
     cloud.interrupted_at = 3
     result = run("audit", "--json", "--html", str(tmp_path / "audit.html"), "--rate", "20", stack=SLOW)
     cloud.wire.requests.clear()
@@ -361,7 +363,7 @@ def test_state_names_another_file(cloud: FakeAws, run: Run, tmp_path: Path, stat
 
 
 def test_expired_credentials_end_the_run_with_2_and_a_report(cloud: FakeAws, run: Run, state_file: Path) -> None:
-    cloud.errors[MEMBERS[4]] = refusal("ExpiredTokenException", 403)
+    cloud.errors[MEMBERS[4]] = error_response("ExpiredTokenException", 403)
     result = run("audit", "--json", "--rate", "100", stack=FAST)
     assert result.exit_code == 2
     assert "The AWS credentials have expired. Sign in again" in result.stderr
@@ -385,7 +387,7 @@ def joerg(cloud: FakeAws) -> FakeAws:
 
 def test_contacts_are_compared_with_those_of_the_worker(joerg: FakeAws, run: Run) -> None:
     worker = replace(FAST, parameters={**FAST.parameters, "SecurityName": JOERG})
-    joerg.wire.answer("GetFunctionConfiguration", lambda _: worker_configuration(worker))
+    joerg.wire.respond("GetFunctionConfiguration", lambda _: worker_configuration(worker))
     result = run("audit", stack=GARBLED)
     assert (result.exit_code, result.stderr) == (0, "")
 
@@ -482,7 +484,7 @@ def test_two_options_cannot_name_the_same_file(
 
 
 def test_the_missing_permission_is_named(cloud: FakeAws, run: Run) -> None:
-    cloud.wire.answer("ListAccounts", refusal("AccessDeniedException", 400))
+    cloud.wire.respond("ListAccounts", error_response("AccessDeniedException", 400))
     result = run("audit", stack=FAST)
     assert result.exit_code == 2
     assert "organizations:ListAccounts" in result.stderr

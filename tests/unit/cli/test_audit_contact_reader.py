@@ -113,7 +113,9 @@ def test_calls_keep_to_the_rate() -> None:
 
 def test_a_contact_with_access_denied_is_unreadable_and_the_others_are_read() -> None:
     api = FakeAccountApi()
-    api.refuse(AccessDenied("AccessDeniedException", "GetAlternateContact"), account_id=MEMBER, contact_type=SECURITY)
+    api.fail_with(
+        AccessDenied("AccessDeniedException", "GetAlternateContact"), account_id=MEMBER, contact_type=SECURITY
+    )
     readings = read(reader(api), MEMBER, OTHER)
     assert statuses(readings[MEMBER]) == [MISSING, MISSING, UNREADABLE]
     finding = readings[MEMBER].findings[SECURITY]
@@ -130,7 +132,7 @@ def test_trusted_access_is_checked_once_and_reported_if_it_is_off() -> None:
         return False
 
     api = FakeAccountApi()
-    api.refuse(AccessDenied("AccessDeniedException", "GetAlternateContact"))
+    api.fail_with(AccessDenied("AccessDeniedException", "GetAlternateContact"))
     readings = read(reader(api, trusted_access=trusted_access), MANAGEMENT, MEMBER, OTHER)
     assert {readings[account].findings[BILLING].reason for account in (MEMBER, OTHER)} == {TrustedAccessOff.reason}
     # The management account does not depend on trusted access.
@@ -143,7 +145,7 @@ def test_access_denied_stands_if_trusted_access_cannot_be_checked() -> None:
         raise AccessDenied("AccessDeniedException", "ListAWSServiceAccessForOrganization")
 
     api = FakeAccountApi()
-    api.refuse(AccessDenied("AccessDeniedException", "GetAlternateContact"))
+    api.fail_with(AccessDenied("AccessDeniedException", "GetAlternateContact"))
     reading = read(reader(api, trusted_access=trusted_access), MEMBER)[MEMBER]
     assert reading.findings[BILLING].reason == AccessDenied.reason
 
@@ -152,7 +154,7 @@ def test_access_denied_stands_if_trusted_access_cannot_be_checked() -> None:
 def test_throttled_calls_are_retried_at_a_lower_rate(times: int, status: ComplianceStatus) -> None:
     clock = FakeClock()
     api = FakeAccountApi()
-    api.refuse(Throttled("TooManyRequestsException", "GetAlternateContact"), contact_type=BILLING, times=times)
+    api.fail_with(Throttled("TooManyRequestsException", "GetAlternateContact"), contact_type=BILLING, times=times)
     reading = read(reader(api, rate=2.5, clock=clock), MEMBER)[MEMBER]
     assert reading.findings[BILLING].status == status
     # At the full rate these calls would take 31 / 2.5 = 12.4 s.
@@ -166,7 +168,7 @@ def test_other_failed_calls_are_retried_with_growing_pauses(
 ) -> None:
     clock = FakeClock()
     api = FakeAccountApi()
-    api.refuse(error, contact_type=OPERATIONS, times=times)
+    api.fail_with(error, contact_type=OPERATIONS, times=times)
     reading = read(reader(api, clock=clock), MEMBER)[MEMBER]
     assert reading.findings[OPERATIONS].status == status
     assert 1 + 2 + 4 <= clock.now < 7.1
@@ -174,7 +176,7 @@ def test_other_failed_calls_are_retried_with_growing_pauses(
 
 def test_an_account_that_left_the_organization_is_unreadable_without_retries() -> None:
     api = FakeAccountApi()
-    api.refuse(NotInOrganization("AccountNotFoundException", "GetAlternateContact"))
+    api.fail_with(NotInOrganization("AccountNotFoundException", "GetAlternateContact"))
     reading = read(reader(api), MEMBER)[MEMBER]
     assert {finding.reason for finding in reading.findings.values()} == {NotInOrganization.reason}
     assert len(api.calls) == 3
@@ -186,7 +188,7 @@ def test_an_account_that_left_the_organization_is_unreadable_without_retries() -
 )
 def test_expired_credentials_end_the_run(error: WorkerError) -> None:
     api = FakeAccountApi()
-    api.refuse(error, account_id=OTHER)
+    api.fail_with(error, account_id=OTHER)
     with pytest.raises(CliError, match="Sign in again"):
         read(reader(api), OTHER)
     assert len(api.calls) == 1
@@ -194,7 +196,7 @@ def test_expired_credentials_end_the_run(error: WorkerError) -> None:
 
 def test_a_lost_network_ends_the_run_instead_of_making_every_account_unreadable() -> None:
     api = FakeAccountApi()
-    api.refuse(Unavailable("EndpointConnectionError"))
+    api.fail_with(Unavailable("EndpointConnectionError"))
     readings: list[AccountReading] = []
     with pytest.raises(CliError, match="does not respond"):
         reader(api).read([f"{number:012}" for number in range(1, 101)], readings.append)

@@ -11,7 +11,7 @@ from alternate_contacts.cli.aws import backfill_function
 from alternate_contacts.worker.message import AccountMessage, parse_message
 from alternate_contacts.worker.protocol import Mode
 from tests.fakes.cli import PARAMETERS, SECRETS, STACK, FakeSqs
-from tests.fakes.wire import FakeWire, HttpAnswer, refusal
+from tests.fakes.wire import FakeWire, HttpResponse, error_response
 from tests.unit.cli.conftest import Run
 
 ACCOUNT, OTHER = "111111111111", "222222222222"
@@ -21,7 +21,7 @@ RESULT = {"summary": "12 accounts listed, 11 enqueued", "listed": 12, "enqueued"
 @pytest.fixture
 def function(aws: FakeWire) -> FakeWire:
     """BackfillFunction, which enqueues eleven of twelve accounts."""
-    aws.answer("Invoke", HttpAnswer(body={**RESULT, "skipped": {"SUSPENDED": 1}, "reconcileSkipped": False}))
+    aws.respond("Invoke", HttpResponse(body={**RESULT, "skipped": {"SUSPENDED": 1}, "reconcileSkipped": False}))
     return aws
 
 
@@ -34,18 +34,18 @@ def test_the_function_is_invoked_for_the_organization(run: Run, function: FakeWi
         "12 accounts listed, 11 enqueued.",
         "The messages are not processed yet. Run `alternate-contacts status --watch` to follow the worker.",
     ]
-    assert function.asked("Invoke") == [{"trigger": "manual", "reason": "manual", "mode": "enforce"}]
+    assert function.requests_of("Invoke") == [{"trigger": "manual", "reason": "manual", "mode": "enforce"}]
 
 
 def test_an_invocation_is_not_retried_and_waits_longer_than_the_function_may_run(run: Run, function: FakeWire) -> None:
     calls = 0
 
-    def times_out(_: dict[str, Any]) -> HttpAnswer:
+    def times_out(_: dict[str, Any]) -> HttpResponse:
         nonlocal calls
         calls += 1
         raise ReadTimeoutError(endpoint_url="https://lambda")
 
-    function.answer("Invoke", times_out)
+    function.respond("Invoke", times_out)
     result = run("backfill", "--yes")
     assert (result.exit_code, calls) == (2, 1)
     assert "did not respond before its timeout" in result.stderr
@@ -58,7 +58,7 @@ def test_report_sends_messages_that_set_no_contacts(run: Run, function: FakeWire
         "plan": {"accounts": "all", "mode": "report"},
         "result": {"listed": 12, "enqueued": 11, "skipped": {"SUSPENDED": 1}},
     }
-    assert function.asked("Invoke") == [{"trigger": "manual", "reason": "manual", "mode": "report"}]
+    assert function.requests_of("Invoke") == [{"trigger": "manual", "reason": "manual", "mode": "report"}]
     assert "logs what it would set" in result.stderr
 
 
@@ -70,12 +70,12 @@ def test_the_mode_of_the_stack_is_the_mode_of_the_plan(run: Run) -> None:
 def test_dry_run_changes_nothing(run: Run, function: FakeWire, sqs: FakeSqs) -> None:
     assert run("backfill", "--dry-run").exit_code == 0
     assert run("backfill", "--account", ACCOUNT, "--dry-run").exit_code == 0
-    assert (function.asked("Invoke"), sqs.bodies("AccountQueue")) == ([], [])
+    assert (function.requests_of("Invoke"), sqs.bodies("AccountQueue")) == ([], [])
 
 
 def test_without_a_terminal_and_yes_nothing_changes(run: Run, function: FakeWire) -> None:
     assert run("backfill").exit_code == 2
-    assert function.asked("Invoke") == []
+    assert function.requests_of("Invoke") == []
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_without_a_terminal_and_yes_nothing_changes(run: Run, function: FakeWire
     ],
 )
 def test_an_error_of_the_function_is_printed(run: Run, aws: FakeWire, error: dict[str, str], message: str) -> None:
-    aws.answer("Invoke", HttpAnswer(200, error, {"X-Amz-Function-Error": "Unhandled"}))
+    aws.respond("Invoke", HttpResponse(200, error, {"X-Amz-Function-Error": "Unhandled"}))
     result = run("backfill", "--yes")
     assert (result.exit_code, result.stderr) == (2, f"BackfillFunction failed: {message}\n")
 
@@ -96,14 +96,14 @@ def test_an_error_of_the_function_is_printed(run: Run, aws: FakeWire, error: dic
 def test_a_response_of_another_release_is_an_error(
     run: Run, aws: FakeWire, payload: str, headers: dict[str, str]
 ) -> None:
-    aws.answer("Invoke", HttpAnswer(200, payload, headers))
+    aws.respond("Invoke", HttpResponse(200, payload, headers))
     result = run("backfill", "--yes")
     assert result.exit_code == 2
     assert result.stderr.count("\n") == 1
 
 
 def test_a_missing_permission_is_named(run: Run, aws: FakeWire) -> None:
-    aws.answer("Invoke", refusal("AccessDeniedException", 403, SECRETS[0]))
+    aws.respond("Invoke", error_response("AccessDeniedException", 403, SECRETS[0]))
     result = run("backfill", "--yes")
     assert result.exit_code == 2
     assert "permission lambda:InvokeFunction" in result.stderr
@@ -148,11 +148,11 @@ def test_a_disabled_package_has_no_plan_that_the_function_would_reject(run: Run)
 
 
 def test_only_after_ctrl_c_the_function_continues(run: Run, aws: FakeWire) -> None:
-    def interrupt(_: object) -> HttpAnswer:
+    def interrupt(_: object) -> HttpResponse:
         raise KeyboardInterrupt
 
-    aws.answer("Invoke", interrupt)
+    aws.respond("Invoke", interrupt)
     result = run("backfill", "--yes")
     assert (result.exit_code, "BackfillFunction continues" in result.stdout) == (130, True)
-    aws.answer("Invoke", refusal("AccessDeniedException", 403))
+    aws.respond("Invoke", error_response("AccessDeniedException", 403))
     assert "BackfillFunction continues" not in run("backfill", "--yes").stdout

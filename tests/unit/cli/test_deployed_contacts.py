@@ -11,7 +11,7 @@ from alternate_contacts.worker.contacts import ContactType
 from alternate_contacts.worker.decision import Policy
 from tests.fakes.cli import PARAMETERS, SECRETS, STACK, deny
 from tests.fakes.environment import WORKER
-from tests.fakes.wire import FakeWire, HttpAnswer
+from tests.fakes.wire import FakeWire, HttpResponse
 
 GARBLED = replace(STACK, parameters={**PARAMETERS, "SecurityName": "J?rg"})
 EXACT = {**WORKER, "SECURITY_NAME": "Jörg", "BILLING_POLICY": "fill"}
@@ -42,5 +42,5 @@ def test_the_environment_is_empty_if_these_credentials_cannot_read_it(aws: FakeW
     deny(aws, "GetFunctionConfiguration")
     assert read_worker_environment(Session(), STACK) == {}
     error = {"ErrorCode": "AccessDeniedException", "Message": "kms:Decrypt"}
-    aws.answer("GetFunctionConfiguration", HttpAnswer(body={"Environment": {"Error": error}}))
+    aws.respond("GetFunctionConfiguration", HttpResponse(body={"Environment": {"Error": error}}))
     assert read_worker_environment(Session(), STACK) == {}

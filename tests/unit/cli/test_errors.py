@@ -18,7 +18,7 @@ from alternate_contacts.cli.terminal.aws_errors import BOTOCORE_ERRORS, INTERNAL
 from alternate_contacts.cli.terminal.errors import describe_aws_error, describe_error, iam_action, is_access_denied
 from alternate_contacts.worker.error_codes import ACCESS_DENIED, EXPIRED_CREDENTIALS, THROTTLED, UNAVAILABLE
 from tests.fakes.cli import SECRETS, deny
-from tests.fakes.wire import FakeWire, refusal
+from tests.fakes.wire import FakeWire, error_response
 from tests.unit.cli.conftest import Run
 
 CODES = ["ExpiredToken", "AccessDenied", "Throttling", "InternalFailure", "ValidationException", "UnknownCode"]
@@ -159,7 +159,7 @@ class TestIamAction:
         assert iam_action(caught.value) == "sqs:SendMessage"
 
     def test_an_action_may_have_another_name_than_the_call(self, aws: FakeWire) -> None:
-        aws.answer("Invoke", refusal("AccessDeniedException", 403))
+        aws.respond("Invoke", error_response("AccessDeniedException", 403))
         with pytest.raises(ClientError) as caught:
             Session().client("lambda").invoke(FunctionName="f")
         assert iam_action(caught.value) == "lambda:InvokeFunction"

@@ -17,7 +17,7 @@ from alternate_contacts.cli.aws.failure_reasons import CRASH_OR_TIMEOUT, REMEDIE
 from alternate_contacts.cli.aws.queues import QueueMessage
 from alternate_contacts.worker.errors import WorkerError
 from tests.fakes.cli import SECRETS, FakeSqs, deny, failed_attributes
-from tests.fakes.wire import FakeWire, HttpAnswer
+from tests.fakes.wire import FakeWire, HttpResponse
 from tests.unit.cli.conftest import Run
 
 ACCOUNT, OTHER = "111111111111", "222222222222"
@@ -201,29 +201,29 @@ def test_after_ctrl_c_all_messages_are_returned_also_those_of_the_receive_under_
         sqs.fail(f"{number:012}")
     receives = 0
 
-    def interrupted(parameters: dict[str, Any]) -> HttpAnswer:
+    def interrupted(parameters: dict[str, Any]) -> HttpResponse:
         # During the second receive its messages are in flight already, but the command does not know them yet.
         nonlocal receives
         receives += 1
         if receives == 2:
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
-        return HttpAnswer(body=sqs._receive(parameters))
+        return HttpResponse(body=sqs._receive(parameters))
 
-    aws.answer("ReceiveMessage", interrupted)
+    aws.respond("ReceiveMessage", interrupted)
     result = run("failures")
     assert (result.exit_code, result.stdout, result.stderr) == (130, "", "Interrupted.\n")
     assert sqs.in_flight("FailedAccountQueue") == []
-    assert sum(len(request["Entries"]) for request in aws.asked("ChangeMessageVisibilityBatch")) == 20
+    assert sum(len(request["Entries"]) for request in aws.requests_of("ChangeMessageVisibilityBatch")) == 20
 
 
 def test_after_an_error_all_messages_are_returned(run: Run, aws: FakeWire, sqs: FakeSqs) -> None:
     sqs.fail(ACCOUNT)
 
-    def once(parameters: dict[str, Any]) -> HttpAnswer:
+    def once(parameters: dict[str, Any]) -> HttpResponse:
         deny(aws, "ReceiveMessage")
-        return HttpAnswer(body=sqs._receive(parameters))
+        return HttpResponse(body=sqs._receive(parameters))
 
-    aws.answer("ReceiveMessage", once)
+    aws.respond("ReceiveMessage", once)
     result = run("failures")
     assert result.exit_code == 2
     assert "permission sqs:ReceiveMessage" in result.stderr
@@ -244,7 +244,7 @@ def test_the_visibility_timeout_grows_with_the_queue(run: Run, aws: FakeWire, sq
     for number in range(1000):
         sqs.fail(f"{number:012}")
     run("failures", "--json")
-    assert aws.asked("ReceiveMessage")[0]["VisibilityTimeout"] == 60 + 1000 // 5
+    assert aws.requests_of("ReceiveMessage")[0]["VisibilityTimeout"] == 60 + 1000 // 5
 
 
 @pytest.mark.parametrize("tries", ["²", "٣" * 20, "9" * 5000, "-1", ""])

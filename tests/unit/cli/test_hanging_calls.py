@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from alternate_contacts.cli.aws import hanging_calls
 from alternate_contacts.cli.aws.hanging_calls import watch_for_hanging_calls
-from tests.fakes.wire import FakeWire, HttpAnswer
+from tests.fakes.wire import FakeWire, HttpResponse
 from tests.fakes.wire import refusal as error_response
 
 QUEUE = "https://sqs.us-east-1.amazonaws.com/000000000000/queue"
@@ -36,21 +36,21 @@ def wait_for_no_timer() -> None:
 
 
 def test_a_call_without_a_response_is_announced_once(wire: FakeWire, capsys: pytest.CaptureFixture[str]) -> None:
-    def slow(_: object) -> HttpAnswer:
+    def slow(_: object) -> HttpResponse:
         wait_for_no_timer()
-        return HttpAnswer(body={})
+        return HttpResponse(body={})
 
-    wire.answer("PurgeQueue", slow)
+    wire.respond("PurgeQueue", slow)
     watched_client(wire, "sqs").purge_queue(QueueUrl=QUEUE)  # type: ignore[attr-defined]
     printed = capsys.readouterr()
     assert (printed.out, printed.err.count("PurgeQueue")) == ("", 1)
 
 
-@pytest.mark.parametrize("response", [HttpAnswer(body={}), error_response("AccessDenied", 403)])
+@pytest.mark.parametrize("response", [HttpResponse(body={}), error_response("AccessDenied", 403)])
 def test_a_call_with_a_response_is_not(
-    wire: FakeWire, capsys: pytest.CaptureFixture[str], response: HttpAnswer
+    wire: FakeWire, capsys: pytest.CaptureFixture[str], response: HttpResponse
 ) -> None:
-    wire.answer("PurgeQueue", response)
+    wire.respond("PurgeQueue", response)
     client = watched_client(wire, "sqs")
     with suppress(ClientError):
         client.purge_queue(QueueUrl=QUEUE)  # type: ignore[attr-defined]

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from alternate_contacts.cli.aws.organization import OrganizationAccount, OrganizationTree
-from tests.fakes.wire import FakeWire, HttpAnswer, refusal
+from tests.fakes.wire import FakeWire, HttpResponse, error_response
 
 ROOT, WORKLOADS, PRODUCTION = "r-root", "ou-root-workloads", "ou-root-production"
 NAMES = {WORKLOADS: "Workloads", PRODUCTION: "Production"}
@@ -18,20 +18,20 @@ PARENTS = {"111111111111": PRODUCTION, "222222222222": ROOT, PRODUCTION: WORKLOA
 @pytest.fixture
 def wire() -> FakeWire:
     wire = FakeWire()
-    wire.answer("DescribeOrganization", HttpAnswer(body={"Organization": {"Id": "o-exampleorg1"}}))
-    wire.answer("DescribeOrganizationalUnit", lambda request: unit(request["OrganizationalUnitId"]))
-    wire.answer("ListParents", lambda request: parents(request["ChildId"]))
+    wire.respond("DescribeOrganization", HttpResponse(body={"Organization": {"Id": "o-exampleorg1"}}))
+    wire.respond("DescribeOrganizationalUnit", lambda request: unit(request["OrganizationalUnitId"]))
+    wire.respond("ListParents", lambda request: parents(request["ChildId"]))
     return wire
 
 
-def unit(identifier: str) -> HttpAnswer:
-    return HttpAnswer(body={"OrganizationalUnit": {"Id": identifier, "Name": NAMES[identifier]}})
+def unit(identifier: str) -> HttpResponse:
+    return HttpResponse(body={"OrganizationalUnit": {"Id": identifier, "Name": NAMES[identifier]}})
 
 
-def parents(child: str) -> HttpAnswer:
+def parents(child: str) -> HttpResponse:
     parent = PARENTS[child]
     parent_type = "ROOT" if parent == ROOT else "ORGANIZATIONAL_UNIT"
-    return HttpAnswer(body={"Parents": [{"Id": parent, "Type": parent_type}]})
+    return HttpResponse(body={"Parents": [{"Id": parent, "Type": parent_type}]})
 
 
 def organization(wire: FakeWire, session: boto3.Session) -> OrganizationTree:
@@ -45,12 +45,12 @@ def list_accounts(wire: FakeWire, session: boto3.Session, *accounts: dict[str, A
     pages: list[list[dict[str, Any]]] = [[account] for account in accounts]
     pages.insert(1, [])
 
-    def page(request: dict[str, Any]) -> HttpAnswer:
+    def page(request: dict[str, Any]) -> HttpResponse:
         number = int(request.get("NextToken", 0))
         more = {"NextToken": str(number + 1)} if number + 1 < len(pages) else {}
-        return HttpAnswer(body={"Accounts": pages[number], **more})
+        return HttpResponse(body={"Accounts": pages[number], **more})
 
-    wire.answer("ListAccounts", page)
+    wire.respond("ListAccounts", page)
     return list(organization(wire, session).accounts())
 
 
@@ -87,8 +87,8 @@ def test_paths_hold_the_units_and_each_name_is_read_once(wire: FakeWire, session
         ("Root", "Workloads", "Production"),
         ("Root",),
     ]
-    assert len(wire.asked("DescribeOrganizationalUnit")) == 2
-    assert wire.asked("ListParents") == []
+    assert len(wire.requests_of("DescribeOrganizationalUnit")) == 2
+    assert wire.requests_of("ListParents") == []
 
 
 def test_without_paths_parents_are_read_and_those_of_units_once(wire: FakeWire, session: boto3.Session) -> None:
@@ -101,7 +101,7 @@ def test_without_paths_parents_are_read_and_those_of_units_once(wire: FakeWire, 
         ("Root", "Workloads", "Production"),
         ("Root",),
     ]
-    assert [request["ChildId"] for request in wire.asked("ListParents")] == [
+    assert [request["ChildId"] for request in wire.requests_of("ListParents")] == [
         "111111111111",
         PRODUCTION,
         WORKLOADS,
@@ -118,8 +118,8 @@ def test_calls_stay_within_the_rates_of_organizations(
     wire: FakeWire, session: boto3.Session, operation: str, calls: int, seconds: float
 ) -> None:
     """One ListParents call per account, and one DescribeOrganizationalUnit call per unit."""
-    wire.answer("DescribeOrganizationalUnit", HttpAnswer(body={"OrganizationalUnit": {"Name": "Unit"}}))
-    wire.answer("ListParents", HttpAnswer(body={"Parents": [{"Id": ROOT, "Type": "ROOT"}]}))
+    wire.respond("DescribeOrganizationalUnit", HttpResponse(body={"OrganizationalUnit": {"Name": "Unit"}}))
+    wire.respond("ListParents", HttpResponse(body={"Parents": [{"Id": ROOT, "Type": "ROOT"}]}))
     accounts: list[dict[str, Any]] = [{"Id": f"{number:012}"} for number in range(8)]
     if operation != "ListParents":
         accounts = [{**account, "Paths": [f"o-1/{ROOT}/ou-{account['Id']}/{account['Id']}/"]} for account in accounts]
@@ -127,7 +127,7 @@ def test_calls_stay_within_the_rates_of_organizations(
         accounts.append(accounts[0])
     started = time.monotonic()
     list_accounts(wire, session, *accounts)
-    assert len(wire.asked(operation)) == calls
+    assert len(wire.requests_of(operation)) == calls
     assert time.monotonic() - started >= seconds - 0.01
 
 
@@ -143,8 +143,8 @@ def test_calls_stay_within_the_rates_of_organizations(
 def test_units_that_cannot_be_read_have_their_ids(
     wire: FakeWire, session: boto3.Session, of_account: str, of_unit: str
 ) -> None:
-    wire.answer("DescribeOrganizationalUnit", refusal(of_unit, 400))
-    wire.answer("ListParents", refusal(of_account, 400))
+    wire.respond("DescribeOrganizationalUnit", error_response(of_unit, 400))
+    wire.respond("ListParents", error_response(of_account, 400))
     path = f"o-exampleorg1/{ROOT}/{WORKLOADS}/111111111111/"
     accounts = list_accounts(wire, session, {"Id": "111111111111", "Paths": [path]}, {"Id": "222222222222"})
     assert [account.unit for account in accounts] == [("Root", WORKLOADS), ("unknown",)]
@@ -153,15 +153,15 @@ def test_units_that_cannot_be_read_have_their_ids(
 def test_an_account_or_unit_that_leaves_meanwhile_is_below_an_unknown_unit(
     wire: FakeWire, session: boto3.Session
 ) -> None:
-    def parents_while_units_leave(request: dict[str, Any]) -> HttpAnswer:
+    def parents_while_units_leave(request: dict[str, Any]) -> HttpResponse:
         child = request["ChildId"]
         if child == "333333333333":
-            return HttpAnswer(body={"Parents": []})
+            return HttpResponse(body={"Parents": []})
         if child in (WORKLOADS, "444444444444"):
-            return refusal("ChildNotFoundException", 400)
+            return error_response("ChildNotFoundException", 400)
         return parents(child)
 
-    wire.answer("ListParents", parents_while_units_leave)
+    wire.respond("ListParents", parents_while_units_leave)
     accounts = list_accounts(
         wire,
         session,
@@ -176,6 +176,6 @@ def test_an_account_or_unit_that_leaves_meanwhile_is_below_an_unknown_unit(
 
 
 def test_expired_credentials_end_the_list(wire: FakeWire, session: boto3.Session) -> None:
-    wire.answer("ListParents", refusal("ExpiredTokenException", 400))
+    wire.respond("ListParents", error_response("ExpiredTokenException", 400))
     with pytest.raises(ClientError, match="ExpiredTokenException"):
         list_accounts(wire, session, {"Id": "111111111111"})

@@ -9,7 +9,7 @@ import pytest
 
 from alternate_contacts.cli.aws.previous_release import LOG_MESSAGES, REASONS, current_log_line
 from tests.fakes.cli import FakeSqs
-from tests.fakes.wire import FakeWire, HttpAnswer
+from tests.fakes.wire import FakeWire, HttpResponse
 from tests.unit.cli.conftest import Run
 
 RECORDS = json.loads((Path(__file__).parents[2] / "events" / "previous-release" / "records.json").read_text())
@@ -42,7 +42,7 @@ def test_status_reads_the_log_lines(run: Run, aws: FakeWire) -> None:
         {"timestamp": int(time.timestamp() * 1000), "message": json.dumps(line)}
         for time, line in zip(at, lines, strict=True)
     ]
-    aws.answer("FilterLogEvents", HttpAnswer(body={"events": events}))
+    aws.respond("FilterLogEvents", HttpResponse(body={"events": events}))
     document = json.loads(run("status", "--json").stdout)
     assert document["lastBackfill"] == {
         "at": at[0].isoformat(),
@@ -53,7 +53,7 @@ def test_status_reads_the_log_lines(run: Run, aws: FakeWire) -> None:
         "skipped": {"SUSPENDED": 3},
     }
     assert document["lastReconcile"] == {"at": at[2].isoformat(), "reconcileSkipped": True, "messagesWaiting": 7}
-    [request] = aws.asked("FilterLogEvents")
+    [request] = aws.requests_of("FilterLogEvents")
     assert all(f'$.message = "{message}"' in request["filterPattern"] for message in LOG_MESSAGES)
 
 
@@ -88,7 +88,7 @@ def test_a_replayed_message_keeps_its_body(run: Run, failed: FakeSqs) -> None:
 
 
 def test_undelivered_messages_keep_their_kinds(run: Run, sqs: FakeSqs, aws: FakeWire) -> None:
-    aws.answer("Invoke", HttpAnswer(202))
+    aws.respond("Invoke", HttpResponse(202))
     kinds: dict[str, list[str]] = RECORDS["undelivered"]
     for body in (body for bodies in kinds.values() for body in bodies):
         sqs.put("UndeliveredQueue", body)
@@ -111,7 +111,7 @@ def test_the_payload_is_understood_by_the_previous_backfill_function(
     run: Run, sqs: FakeSqs, aws: FakeWire, arguments: list[str]
 ) -> None:
     result = {"summary": "1 account listed", "listed": 1, "enqueued": 1, "skipped": {}, "stoodBack": False}
-    aws.answer("Invoke", HttpAnswer(body=result))
+    aws.respond("Invoke", HttpResponse(body=result))
     sqs.put("UndeliveredQueue", "{}")
     assert run(*arguments, "--yes").exit_code == 0
-    assert aws.asked("Invoke") == [{"trigger": "manual", "reason": "manual", "mode": "enforce"}]
+    assert aws.requests_of("Invoke") == [{"trigger": "manual", "reason": "manual", "mode": "enforce"}]

@@ -12,7 +12,7 @@ from alternate_contacts.cli.aws import queue_lease, uninterrupted
 from alternate_contacts.cli.aws.queue_lease import QueueLease, lease_seconds
 from alternate_contacts.cli.aws.session import Session
 from tests.fakes.cli import STACK, FakeSqs, deny
-from tests.fakes.wire import FakeWire, HttpAnswer
+from tests.fakes.wire import FakeWire, HttpResponse
 
 QUEUE = "FailedAccountQueue"
 
@@ -40,10 +40,10 @@ def test_after_an_error_all_messages_are_visible(failed: FakeSqs) -> None:
 
 
 def test_ctrl_c_does_not_stop_the_return_of_messages(failed: FakeSqs, aws: FakeWire) -> None:
-    change, calls = aws._answers["ChangeMessageVisibilityBatch"], itertools.count(1)
+    change, calls = aws._responses["ChangeMessageVisibilityBatch"], itertools.count(1)
     all_returned = threading.Event()
 
-    def interrupted(parameters: dict[str, Any]) -> HttpAnswer:
+    def interrupted(parameters: dict[str, Any]) -> HttpResponse:
         call = next(calls)
         if call == 1:
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
@@ -52,7 +52,7 @@ def test_ctrl_c_does_not_stop_the_return_of_messages(failed: FakeSqs, aws: FakeW
             all_returned.set()
         return response
 
-    aws.answer("ChangeMessageVisibilityBatch", interrupted)
+    aws.respond("ChangeMessageVisibilityBatch", interrupted)
     with pytest.raises(KeyboardInterrupt), new_lease() as lease:
         lease.receive_all(25)
     assert all_returned.wait(5)
@@ -64,7 +64,7 @@ def test_deleted_messages_are_not_returned(failed: FakeSqs, aws: FakeWire) -> No
         first, *_ = lease.receive_all(25)
         assert lease.delete([first]) == 0
     assert len(failed.bodies(QUEUE)) == 24
-    assert sum(len(request["Entries"]) for request in aws.asked("ChangeMessageVisibilityBatch")) == 24
+    assert sum(len(request["Entries"]) for request in aws.requests_of("ChangeMessageVisibilityBatch")) == 24
 
 
 def test_messages_that_sqs_does_not_delete_are_counted_and_returned(failed: FakeSqs) -> None:
@@ -98,7 +98,7 @@ def test_a_failed_call_does_not_stop_the_return_of_other_messages(aws: FakeWire)
         lease.receive_all(25)
         deny(aws, "ChangeMessageVisibilityBatch")
     assert lease.unreturned == 25
-    assert len(aws.asked("ChangeMessageVisibilityBatch")) == 3
+    assert len(aws.requests_of("ChangeMessageVisibilityBatch")) == 3
 
 
 @pytest.mark.usefixtures("failed")
@@ -109,7 +109,7 @@ def test_it_receives_until_nothing_new_comes_and_longer_below_the_expected_numbe
     progress: list[int] = []
     with new_lease() as lease:
         assert len(lease.receive_all(expected, progress.append)) == 25
-    assert len(aws.asked("ReceiveMessage")) == receives
+    assert len(aws.requests_of("ReceiveMessage")) == receives
     assert progress[:3] == [10, 20, 25]
 
 
@@ -131,15 +131,15 @@ def hanging(aws: FakeWire, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
     end = threading.Event()
 
     def hang(operation: str, number: int) -> None:
-        respond, calls = aws._answers[operation], itertools.count(1)
+        respond, calls = aws._responses[operation], itertools.count(1)
 
-        def hanging(parameters: dict[str, Any]) -> HttpAnswer:
+        def hanging(parameters: dict[str, Any]) -> HttpResponse:
             if next(calls) == number:
                 signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
                 end.wait(10)
             return respond(parameters)
 
-        aws.answer(operation, hanging)
+        aws.respond(operation, hanging)
 
     yield hang
     end.set()
@@ -164,16 +164,16 @@ def test_ctrl_c_does_not_wait_for_a_receive_that_hangs(hanging: Callable[[str, i
 
 
 def test_a_second_ctrl_c_ends_the_return_and_counts_what_stays_invisible(failed: FakeSqs, aws: FakeWire) -> None:
-    change, calls = aws._answers["ChangeMessageVisibilityBatch"], itertools.count(1)
+    change, calls = aws._responses["ChangeMessageVisibilityBatch"], itertools.count(1)
     first_is_done = threading.Event()
 
-    def slow(parameters: dict[str, Any]) -> HttpAnswer:
+    def slow(parameters: dict[str, Any]) -> HttpResponse:
         if next(calls) == 2:
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
             first_is_done.wait(10)
         return change(parameters)
 
-    aws.answer("ChangeMessageVisibilityBatch", slow)
+    aws.respond("ChangeMessageVisibilityBatch", slow)
     lease = new_lease()
 
     def interrupt(number: int) -> None:

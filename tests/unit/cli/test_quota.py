@@ -9,13 +9,13 @@ from alternate_contacts.cli.aws.quota import Quota, read_quota
 from alternate_contacts.cli.aws.session import Session
 from tests.fakes.cli import PARAMETERS, SECRETS, STACK, deny
 from tests.fakes.environment import WORKER
-from tests.fakes.wire import FakeWire, HttpAnswer, refusal
+from tests.fakes.wire import FakeWire, HttpResponse, error_response
 
 RAISED = {"GET_RATE": "100", "PUT_RATE": "50", "QUOTA_SHARE": "60"}
 
 
 def configure(aws: FakeWire, **variables: str) -> None:
-    aws.answer("GetFunctionConfiguration", HttpAnswer(body={"Environment": {"Variables": {**WORKER, **variables}}}))
+    aws.respond("GetFunctionConfiguration", HttpResponse(body={"Environment": {"Variables": {**WORKER, **variables}}}))
 
 
 def test_the_quota_is_that_of_the_deployed_worker(aws: FakeWire) -> None:
@@ -49,11 +49,11 @@ def test_without_permission_the_defaults_of_the_template_apply(
 
 def test_variables_that_these_credentials_cannot_decrypt_are_like_a_missing_permission(aws: FakeWire) -> None:
     error = {"ErrorCode": "AccessDeniedException", "Message": "kms:Decrypt"}
-    aws.answer("GetFunctionConfiguration", HttpAnswer(body={"Environment": {"Error": error}}))
+    aws.respond("GetFunctionConfiguration", HttpResponse(body={"Environment": {"Error": error}}))
     assert not read_quota(Session(), STACK).from_worker
 
 
 def test_other_errors_are_raised(aws: FakeWire) -> None:
-    aws.answer("GetFunctionConfiguration", refusal("ResourceNotFoundException", 404))
+    aws.respond("GetFunctionConfiguration", error_response("ResourceNotFoundException", 404))
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         read_quota(Session(), STACK)

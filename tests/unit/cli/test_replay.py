@@ -24,7 +24,7 @@ from alternate_contacts.cli.terminal import output
 from alternate_contacts.cli.terminal.errors import CliError
 from tests.fakes.cli import PARAMETERS, SECRETS, STACK, FakeSqs, deny, failed_attributes
 from tests.fakes.clock import FakeClock
-from tests.fakes.wire import FakeWire, HttpAnswer
+from tests.fakes.wire import FakeWire, HttpResponse
 from tests.fakes.wire import refusal as error_response
 from tests.unit.cli.conftest import Run
 
@@ -177,9 +177,9 @@ class TestMoveTasks:
     def list_tasks(self, aws: FakeWire, *responses: list[dict[str, Any]]) -> None:
         """Respond to ListMessageMoveTasks with each of these once, and then always with the last."""
         rest = list(responses)
-        aws.answer(
+        aws.respond(
             "ListMessageMoveTasks",
-            lambda _: HttpAnswer(body={"Results": rest.pop(0) if len(rest) > 1 else rest[0]}),
+            lambda _: HttpResponse(body={"Results": rest.pop(0) if len(rest) > 1 else rest[0]}),
         )
 
     def test_a_failed_task_is_an_error_with_its_reason(self, tasks: MoveTasks, aws: FakeWire) -> None:
@@ -216,7 +216,7 @@ class TestMoveTasks:
             tasks.move(3, lambda _: None)
 
     def test_other_errors_are_raised(self, tasks: MoveTasks, aws: FakeWire) -> None:
-        aws.answer("StartMessageMoveTask", HttpAnswer(400, {"__type": "InvalidParameterValue", "message": "no"}))
+        aws.respond("StartMessageMoveTask", HttpResponse(400, {"__type": "InvalidParameterValue", "message": "no"}))
         with pytest.raises(ClientError, match="InvalidParameterValue"):
             tasks.move(3, lambda _: None)
 
@@ -224,9 +224,9 @@ class TestMoveTasks:
         self, tasks: MoveTasks, sqs: FakeSqs, aws: FakeWire
     ) -> None:
         sqs.fail(ACCOUNT)
-        start = aws._answers["StartMessageMoveTask"]
+        start = aws._responses["StartMessageMoveTask"]
 
-        def lose_the_race(parameters: dict[str, Any]) -> HttpAnswer:
+        def lose_the_race(parameters: dict[str, Any]) -> HttpResponse:
             sqs.moves_at_a_time = 0  # so that the other task still runs
             start(parameters)
             return error_response("AWS.SimpleQueueService.UnsupportedOperation", 400)
@@ -234,7 +234,7 @@ class TestMoveTasks:
         def go_on(_: float) -> None:
             sqs.moves_at_a_time = 1000
 
-        aws.answer("StartMessageMoveTask", lose_the_race)
+        aws.respond("StartMessageMoveTask", lose_the_race)
         tasks._sleep = go_on
         assert tasks.move(1, lambda _: None) == 1
         assert len(sqs.tasks) == 1
@@ -314,14 +314,14 @@ class TestReplaySelected:
     def test_ctrl_c_while_sending_loses_no_message(self, run: Run, sqs: FakeSqs, aws: FakeWire) -> None:
         for number in range(30):
             sqs.fail(f"{number:012}")
-        send, calls = aws._answers["SendMessageBatch"], itertools.count(1)
+        send, calls = aws._responses["SendMessageBatch"], itertools.count(1)
 
-        def interrupted(parameters: dict[str, Any]) -> HttpAnswer:
+        def interrupted(parameters: dict[str, Any]) -> HttpResponse:
             if next(calls) == 2:
                 signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
             return send(parameters)
 
-        aws.answer("SendMessageBatch", interrupted)
+        aws.respond("SendMessageBatch", interrupted)
         result = run("replay", "--reason", "access_denied", "--yes", "--json")
         assert result.exit_code == 130
         # The batch under way was sent and deleted: what is reported is exact.
@@ -389,8 +389,8 @@ class TestReplayUndelivered:
     @pytest.fixture
     def started(self, aws: FakeWire) -> Callable[[], list[dict[str, Any]]]:
         """Return a function that returns the payloads of the started backfills."""
-        aws.answer("Invoke", HttpAnswer(202))
-        return lambda: aws.asked("Invoke")
+        aws.respond("Invoke", HttpResponse(202))
+        return lambda: aws.requests_of("Invoke")
 
     def test_without_permission_for_the_backfill_the_sent_events_are_reported(
         self, run: Run, sqs: FakeSqs, aws: FakeWire

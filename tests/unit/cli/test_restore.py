@@ -19,7 +19,7 @@ from alternate_contacts.cli.aws.organization import OrganizationAccount
 from alternate_contacts.cli.terminal import output
 from alternate_contacts.worker.contacts import Contact, ContactType
 from tests.fakes.audit import DIFFERENT, MISSING, NOON, UNREADABLE, finding, report, row
-from tests.fakes.wire import FakeWire, HttpAnswer
+from tests.fakes.wire import FakeWire, HttpResponse
 
 pytestmark = pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed")
 
@@ -96,7 +96,7 @@ def test_every_contact_in_the_record_is_set_again(
     calls: list[tuple[str, dict[str, str]]], session: boto3.Session
 ) -> None:
     wire = FakeWire()
-    wire.answer("PutAlternateContact", HttpAnswer())
+    wire.respond("PutAlternateContact", HttpResponse())
     client: Any = session.client("account")
     wire.attach(client)
     for operation, given in calls:
@@ -104,7 +104,7 @@ def test_every_contact_in_the_record_is_set_again(
             # botocore checks the parameters.
             client.put_alternate_contact(**given)
     restored: dict[str, dict[ContactType, Contact]] = {}
-    for given in wire.asked("PutAlternateContact"):
+    for given in wire.requests_of("PutAlternateContact"):
         contacts = restored.setdefault(given.get("AccountId", OWN), {})
         contacts[ContactType(given["AlternateContactType"])] = Contact.from_api(given)
     assert restored == CONTACTS

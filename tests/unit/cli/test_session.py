@@ -8,7 +8,7 @@ from botocore.config import Config
 
 from alternate_contacts.cli.aws.session import Session
 from alternate_contacts.cli.terminal.errors import CliError
-from tests.fakes.wire import FakeWire, HttpAnswer
+from tests.fakes.wire import FakeWire, HttpResponse
 
 
 @pytest.fixture
@@ -39,18 +39,18 @@ PAGE = "<!DOCTYPE html><html><body>Sign in to the network</body></html>"
 @pytest.mark.parametrize(
     "answer",
     [
-        HttpAnswer(body=PAGE, headers={"Content-Type": "text/html"}),
-        HttpAnswer(body=PAGE),
-        HttpAnswer(body="OK"),
-        HttpAnswer(body="[]"),
-        HttpAnswer(403, PAGE, {"Content-Type": "text/html; charset=utf-8"}),
+        HttpResponse(body=PAGE, headers={"Content-Type": "text/html"}),
+        HttpResponse(body=PAGE),
+        HttpResponse(body="OK"),
+        HttpResponse(body="[]"),
+        HttpResponse(403, PAGE, {"Content-Type": "text/html; charset=utf-8"}),
     ],
 )
 @pytest.mark.parametrize("operation", ["ReceiveMessage", "ListAccounts", "GetAlternateContact"])
 def test_a_response_of_another_program_is_never_read_as_empty(
-    aws: FakeWire, operation: str, answer: HttpAnswer
+    aws: FakeWire, operation: str, answer: HttpResponse
 ) -> None:
-    aws.answer(operation, answer)
+    aws.respond(operation, answer)
     calls: dict[str, Callable[[], object]] = {
         "ReceiveMessage": lambda: Session().client("sqs").receive_message(QueueUrl="https://q"),
         "ListAccounts": lambda: Session().client("organizations").list_accounts(),
@@ -103,6 +103,6 @@ def test_the_account_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_response_has_the_name_of_its_service(aws: FakeWire) -> None:
-    aws.answer("ListQueues", HttpAnswer())
+    aws.respond("ListQueues", HttpResponse())
     response = Session().client("sqs").list_queues()
     assert response["ResponseMetadata"]["AlternateContactsService"] == "sqs"  # type: ignore[typeddict-item]

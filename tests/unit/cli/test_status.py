@@ -25,7 +25,7 @@ from alternate_contacts.cli.status.command import Status, _render_watch
 from alternate_contacts.cli.status.drain import DrainProgress, estimate_time
 from alternate_contacts.cli.status.history import BackfillRun, History
 from tests.fakes.cli import PARAMETERS, SECRETS, STACK, FakeSqs, deny, subscriptions
-from tests.fakes.wire import FakeWire, HttpAnswer
+from tests.fakes.wire import FakeWire, HttpResponse
 from tests.fakes.wire import refusal as error_response
 from tests.unit.cli.conftest import Run
 
@@ -35,8 +35,8 @@ COUNTS: dict[str, Any] = {"mode": "enforce", "listed": 45, "enqueued": 42, "skip
 LogEvent = dict[str, Any]
 
 
-def xml_error(code: str, status: int) -> HttpAnswer:
-    return HttpAnswer(status, f"<ErrorResponse><Error><Code>{code}</Code></Error></ErrorResponse>")
+def xml_error(code: str, status: int) -> HttpResponse:
+    return HttpResponse(status, f"<ErrorResponse><Error><Code>{code}</Code></Error></ErrorResponse>")
 
 
 Pages = list[list[LogEvent]]
@@ -60,12 +60,12 @@ def log(aws: FakeWire) -> Pages:
     """The pages of the log group, empty at first."""
     pages: Pages = []
 
-    def page(parameters: dict[str, Any]) -> HttpAnswer:
+    def page(parameters: dict[str, Any]) -> HttpResponse:
         number = int(parameters.get("nextToken", 0))
         more = {"nextToken": str(number + 1)} if number + 1 < len(pages) else {}
-        return HttpAnswer(body={"events": pages[number] if pages else [], **more})
+        return HttpResponse(body={"events": pages[number] if pages else [], **more})
 
-    aws.answer("FilterLogEvents", page)
+    aws.respond("FilterLogEvents", page)
     return pages
 
 
@@ -97,7 +97,7 @@ class TestHistory:
     @pytest.mark.usefixtures("log")
     def test_it_searches_these_log_messages_of_three_months(self, aws: FakeWire) -> None:
         assert self.read() == History()
-        [request] = aws.asked("FilterLogEvents")
+        [request] = aws.requests_of("FilterLogEvents")
         for message in ("backfill completed", "reconcile skipped"):
             assert f'$.message = "{message}"' in request["filterPattern"]
         assert request["startTime"] == int((NOON - timedelta(days=93)).timestamp() * 1000)
@@ -271,14 +271,14 @@ class TestStatus:
     def test_alarms_that_no_one_receives_are_a_problem(
         self, run: Run, aws: FakeWire, confirmed: int, pending: int, exit_code: int
     ) -> None:
-        aws.answer("ListSubscriptionsByTopic", subscriptions(confirmed=confirmed, pending=pending))
+        aws.respond("ListSubscriptionsByTopic", subscriptions(confirmed=confirmed, pending=pending))
         assert run("status").exit_code == exit_code
         receivers = json.loads(run("status", "--json").stdout)["alarmReceivers"]
         assert receivers == {"confirmed": confirmed, "pending": pending}
 
     @pytest.mark.usefixtures("log")
     def test_without_permission_for_the_subscriptions_they_are_unknown(self, run: Run, aws: FakeWire) -> None:
-        aws.answer("ListSubscriptionsByTopic", xml_error("AuthorizationError", 403))
+        aws.respond("ListSubscriptionsByTopic", xml_error("AuthorizationError", 403))
         result = run("status")
         assert (result.exit_code, "receivers unknown" in result.stdout) == (0, True)
 
@@ -287,14 +287,14 @@ class TestStatus:
         [
             error_response("AccessDeniedException", 400),
             error_response("ResourceNotFoundException", 400),
-            HttpAnswer(body={"events": [], "nextToken": "the same"}),
+            HttpResponse(body={"events": [], "nextToken": "the same"}),
         ],
         ids=["denied", "missing log group", "repeated page"],
     )
     def test_a_history_that_cannot_be_read_does_not_hide_the_queues(
-        self, run: Run, aws: FakeWire, sqs: FakeSqs, response: HttpAnswer
+        self, run: Run, aws: FakeWire, sqs: FakeSqs, response: HttpResponse
     ) -> None:
-        aws.answer("FilterLogEvents", response)
+        aws.respond("FilterLogEvents", response)
         sqs.put("AccountQueue", "message")
         document = json.loads(run("status", "--json").stdout)
         assert document["historyUnreadable"]
@@ -309,13 +309,13 @@ class TestStatus:
         self, run: Run, aws: FakeWire, sqs: FakeSqs, code: str, exit_code: int
     ) -> None:
         sqs.fail("111111111111")
-        attributes = aws._answers["GetQueueAttributes"]
+        attributes = aws._responses["GetQueueAttributes"]
 
-        def one_fails(parameters: dict[str, Any]) -> HttpAnswer:
+        def one_fails(parameters: dict[str, Any]) -> HttpResponse:
             is_readable = "UndeliveredQueue" not in parameters["QueueUrl"]
             return attributes(parameters) if is_readable else error_response(code, 400)
 
-        aws.answer("GetQueueAttributes", one_fails)
+        aws.respond("GetQueueAttributes", one_fails)
         document = json.loads(run("status", "--json").stdout)
         assert document["queues"]["FailedAccountQueue"]["visible"] == 1
         assert code in document["queues"]["UndeliveredQueue"]["unreadable"]
@@ -324,7 +324,7 @@ class TestStatus:
         assert (result.exit_code, "UndeliveredQueue" in result.stdout.splitlines()[-1]) == (exit_code, True)
 
     def test_expired_credentials_end_the_command(self, run: Run, aws: FakeWire) -> None:
-        aws.answer("FilterLogEvents", error_response("ExpiredTokenException", 400))
+        aws.respond("FilterLogEvents", error_response("ExpiredTokenException", 400))
         result = run("status")
         assert (result.exit_code, result.stdout) == (2, "")
 

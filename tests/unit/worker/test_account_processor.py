@@ -163,7 +163,7 @@ def test_the_stricter_mode_of_stack_and_message_applies(bench: Bench, stack: Mod
 def test_the_failure_of_one_contact_does_not_stop_the_others(
     bench: Bench, error: WorkerError, operation: Literal["get", "put"], contact_type: ContactType
 ) -> None:
-    bench.api.refuse(error, operation=operation, contact_type=contact_type)
+    bench.api.fail_with(error, operation=operation, contact_type=contact_type)
     result = bench.process()
     assert result.outcomes == all_types(Outcome.UPDATED) | {contact_type: Outcome.FAILED}
     assert result.errors == {contact_type: error}
@@ -177,20 +177,20 @@ def test_an_account_is_retryable_while_one_of_its_types_is(
     bench: Bench, types: tuple[ContactType, ContactType]
 ) -> None:
     retryable = Unavailable("InternalFailure", "x")
-    bench.api.refuse(InvalidContact("ValidationException", "x"), contact_type=types[0])
-    bench.api.refuse(retryable, contact_type=types[1])
+    bench.api.fail_with(InvalidContact("ValidationException", "x"), contact_type=types[0])
+    bench.api.fail_with(retryable, contact_type=types[1])
     assert bench.process().error is retryable
 
 
 def test_a_throttled_call_is_retried_within_the_invocation(bench: Bench) -> None:
-    bench.api.refuse(Throttled("TooManyRequestsException", "x"), times=4)
+    bench.api.fail_with(Throttled("TooManyRequestsException", "x"), times=4)
     result = bench.process()
     assert result.outcomes == all_types(Outcome.UPDATED)
     assert (result.calls, result.throttled) == (10, 4)
 
 
 def test_a_contact_that_is_throttled_until_the_deadline_fails_as_throttled(bench: Bench) -> None:
-    bench.api.refuse(Throttled("TooManyRequestsException", "x"), contact_type=SECURITY)
+    bench.api.fail_with(Throttled("TooManyRequestsException", "x"), contact_type=SECURITY)
     result = bench.process(deadline=0.001)
     assert isinstance(result.error, Throttled)
     assert result.outcomes[SECURITY] is Outcome.FAILED
@@ -205,7 +205,7 @@ def test_nothing_is_called_after_the_deadline(bench: Bench) -> None:
 
 
 def test_a_crash_is_raised(bench: Bench) -> None:
-    bench.api.refuse(ZeroDivisionError(), contact_type=BILLING)
+    bench.api.fail_with(ZeroDivisionError(), contact_type=BILLING)
     with pytest.raises(ZeroDivisionError):
         bench.process()
 
@@ -279,7 +279,7 @@ def test_nothing_is_called_while_the_desired_contacts_are_unknown(bench: Bench, 
 def test_a_known_state_explains_an_access_denied_without_another_call(
     bench: Bench, state: str, skipped: str | None
 ) -> None:
-    bench.api.refuse(ACCESS_DENIED)
+    bench.api.fail_with(ACCESS_DENIED)
     bench.contacts = selected(dict.fromkeys(ContactType, Assignment(Policy.OVERWRITE, DESIRED)), state)
     assert bench.process().skipped == skipped
     assert bench.organization.calls == []
@@ -291,7 +291,7 @@ def test_a_known_state_explains_an_access_denied_without_another_call(
 @with_and_without_tries_left
 @pytest.mark.parametrize("state", ["SUSPENDED", "PENDING_CLOSURE", "CLOSED", "A_FUTURE_STATE"])
 def test_an_account_that_is_not_active_is_skipped_with_its_state(bench: Bench, state: str, last_try: bool) -> None:
-    bench.api.refuse(ACCESS_DENIED)
+    bench.api.fail_with(ACCESS_DENIED)
     bench.organization.states[MEMBER] = state
     result = bench.process(last_try=last_try)
     assert (result.skipped, result.error, result.outcomes) == (state, None, {})
@@ -304,7 +304,7 @@ def test_the_state_is_not_read_without_an_access_denied(bench: Bench) -> None:
 
 
 def test_an_account_that_aws_is_still_activating_is_not_ready(bench: Bench) -> None:
-    bench.api.refuse(ACCESS_DENIED)
+    bench.api.fail_with(ACCESS_DENIED)
     bench.organization.states[MEMBER] = "PENDING_ACTIVATION"
     result = bench.process()
     assert result.skipped is None
@@ -314,7 +314,7 @@ def test_an_account_that_aws_is_still_activating_is_not_ready(bench: Bench) -> N
 
 
 def test_an_account_that_is_still_not_active_at_the_last_try_is_skipped(bench: Bench) -> None:
-    bench.api.refuse(ACCESS_DENIED)
+    bench.api.fail_with(ACCESS_DENIED)
     bench.organization.states[MEMBER] = "PENDING_ACTIVATION"
     result = bench.process(last_try=True)
     assert (result.skipped, result.error) == ("PENDING_ACTIVATION", None)
@@ -322,7 +322,7 @@ def test_an_account_that_is_still_not_active_at_the_last_try_is_skipped(bench: B
 
 @with_and_without_tries_left
 def test_an_account_outside_the_organization_fails_permanently(bench: Bench, last_try: bool) -> None:
-    bench.api.refuse(ACCESS_DENIED)
+    bench.api.fail_with(ACCESS_DENIED)
     bench.organization.states.clear()
     result = bench.process(last_try=last_try)
     assert isinstance(result.error, NotInOrganization)
@@ -332,7 +332,7 @@ def test_an_account_outside_the_organization_fails_permanently(bench: Bench, las
 
 def test_trusted_access_is_not_read_while_tries_are_left(bench: Bench) -> None:
     """A minute after a deployment AWS denies access to valid calls, too."""
-    bench.api.refuse(ACCESS_DENIED)
+    bench.api.fail_with(ACCESS_DENIED)
     bench.organization.trusted = False
     assert type(bench.process().error) is AccessDenied
     assert bench.organization.calls == [MEMBER]
@@ -342,7 +342,7 @@ def test_trusted_access_is_not_read_while_tries_are_left(bench: Bench) -> None:
 def test_the_last_try_determines_whether_trusted_access_is_off(
     bench: Bench, trusted: bool, error_class: type[WorkerError]
 ) -> None:
-    bench.api.refuse(ACCESS_DENIED)
+    bench.api.fail_with(ACCESS_DENIED)
     bench.organization.trusted = trusted
     result = bench.process(last_try=True)
     assert type(result.error) is error_class
@@ -365,7 +365,7 @@ def test_the_last_try_determines_whether_trusted_access_is_off(
 def test_the_error_remains_access_denied_if_organizations_fails(
     bench: Bench, error: WorkerError, last_try: bool
 ) -> None:
-    bench.api.refuse(ACCESS_DENIED)
+    bench.api.fail_with(ACCESS_DENIED)
     bench.organization.error = error
     result = bench.process(last_try=last_try)
     assert type(result.error) is AccessDenied
@@ -373,15 +373,15 @@ def test_the_error_remains_access_denied_if_organizations_fails(
 
 
 def test_an_access_denied_to_the_management_account_has_no_cause_in_organizations(bench: Bench) -> None:
-    bench.api.refuse(ACCESS_DENIED)
+    bench.api.fail_with(ACCESS_DENIED)
     result = bench.process(MANAGEMENT, last_try=True)
     assert type(result.error) is AccessDenied
     assert bench.organization.calls == []
 
 
 def test_only_access_denied_gets_a_cause(bench: Bench) -> None:
-    bench.api.refuse(ACCESS_DENIED, contact_type=BILLING)
-    bench.api.refuse(InvalidContact("ValidationException", "PutAlternateContact"), contact_type=SECURITY)
+    bench.api.fail_with(ACCESS_DENIED, contact_type=BILLING)
+    bench.api.fail_with(InvalidContact("ValidationException", "PutAlternateContact"), contact_type=SECURITY)
     bench.organization.trusted = False
     result = bench.process(last_try=True)
     assert {contact_type: type(error) for contact_type, error in result.errors.items()} == {

@@ -28,7 +28,7 @@ from alternate_contacts.worker.errors import (
     WorkerError,
 )
 from tests.fakes.clock import FakeClock
-from tests.fakes.wire import FakeWire, HttpAnswer, refusal
+from tests.fakes.wire import FakeWire, HttpResponse, error_response
 from tests.fakes.worker import DESIRED, MEMBER, PRESENT, SECRETS
 
 if TYPE_CHECKING:
@@ -184,21 +184,23 @@ def test_no_response_is_unavailable(error: BotoCoreError) -> None:
 @pytest.mark.parametrize(
     ("response", "error_class"),
     [
-        (refusal("TooManyRequestsException", 429), Throttled),
-        (refusal("AccessDeniedException", 403), AccessDenied),
-        (HttpAnswer(503, "<html>sorry</html>", {"Content-Type": "text/html"}), Unavailable),
-        (HttpAnswer(500, ""), Unavailable),
-        (HttpAnswer(403, "<html>no</html>"), AccessDenied),
-        (HttpAnswer(429, ""), Throttled),
+        (error_response("TooManyRequestsException", 429), Throttled),
+        (error_response("AccessDeniedException", 403), AccessDenied),
+        (HttpResponse(503, "<html>sorry</html>", {"Content-Type": "text/html"}), Unavailable),
+        (HttpResponse(500, ""), Unavailable),
+        (HttpResponse(403, "<html>no</html>"), AccessDenied),
+        (HttpResponse(429, ""), Throttled),
     ],
-    ids=lambda value: str(value.status) if isinstance(value, HttpAnswer) else value.__name__,
+    ids=lambda value: str(value.status) if isinstance(value, HttpResponse) else value.__name__,
 )
 @pytest.mark.usefixtures("default_session")
-def test_botocore_does_not_retry_calls_of_the_account_api(response: HttpAnswer, error_class: type[WorkerError]) -> None:
+def test_botocore_does_not_retry_calls_of_the_account_api(
+    response: HttpResponse, error_class: type[WorkerError]
+) -> None:
     """Every call has to wait for its pacer."""
     wire, client = FakeWire(), aws.account_client(1)
     wire.attach(client)
-    wire.answer("GetAlternateContact", response)
+    wire.respond("GetAlternateContact", response)
     with pytest.raises(WorkerError) as caught:
         get(aws.AwsAccountApi(client))
     assert type(caught.value) is error_class
@@ -235,8 +237,8 @@ def test_calls_of_organizations_stay_below_half_of_the_published_rate(session: b
     """Two workers run. AWS throttles DescribeAccount at 20 a second, burst 30."""
     clock, wire, client = FakeClock(), FakeWire(), session.client("organizations")
     wire.attach(client)
-    wire.answer("DescribeAccount", HttpAnswer(body={"Account": {}}))
-    wire.answer("ListAWSServiceAccessForOrganization", HttpAnswer(body={"EnabledServicePrincipals": []}))
+    wire.respond("DescribeAccount", HttpResponse(body={"Account": {}}))
+    wire.respond("ListAWSServiceAccessForOrganization", HttpResponse(body={"EnabledServicePrincipals": []}))
     lookup = aws.AwsOrganizationLookup(client, clock=clock, sleep=clock.sleep)
     for call, rate, burst in ((lambda: lookup.account_state(MEMBER), 4, 4), (lookup.trusted_access, 2, 2)):
         started = clock()

@@ -99,7 +99,7 @@ def test_the_message_of_a_processed_account_is_done(bench: Bench) -> None:
 
 
 def test_the_message_of_a_skipped_account_is_done(bench: Bench) -> None:
-    bench.api.refuse(AccessDenied("AccessDeniedException", "x"))
+    bench.api.fail_with(AccessDenied("AccessDeniedException", "x"))
     bench.organization.states[MEMBER] = "SUSPENDED"
     assert bench.process_batch(record("one")) == []
     (recorded,) = bench.recorder.recorded
@@ -122,7 +122,7 @@ def test_an_event_that_asks_for_nothing_is_done_without_a_call(bench: Bench) -> 
 
 @pytest.mark.parametrize("tries", range(1, MAX_TRIES))
 def test_a_retryable_error_schedules_a_retry_while_tries_are_left(bench: Bench, tries: int) -> None:
-    bench.api.refuse(UNAVAILABLE)
+    bench.api.fail_with(UNAVAILABLE)
     assert bench.process_batch(record("one", tries=tries)) == ["one"]
     assert bench.queues.retries == {"handle of one": retry_delay(tries)}
     assert bench.queues.failed == []
@@ -152,7 +152,7 @@ def test_a_new_account_below_the_root_waits_ten_minutes_at_most(bench: Bench, tr
 
 
 def test_a_message_whose_retry_cannot_be_scheduled_is_left_for_redelivery(bench: Bench) -> None:
-    bench.api.refuse(UNAVAILABLE)
+    bench.api.fail_with(UNAVAILABLE)
     bench.queues.error = Unavailable("ReceiptHandleIsInvalid", "ChangeMessageVisibility")
     assert bench.process_batch(record("one")) == ["one"]
     assert bench.recorder.recorded[-1].event == "left_for_redelivery"
@@ -160,8 +160,8 @@ def test_a_message_whose_retry_cannot_be_scheduled_is_left_for_redelivery(bench:
 
 
 def test_a_message_is_retried_while_one_of_its_types_is_retryable(bench: Bench) -> None:
-    bench.api.refuse(InvalidContact("ValidationException", "x"), contact_type=BILLING)
-    bench.api.refuse(UNAVAILABLE, contact_type=SECURITY)
+    bench.api.fail_with(InvalidContact("ValidationException", "x"), contact_type=BILLING)
+    bench.api.fail_with(UNAVAILABLE, contact_type=SECURITY)
     assert bench.process_batch(record("one")) == ["one"]
     assert bench.queues.failed == []
 
@@ -176,7 +176,7 @@ def test_every_message_is_retried_if_no_time_is_left(bench: Bench) -> None:
 
 
 def test_a_permanent_error_fails_at_the_first_try(bench: Bench) -> None:
-    bench.api.refuse(InvalidContact("ValidationException", "PutAlternateContact"), contact_type=SECURITY)
+    bench.api.fail_with(InvalidContact("ValidationException", "PutAlternateContact"), contact_type=SECURITY)
     message = record("one")
     before = datetime.now(UTC).replace(microsecond=0)
     assert bench.process_batch(message) == []
@@ -206,7 +206,7 @@ def test_a_permanent_error_fails_at_the_first_try(bench: Bench) -> None:
     ids=lambda error: type(error).__name__,
 )
 def test_every_error_fails_at_the_last_try(bench: Bench, error: WorkerError, tries: int) -> None:
-    bench.api.refuse(error)
+    bench.api.fail_with(error)
     assert bench.process_batch(record("one", tries=tries), deadline=0.001) == []
     assert bench.attributes()["Tries"] == str(tries)
     assert bench.attributes()["ContactTypes"] == "BILLING,OPERATIONS,SECURITY"
@@ -214,7 +214,7 @@ def test_every_error_fails_at_the_last_try(bench: Bench, error: WorkerError, tri
 
 
 def test_only_the_last_try_determines_whether_trusted_access_is_off(bench: Bench) -> None:
-    bench.api.refuse(AccessDenied("AccessDeniedException", "GetAlternateContact"))
+    bench.api.fail_with(AccessDenied("AccessDeniedException", "GetAlternateContact"))
     bench.organization.trusted = False
     bench.process_batch(record("one", tries=MAX_TRIES - 1))
     assert "trusted access" not in bench.organization.calls
@@ -247,8 +247,8 @@ def test_an_invalid_message_fails_with_its_body_unchanged(bench: Bench, body: st
     ids=["invalid", "last try", "permanent"],
 )
 def test_no_attribute_is_missing_or_empty(bench: Bench, message: QueueRecord) -> None:
-    bench.api.refuse(Unavailable(), account_id=MEMBER)
-    bench.api.refuse(InvalidContact(), account_id=OTHER)
+    bench.api.fail_with(Unavailable(), account_id=MEMBER)
+    bench.api.fail_with(InvalidContact(), account_id=OTHER)
     assert bench.process_batch(message) == []
     assert set(bench.attributes()) == ATTRIBUTES
     assert all(bench.attributes().values())
@@ -260,7 +260,7 @@ def test_no_attribute_is_missing_or_empty(bench: Bench, message: QueueRecord) ->
 def test_a_message_that_cannot_be_sent_to_failed_account_queue_is_left_for_redelivery(
     bench: Bench, message: QueueRecord
 ) -> None:
-    bench.api.refuse(UNAVAILABLE)
+    bench.api.fail_with(UNAVAILABLE)
     bench.queues.error = Unavailable("ServiceUnavailable", "SendMessage")
     assert bench.process_batch(message) == ["one"]
     (recorded,) = bench.recorder.recorded
@@ -272,7 +272,7 @@ def test_a_message_that_cannot_be_sent_to_failed_account_queue_is_left_for_redel
 
 def test_a_crash_in_one_account_does_not_fail_the_others(bench: Bench) -> None:
     crash = ZeroDivisionError()
-    bench.api.refuse(crash, account_id=OTHER, contact_type=OPERATIONS)
+    bench.api.fail_with(crash, account_id=OTHER, contact_type=OPERATIONS)
     remaining = bench.process_batch(record("before"), record("crash", OTHER), record("after", MANAGEMENT))
     assert remaining == ["crash"]
     assert bench.recorder.events() == [
@@ -285,8 +285,8 @@ def test_a_crash_in_one_account_does_not_fail_the_others(bench: Bench) -> None:
 
 
 def test_a_crash_does_not_return_the_earlier_messages_of_the_account(bench: Bench) -> None:
-    bench.api.refuse(UNAVAILABLE, contact_type=BILLING, times=1)
-    bench.api.refuse(ZeroDivisionError(), contact_type=BILLING)
+    bench.api.fail_with(UNAVAILABLE, contact_type=BILLING, times=1)
+    bench.api.fail_with(ZeroDivisionError(), contact_type=BILLING)
     assert bench.process_batch(record("done", tries=MAX_TRIES), record("crash")) == ["crash"]
     assert len(bench.queues.failed) == 1
 
@@ -312,7 +312,7 @@ def test_two_messages_of_one_account_keep_their_own_modes(bench: Bench) -> None:
 
 
 def test_two_messages_of_one_account_keep_their_own_tries(bench: Bench) -> None:
-    bench.api.refuse(UNAVAILABLE)
+    bench.api.fail_with(UNAVAILABLE)
     assert bench.process_batch(record("old", tries=MAX_TRIES), record("new")) == ["new"]
     assert bench.queues.retries == {"handle of new": retry_delay(1)}
     assert bench.attributes()["Tries"] == str(MAX_TRIES)
@@ -336,9 +336,9 @@ RECORDS = [
 
 @pytest.mark.parametrize("order", list(itertools.permutations(RECORDS)), ids=lambda order: order[0].message_id)
 def test_each_message_has_its_own_result_in_any_order(bench: Bench, order: tuple[QueueRecord, ...]) -> None:
-    bench.api.refuse(InvalidContact("ValidationException", "x"), account_id="300000000002")
-    bench.api.refuse(UNAVAILABLE, account_id="300000000003")
-    bench.api.refuse(UNAVAILABLE, account_id="300000000004")
+    bench.api.fail_with(InvalidContact("ValidationException", "x"), account_id="300000000002")
+    bench.api.fail_with(UNAVAILABLE, account_id="300000000003")
+    bench.api.fail_with(UNAVAILABLE, account_id="300000000004")
     assert bench.process_batch(*order) == ["unavailable"]
     assert list(bench.queues.retries) == ["handle of unavailable"]
     assert {body for body, _ in bench.queues.failed} == {RECORDS[index].body for index in (1, 3, 4)}

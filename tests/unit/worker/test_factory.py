@@ -12,7 +12,7 @@ from alternate_contacts.worker.contacts import Contact, ContactType
 from alternate_contacts.worker.factory import Worker, build_worker
 from alternate_contacts.worker.settings import SettingsError
 from tests.fakes.environment import WORKER, WORKER_SECRETS
-from tests.fakes.wire import FakeWire, HttpAnswer, refusal
+from tests.fakes.wire import FakeWire, HttpResponse, error_response
 
 MANAGEMENT = WORKER["MANAGEMENT_ACCOUNT_ID"]
 COMPLIANT, UNSET, SUSPENDED, UNAVAILABLE = "300000000001", "300000000002", "300000000003", "300000000004"
@@ -37,25 +37,25 @@ def wire(session: boto3.Session) -> Iterator[FakeWire]:
     """An organization whose accounts differ in what AWS responds."""
     wire = FakeWire()
 
-    def get(parameters: dict[str, Any]) -> HttpAnswer:
+    def get(parameters: dict[str, Any]) -> HttpResponse:
         account_id, contact_type = parameters.get("AccountId"), parameters["AlternateContactType"]
         if account_id == COMPLIANT:
             contact = desired(contact_type) | {"AlternateContactType": contact_type}
-            return HttpAnswer(body={"AlternateContact": contact})
+            return HttpResponse(body={"AlternateContact": contact})
         if account_id == UNAVAILABLE:
-            return refusal("InternalServerException", 500, str(WORKER_SECRETS))
-        return refusal("ResourceNotFoundException", 404)
+            return error_response("InternalServerException", 500, str(WORKER_SECRETS))
+        return error_response("ResourceNotFoundException", 404)
 
-    def put(parameters: dict[str, Any]) -> HttpAnswer:
+    def put(parameters: dict[str, Any]) -> HttpResponse:
         if parameters.get("AccountId") == SUSPENDED:
-            return refusal("AccessDeniedException", 403, str(WORKER_SECRETS))
-        return HttpAnswer()
+            return error_response("AccessDeniedException", 403, str(WORKER_SECRETS))
+        return HttpResponse()
 
-    wire.answer("GetAlternateContact", get)
-    wire.answer("PutAlternateContact", put)
-    wire.answer("DescribeAccount", HttpAnswer(body={"Account": {"Id": SUSPENDED, "State": "SUSPENDED"}}))
-    wire.answer("SendMessage", HttpAnswer(body={"MessageId": "1"}))
-    wire.answer("ChangeMessageVisibility", HttpAnswer())
+    wire.respond("GetAlternateContact", get)
+    wire.respond("PutAlternateContact", put)
+    wire.respond("DescribeAccount", HttpResponse(body={"Account": {"Id": SUSPENDED, "State": "SUSPENDED"}}))
+    wire.respond("SendMessage", HttpResponse(body={"MessageId": "1"}))
+    wire.respond("ChangeMessageVisibility", HttpResponse())
     with wire.attached_to(session):
         yield wire
 
@@ -78,16 +78,16 @@ def test_processes_a_batch(worker: Worker, wire: FakeWire, capsys: pytest.Captur
     assert worker.batch.process_batch(records, deadline=NEVER) == ["retry"]
     worker.telemetry.flush()
 
-    puts = wire.asked("PutAlternateContact")
+    puts = wire.requests_of("PutAlternateContact")
     assert {(put.pop("AccountId", None), put["AlternateContactType"]) for put in puts} == {
         (account_id, contact_type) for account_id in (UNSET, None, SUSPENDED) for contact_type in ContactType
     }
     assert all(put == desired(put.pop("AlternateContactType")) for put in puts)
-    assert wire.asked("DescribeAccount") == [{"AccountId": SUSPENDED}]
-    assert wire.asked("ChangeMessageVisibility") == [
+    assert wire.requests_of("DescribeAccount") == [{"AccountId": SUSPENDED}]
+    assert wire.requests_of("ChangeMessageVisibility") == [
         {"QueueUrl": WORKER["ACCOUNT_QUEUE_URL"], "ReceiptHandle": "handle of retry", "VisibilityTimeout": 60}
     ]
-    failed = {sent["MessageAttributes"]["Reason"]["StringValue"]: sent for sent in wire.asked("SendMessage")}
+    failed = {sent["MessageAttributes"]["Reason"]["StringValue"]: sent for sent in wire.requests_of("SendMessage")}
     assert set(failed) == {"unavailable", "invalid_message"}
     assert failed["invalid_message"]["MessageBody"] == "not json"
     assert {sent["QueueUrl"] for sent in failed.values()} == {WORKER["FAILED_ACCOUNT_QUEUE_URL"]}
@@ -97,7 +97,7 @@ def test_processes_a_batch(worker: Worker, wire: FakeWire, capsys: pytest.Captur
     lines = [json.loads(line) for line in output.out.splitlines()]
     assert {line["message_id"] for line in lines if "message_id" in line} == {each.message_id for each in records}
     assert {name for line in lines if "_aws" in line for name in line} >= {"ContactsUpdated", "AccountsSkipped"}
-    text = output.out + json.dumps(wire.asked("SendMessage"))
+    text = output.out + json.dumps(wire.requests_of("SendMessage"))
     assert [secret for secret in WORKER_SECRETS if secret in text] == []
 
 
@@ -128,25 +128,26 @@ def test_processes_a_batch_with_a_contact_configuration(wire: FakeWire, capsys: 
         ],
     ]
 
-    def get_page(request: dict[str, Any]) -> HttpAnswer:
+    def get_page(request: dict[str, Any]) -> HttpResponse:
         page = int(request.get("NextToken", 0))
-        return HttpAnswer(body={"Parameters": pages[page]} | ({"NextToken": "1"} if page == 0 else {}))
+        return HttpResponse(body={"Parameters": pages[page]} | ({"NextToken": "1"} if page == 0 else {}))
 
-    def describe(request: dict[str, Any]) -> HttpAnswer:
+    def describe(request: dict[str, Any]) -> HttpResponse:
         account_id = request["AccountId"]
         parent = {UNSET: f"{OU}/", SUSPENDED: f"{EXCLUDED_OU}/"}.get(account_id, "")
         account = {"Id": account_id, "State": "ACTIVE", "Paths": [f"o-abc/{ROOT}/{parent}{account_id}/"]}
-        return HttpAnswer(body={"Account": account})
+        return HttpResponse(body={"Account": account})
 
-    wire.answer("GetParametersByPath", get_page)
-    wire.answer("DescribeAccount", describe)
+    wire.respond("GetParametersByPath", get_page)
+    wire.respond("DescribeAccount", describe)
     worker = build_worker(dict(WORKER) | FAST | {"CONTACTS_PATH": "/contacts"})
     records = [record("unset", UNSET), record("excluded", SUSPENDED), record("own", MANAGEMENT, tries=10)]
     assert worker.batch.process_batch(records, deadline=NEVER) == []
     worker.telemetry.flush()
 
     puts = {
-        (put.get("AccountId"), put["AlternateContactType"]): put["Name"] for put in wire.asked("PutAlternateContact")
+        (put.get("AccountId"), put["AlternateContactType"]): put["Name"]
+        for put in wire.requests_of("PutAlternateContact")
     }
     assert puts == {
         (UNSET, "BILLING"): PAYMENTS["name"],
@@ -155,9 +156,9 @@ def test_processes_a_batch_with_a_contact_configuration(wire: FakeWire, capsys: 
         (None, "BILLING"): WORKER["BILLING_NAME"],
         (None, "OPERATIONS"): WORKER["OPERATIONS_NAME"],
     }
-    assert len(wire.asked("GetParametersByPath")) == 2
-    assert len(wire.asked("DescribeAccount")) == 3
-    [failed] = wire.asked("SendMessage")
+    assert len(wire.requests_of("GetParametersByPath")) == 2
+    assert len(wire.requests_of("DescribeAccount")) == 3
+    [failed] = wire.requests_of("SendMessage")
     attributes = {name: attribute["StringValue"] for name, attribute in failed["MessageAttributes"].items()}
     expected = {"Reason": "unknown_contact_set", "ErrorCode": "sets/lost", "ContactTypes": "SECURITY"}
     assert expected.items() <= attributes.items()
@@ -170,13 +171,13 @@ def test_processes_a_batch_with_a_contact_configuration(wire: FakeWire, capsys: 
 def test_a_crash_in_one_account_leaves_its_message_and_no_contact_data(
     worker: Worker, wire: FakeWire, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def get(parameters: dict[str, Any]) -> HttpAnswer:
+    def get(parameters: dict[str, Any]) -> HttpResponse:
         # A response that is not in the API's form.
         if parameters["AccountId"] == UNAVAILABLE:
-            return HttpAnswer(body={"AlternateContact": WORKER_SECRETS})
-        return refusal("ResourceNotFoundException", 404)
+            return HttpResponse(body={"AlternateContact": WORKER_SECRETS})
+        return error_response("ResourceNotFoundException", 404)
 
-    wire.answer("GetAlternateContact", get)
+    wire.respond("GetAlternateContact", get)
     records = [record("crash", UNAVAILABLE), record("unset", UNSET)]
     assert worker.batch.process_batch(records, deadline=NEVER) == ["crash"]
     output = capsys.readouterr()

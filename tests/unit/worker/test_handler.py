@@ -10,7 +10,7 @@ import pytest
 
 from tests.fakes.environment import WORKER
 from tests.fakes.lambda_context import FakeContext
-from tests.fakes.wire import FakeWire, HttpAnswer, refusal
+from tests.fakes.wire import FakeWire, HttpResponse, error_response
 
 ACCOUNT = "300000000001"
 BODY = {"version": 1, "accountId": ACCOUNT, "trigger": "backfill", "mode": "enforce"}
@@ -38,9 +38,9 @@ def event(*bodies: str) -> dict[str, Any]:
 @pytest.fixture
 def wire(session: boto3.Session) -> Iterator[FakeWire]:
     wire = FakeWire()
-    wire.answer("GetAlternateContact", refusal("InternalServerException", 500))
-    wire.answer("ChangeMessageVisibility", HttpAnswer())
-    wire.answer("SendMessage", HttpAnswer(body={"MessageId": "1"}))
+    wire.respond("GetAlternateContact", error_response("InternalServerException", 500))
+    wire.respond("ChangeMessageVisibility", HttpResponse())
+    wire.respond("SendMessage", HttpResponse(body={"MessageId": "1"}))
     with wire.attached_to(session):
         yield wire
 
@@ -59,7 +59,7 @@ def test_processes_every_record_and_returns_those_that_stay_on_the_queue(
 ) -> None:
     response = lambda_handler(event(json.dumps(BODY), "a body that is never logged"), FakeContext())
     assert response == {"batchItemFailures": [{"itemIdentifier": "message 0"}]}
-    (retry,) = wire.asked("ChangeMessageVisibility")
+    (retry,) = wire.requests_of("ChangeMessageVisibility")
     assert (retry["ReceiptHandle"], retry["VisibilityTimeout"]) == ("handle 0", 60)
 
     output = capsys.readouterr().out

@@ -69,7 +69,7 @@ def test_gets_and_puts_have_separate_quotas(bench: Bench) -> None:
 
 @pytest.mark.parametrize("call", [Bench.get, Bench.put])
 def test_a_throttled_call_is_retried_in_place(bench: Bench, call: Callable[[Bench], object]) -> None:
-    bench.api.refuse(throttled(), times=3)
+    bench.api.fail_with(throttled(), times=3)
     call(bench)
     assert len(bench.api.calls) == 4
     assert (bench.counter.calls, bench.counter.throttled) == (4, 3)
@@ -79,7 +79,7 @@ def test_a_throttled_call_is_retried_in_place(bench: Bench, call: Callable[[Benc
 def test_a_call_that_is_throttled_until_the_deadline_fails_there(
     bench: Bench, call: Callable[[Bench, float], None]
 ) -> None:
-    bench.api.refuse(throttled())
+    bench.api.fail_with(throttled())
     with pytest.raises(Throttled):
         call(bench, 20)
     assert bench.clock.now == pytest.approx(20, abs=1e-3)
@@ -87,7 +87,7 @@ def test_a_call_that_is_throttled_until_the_deadline_fails_there(
 
 
 def test_a_throttled_call_slows_down_its_own_pacer_only(bench: Bench) -> None:
-    bench.api.refuse(throttled(), operation="put", times=1)
+    bench.api.fail_with(throttled(), operation="put", times=1)
     bench.get()
     bench.put()
     assert bench.puts.rate < 5
@@ -95,7 +95,7 @@ def test_a_throttled_call_slows_down_its_own_pacer_only(bench: Bench) -> None:
 
 
 def test_successful_calls_let_the_pacer_recover(bench: Bench) -> None:
-    bench.api.refuse(throttled(), times=1)
+    bench.api.fail_with(throttled(), times=1)
     for _ in range(61):
         bench.get()
     assert bench.gets.rate == 10
@@ -112,7 +112,7 @@ def test_successful_calls_let_the_pacer_recover(bench: Bench) -> None:
     ids=lambda error: type(error).__name__,
 )
 def test_any_other_error_is_raised_at_once(bench: Bench, error: WorkerError) -> None:
-    bench.api.refuse(error)
+    bench.api.fail_with(error)
     with pytest.raises(type(error)) as caught:
         bench.get()
     assert caught.value is error
@@ -121,7 +121,7 @@ def test_any_other_error_is_raised_at_once(bench: Bench, error: WorkerError) -> 
 
 
 def test_a_crash_is_counted_and_raised(bench: Bench) -> None:
-    bench.api.refuse(ZeroDivisionError())
+    bench.api.fail_with(ZeroDivisionError())
     with pytest.raises(ZeroDivisionError):
         bench.get()
     assert bench.counter.calls == 1

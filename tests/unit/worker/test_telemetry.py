@@ -318,7 +318,7 @@ def test_contact_data_never_appears(
 ) -> None:
     api = FakeAccountApi({(MEMBER, BILLING): PRESENT, (MEMBER, SECURITY): DESIRED})
     if error is not None:
-        api.refuse(error, operation=operation)
+        api.fail_with(error, operation=operation)
     telemetry, queues = WorkerTelemetry(), FakeQueues()
     organization = FakeOrganizationLookup({MEMBER: "ACTIVE"}, trusted=False)
     processor = build_account_processor(api, organization, pools[0], mode=mode)

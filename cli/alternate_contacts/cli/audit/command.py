@@ -103,7 +103,7 @@ def audit(
     rate = _rate(rate, quota_of(stack, worker_environment))
     if desired.has_unknown_characters:
         output.print_error(_UNKNOWN_CHARACTERS)
-    if stack.has_contact_configuration:
+    if stack.contacts_path:
         output.print_error(_CONTACT_CONFIGURATION)
     _check_paths({"--csv": csv, "--html": html, "--state": state})
     for path in filter(None, (csv, html)):

@@ -86,9 +86,10 @@ class Stack:
         return self.parameters.get("Enabled", "true") == "true"
 
     @property
-    def has_contact_configuration(self) -> bool:
-        """Whether OUs or accounts may have contacts of their own."""
-        return self.parameters.get("ContactsPath", "none") != "none"
+    def contacts_path(self) -> str | None:
+        """The path of the contact configuration in Parameter Store; None if every account has the stack's contacts."""
+        path = self.parameters.get("ContactsPath", "none")
+        return None if path == "none" else path
 
     @property
     def reconcile(self) -> str:
