@@ -9,8 +9,7 @@ from botocore.exceptions import ClientError
 
 from alternate_contacts.cli.aws import hanging_calls
 from alternate_contacts.cli.aws.hanging_calls import watch_for_hanging_calls
-from tests.fakes.wire import FakeWire, HttpResponse
-from tests.fakes.wire import refusal as error_response
+from tests.fakes.wire import FakeWire, HttpResponse, error_response
 
 QUEUE = "https://sqs.us-east-1.amazonaws.com/000000000000/queue"
 

@@ -24,8 +24,7 @@ from alternate_contacts.cli.terminal import output
 from alternate_contacts.cli.terminal.errors import CliError
 from tests.fakes.cli import PARAMETERS, SECRETS, STACK, FakeSqs, deny, failed_attributes
 from tests.fakes.clock import FakeClock
-from tests.fakes.wire import FakeWire, HttpResponse
-from tests.fakes.wire import refusal as error_response
+from tests.fakes.wire import FakeWire, HttpResponse, error_response
 from tests.unit.cli.conftest import Run
 
 ACCOUNT, OTHER, THIRD = "111111111111", "222222222222", "333333333333"

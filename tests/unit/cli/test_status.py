@@ -25,8 +25,7 @@ from alternate_contacts.cli.status.command import Status, _render_watch
 from alternate_contacts.cli.status.drain import DrainProgress, estimate_time
 from alternate_contacts.cli.status.history import BackfillRun, History
 from tests.fakes.cli import PARAMETERS, SECRETS, STACK, FakeSqs, deny, subscriptions
-from tests.fakes.wire import FakeWire, HttpResponse
-from tests.fakes.wire import refusal as error_response
+from tests.fakes.wire import FakeWire, HttpResponse, error_response
 from tests.unit.cli.conftest import Run
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
