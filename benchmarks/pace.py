@@ -29,7 +29,9 @@ CANDIDATES: Mapping[str, str] = {
     "sequential": "plain sequential script",
     "adaptive": "ten threads, adaptive mode, Get before Put",
     "worker": "this worker, two processes",
+    "worker --with-targets": "this worker, 60 OUs as targets",
 }
+"""Modules of ``benchmarks.candidates``, with their options."""
 ENVIRONMENT = {
     "PATH": os.environ["PATH"],
     "PYTHONPATH": os.pathsep.join(("src", "custom-resources", ".")),
@@ -47,16 +49,11 @@ class Scenario:
     latency_ms: int
     speed: float = 10.0
     contended: bool = False
-    with_targets: bool = False
-
-    @property
-    def candidates(self) -> Sequence[str]:
-        """Those that can do the task: only the worker has a contact configuration."""
-        return ["worker"] if self.with_targets else [*CANDIDATES]
+    candidates: Sequence[str] = ("sequential", "adaptive", "worker")
 
     @property
     def name(self) -> str:
-        if self.with_targets:
+        if "worker --with-targets" in self.candidates:
             return "OUs as targets"
         return "beside another tool" if self.contended else "alone" if self.speed > 1 else "alone, real time"
 
@@ -76,7 +73,7 @@ SCENARIOS = (
     *(Scenario(accounts, latency) for accounts in (50, 1000) for latency in (50, 100, 300)),
     Scenario(50, 100, speed=1.0),
     Scenario(200, 100, contended=True),
-    Scenario(1000, 100, with_targets=True),
+    Scenario(1000, 100, candidates=("worker", "worker --with-targets") * 2),
 )
 QUICK = Scenario(50, 100)
 
@@ -124,7 +121,7 @@ def run(candidate: str, scenario: Scenario) -> list[Run]:
                 throttled = int(neighbour.communicate()[0])
             return [replace(result, throttled=result.throttled - throttled, throttled_of_others=throttled)]
         first = _measure(candidate, scenario, url, scenario.name, scenario.bound)
-        if scenario.accounts < 1000 or scenario.with_targets:
+        if scenario.accounts < 1000 or scenario.name == "OUs as targets":
             return [first]
         time.sleep(20 / scenario.speed)  # until the buckets are full again
         return [first, _measure(candidate, scenario, url, "second run", scenario.second_bound)]
@@ -132,8 +129,7 @@ def run(candidate: str, scenario: Scenario) -> list[Run]:
 
 def _measure(candidate: str, scenario: Scenario, url: str, name: str, bound: float) -> Run:
     before = _read(f"{url}/counts")
-    command = [sys.executable, "-m", f"benchmarks.candidates.{candidate}", url]
-    command += ["--with-targets"] if scenario.with_targets else []
+    command = [sys.executable, "-m", *f"benchmarks.candidates.{candidate}".split(), url]
     process = subprocess.run(  # noqa: S603
         [*command, f"--accounts={scenario.accounts}", f"--speed={scenario.speed}"],
         cwd=ROOT,
@@ -205,7 +201,8 @@ The account API allows five Puts and ten Gets per second for all callers togethe
 least max((3 N - 8) / 5, (3 N - 15) / 10) seconds: the *bound*. In a *second run* every contact is compliant, so the run
 makes only Gets. *Beside another tool* that always uses half of the Put quota, the bound is that of the other half.
 *Ratio* is the bound divided by the seconds of the run; 1 is the pace of the quota. *Lost* are accounts that lack a
-contact at the end.
+contact at the end. In *OUs as targets* the worker runs alternately without and with a contact configuration, for which
+it reads six pages of parameters a minute and describes each account.
 
 Each row is a run with an emulated account API of its own, at AWS's rates or ten times as fast with a tenth of the
 latency. Seconds are given at AWS's rates. botocore's backoff does not run ten times as fast, so the two scripts look

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from alternate_contacts.cli.audit.compliance import ComplianceStatus
 from alternate_contacts.cli.audit.findings import AccountReading, ContactFinding
 from alternate_contacts.cli.audit.report import AuditReport, AuditRow, worst_first
+from alternate_contacts.cli.aws.compliance import ComplianceStatus
 from alternate_contacts.cli.aws.organization import OrganizationAccount
 from alternate_contacts.worker.contact_selection import Assignment
 from alternate_contacts.worker.contacts import Contact, ContactType

@@ -13,6 +13,7 @@ from alternate_contacts.cli.audit.command import audit
 from alternate_contacts.cli.aws.context import CommandContext
 from alternate_contacts.cli.aws.version import command_version
 from alternate_contacts.cli.backfill.command import backfill
+from alternate_contacts.cli.explain.command import explain
 from alternate_contacts.cli.failures.command import failures
 from alternate_contacts.cli.preflight import preflight
 from alternate_contacts.cli.replay.command import discard, replay
@@ -89,7 +90,7 @@ def set_context(
         raise typer.Exit(2)
 
 
-for verb in (status, failures, replay, discard, backfill, audit, preflight):
+for verb in (status, failures, replay, discard, backfill, audit, explain, preflight):
     app.command()(verb)
 
 

@@ -302,7 +302,7 @@ def test_the_other_outputs_are_written_if_one_fails(run: Run, tmp_path: Path) ->
 
 @pytest.mark.usefixtures("cloud")
 def test_two_runs_at_once_do_not_share_a_file(run: Run, state_file: Path, tmp_path: Path) -> None:
-    key = StateKey("o-exampleorg1", "of another run")
+    key = StateKey("o-exampleorg1", {})
     for path, arguments in ((state_file, []), (tmp_path / "mine", ["--state", str(tmp_path / "mine")])):
         with StateFile(path, key):
             result = run("audit", *arguments, stack=FAST)

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from alternate_contacts.cli.audit import csv_file, json_document, table
 from alternate_contacts.cli.audit.checks import CHECKS
 from alternate_contacts.cli.audit.columns import COLUMNS
-from alternate_contacts.cli.audit.compliance import NOT_COMPLIANT, ComplianceStatus
 from alternate_contacts.cli.audit.report import AuditReport, AuditRow, Coverage
+from alternate_contacts.cli.aws.compliance import NOT_COMPLIANT, ComplianceStatus
 from alternate_contacts.cli.terminal import output
 from alternate_contacts.cli.terminal.text import visible
 from alternate_contacts.worker.contacts import ContactType
@@ -124,7 +124,9 @@ def test_the_json_document_holds_the_whole_report() -> None:
         "name": "closed",
         "state": "SUSPENDED",
         "organizationalUnit": "Root",
-        "contacts": {contact_type: {"status": "skipped", "provided": None} for contact_type in ContactType},
+        "contacts": {
+            contact_type: {"status": "skipped", "provided": None, "reason": "SUSPENDED"} for contact_type in ContactType
+        },
         "checks": {check.name: "skipped" for check in CHECKS},
     }
 

@@ -11,16 +11,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alternate_contacts.cli.audit.compliance import NOT_COMPLIANT, ComplianceStatus
 from alternate_contacts.cli.audit.findings import AccountReading
 from alternate_contacts.cli.audit.state_file import StateFile, StateKey, UnusableStateFile, default_path, digest
-from alternate_contacts.worker.contact_selection import Assignment
+from alternate_contacts.cli.aws.compliance import NOT_COMPLIANT, ComplianceStatus
+from alternate_contacts.worker.contact_selection import (
+    AccountSelection,
+    Assignment,
+    ContactSelection,
+    select_defaults,
+)
 from alternate_contacts.worker.contacts import ContactType
 from alternate_contacts.worker.decision import Policy
+from alternate_contacts.worker.errors import UnknownContactSet, WorkerError
 from tests.fakes.audit import ASSIGNMENTS, COMPLIANT, NOON, UNMANAGED, reading, row_with_contacts
 from tests.fakes.worker import DESIRED, PRESENT, SECRETS
 
-KEY = StateKey("o-exampleorg1", digest(ASSIGNMENTS))
+KEY = StateKey("o-exampleorg1", {f"{digit}" * 12: "digest" for digit in range(10)})
 LATER = NOON + timedelta(hours=1)
 READINGS = [reading("111111111111"), reading("222222222222", UNMANAGED, shared=["name"])]
 
@@ -34,6 +40,7 @@ def saved(**changes: object) -> bytes:
     line: dict[str, object] = {
         "accountId": "333333333333",
         "readAt": NOON.isoformat(),
+        "digest": "digest",
         "findings": findings(),
         "shared": [],
     }
@@ -144,15 +151,22 @@ def test_readings_of_the_future_are_not_loaded_because_the_clock_was_set_back(pa
     assert set(load(path, NOON + timedelta(minutes=1))) == {READINGS[0].account_id}
 
 
-@pytest.mark.parametrize("key", [replace(KEY, organization_id="o-another"), replace(KEY, digest="another")])
-def test_readings_of_another_organization_or_configuration_are_not_loaded(path: Path, key: StateKey) -> None:
+def test_readings_of_another_organization_are_not_loaded(path: Path) -> None:
     save(path, *READINGS)
-    assert load(path, key=key) == {}
+    assert load(path, key=replace(KEY, organization_id="o-another")) == {}
+
+
+def test_a_reading_is_not_loaded_if_its_account_should_have_other_contacts_now(path: Path) -> None:
+    save(path, *READINGS)
+    first, second = READINGS
+    changed = replace(KEY, digests={**KEY.digests, first.account_id: "another"})
+    assert load(path, key=changed) == {second.account_id: second}
+    assert load(path, key=replace(KEY, digests={})) == {}
 
 
 def test_a_file_of_the_previous_release_counts_as_empty(path: Path) -> None:
     line = {"accountId": "1", "readAt": NOON.isoformat(), "findings": {"BILLING": {"word": "right", "provided": True}}}
-    lines = [KEY.header() | {"version": 1}, line | {"shared": []}]
+    lines = [KEY.header() | {"version": 2}, line | {"shared": []}]
     create(path, "".join(f"{json.dumps(line)}\n" for line in lines).encode())
     assert load(path) == {}
     save(path, *READINGS)
@@ -252,17 +266,19 @@ def test_a_killed_run_loses_at_most_the_last_account(tmp_path_factory: pytest.Te
 
 
 def test_the_digest_changes_with_every_contact_and_policy() -> None:
-    def digest_with(assignment: Assignment) -> str:
-        return digest({**ASSIGNMENTS, ContactType.BILLING: assignment})
+    def digest_with(result: Assignment | WorkerError) -> str:
+        contacts = {**select_defaults(ASSIGNMENTS).contacts, ContactType.BILLING: ContactSelection(result)}
+        return digest(AccountSelection(contacts))
 
     changed = [replace(DESIRED, **{field: "other"}) for field in ("name", "title", "email_address", "phone_number")]
     digests = {
-        digest(ASSIGNMENTS),
+        digest(select_defaults(ASSIGNMENTS)),
+        digest_with(UnknownContactSet()),
         *(digest_with(Assignment(Policy.OVERWRITE, contact)) for contact in [PRESENT, *changed]),
         *(digest_with(Assignment(policy, DESIRED)) for policy in Policy),
     }
     # ASSIGNMENTS have `overwrite` with DESIRED.
-    assert len(digests) == 1 + 5 + 2
+    assert len(digests) == 2 + 5 + 2
 
 
 def test_the_default_file_is_in_the_cache_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,9 +10,9 @@ from operator import attrgetter
 from typing import Any
 
 from alternate_contacts.cli.audit.checks import CHECKS, CONTACTS_DIFFER, AuditCheck, AuditCheckResult
-from alternate_contacts.cli.audit.compliance import WORST_FIRST
 from alternate_contacts.cli.audit.findings import ContactFinding
-from alternate_contacts.cli.audit.report import AuditRow
+from alternate_contacts.cli.audit.report import AuditRow, ContactSource
+from alternate_contacts.cli.aws.compliance import WORST_FIRST
 from alternate_contacts.worker.contacts import CONTACT_FIELDS, ContactField, ContactType
 
 Value = str | bool | list[str] | None
@@ -64,6 +64,16 @@ def _contact_column(contact_type: ContactType, field: ContactField) -> Column:
     return Column(path, value, f"{contact_type.lower()}_{field.key}", optional=True)
 
 
+def _source_column(contact_type: ContactType, key: str, value: Callable[[ContactSource], Value], csv: str) -> Column:
+    """Create the column of one attribute of a `ContactSource`."""
+
+    def value_of(row: AuditRow) -> Value:
+        source = row.sources.get(contact_type)
+        return value(source) if source else None
+
+    return Column(("contacts", contact_type, key), value_of, f"{contact_type.lower()}_{csv}", optional=True)
+
+
 def _check_column(check: AuditCheck) -> Column:
     return Column(
         path=("checks", check.name),
@@ -92,6 +102,10 @@ REASONS: Mapping[ContactType, Column] = {
     )
     for contact_type in ContactType
 }
+SOURCES: Mapping[ContactType, Column] = {
+    contact_type: _source_column(contact_type, "source", attrgetter("description"), "source")
+    for contact_type in ContactType
+}
 CONTACT_DATA: Mapping[ContactType, Sequence[Column]] = {
     contact_type: [_contact_column(contact_type, field) for field in CONTACT_FIELDS] for contact_type in ContactType
 }
@@ -105,7 +119,7 @@ STATUSES = tuple(
         contact_type.lower(),
         title=contact_type,
         order=WORST_FIRST,
-        notes=(REASONS[contact_type], *CONTACT_DATA[contact_type]),
+        notes=(REASONS[contact_type], SOURCES[contact_type], *CONTACT_DATA[contact_type]),
     )
     for contact_type in ContactType
 )
@@ -119,6 +133,12 @@ COLUMNS: tuple[Column, ...] = (
     *STATUSES,
     *(_finding_column(contact_type, "provided", attrgetter("provided")) for contact_type in ContactType),
     *REASONS.values(),
+    *(
+        _source_column(contact_type, key, attrgetter(attribute), attribute)
+        for key, attribute in (("contactSet", "contact_set"), ("target", "target"))
+        for contact_type in ContactType
+    ),
+    *SOURCES.values(),
     *(
         _finding_column(contact_type, "errorCode", attrgetter("error_code"), optional=True)
         for contact_type in ContactType

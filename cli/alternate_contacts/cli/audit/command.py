@@ -9,16 +9,18 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from botocore.config import Config
 
 from alternate_contacts.cli.audit import csv_file, html_page, json_document, table
-from alternate_contacts.cli.audit.contact_reader import ContactReader, thread_count
+from alternate_contacts.cli.audit.comparison import ContactComparison
 from alternate_contacts.cli.audit.findings import AccountReading
-from alternate_contacts.cli.audit.report import AuditReport, AuditRow, worst_first
+from alternate_contacts.cli.audit.report import AuditReport, AuditRow, ContactSource, worst_first
 from alternate_contacts.cli.audit.run import NOT_CONTINUED, read_accounts
 from alternate_contacts.cli.audit.state_file import StateFile, StateKey, UnusableStateFile, default_path, digest
+from alternate_contacts.cli.aws.compliance import skip_reason
+from alternate_contacts.cli.aws.contact_reader import contact_reader
+from alternate_contacts.cli.aws.contact_selector import describe_target, read_contact_selector
 from alternate_contacts.cli.aws.context import CommandContext
-from alternate_contacts.cli.aws.deployed_contacts import DeployedContacts, deployed_contacts
+from alternate_contacts.cli.aws.deployed_contacts import deployed_contacts
 from alternate_contacts.cli.aws.organization import RETRIES, OrganizationAccount, OrganizationTree
 from alternate_contacts.cli.aws.quota import Quota, quota_of
 from alternate_contacts.cli.aws.stack import Stack
@@ -27,7 +29,9 @@ from alternate_contacts.cli.terminal import output
 from alternate_contacts.cli.terminal.errors import CliError
 from alternate_contacts.cli.terminal.files import is_stream, write_private
 from alternate_contacts.cli.terminal.options import AsJson, finite
-from alternate_contacts.worker.aws import AwsAccountApi, AwsOrganizationLookup
+from alternate_contacts.worker.contact_configuration import DEFAULT
+from alternate_contacts.worker.contact_selection import AccountSelection, ContactSelection
+from alternate_contacts.worker.contacts import ContactType
 from alternate_contacts.worker.protocol import ACTIVE
 
 QUOTA_SHARE = 0.25
@@ -37,10 +41,6 @@ _PROBLEMS_FOUND = 1
 _UNKNOWN_CHARACTERS = (
     "A parameter of the stack contains ?, which CloudFormation may return for a character other than ASCII. A contact "
     "that differs only there has the status unknown. The permission lambda:GetFunctionConfiguration avoids this."
-)
-_CONTACT_CONFIGURATION = (
-    "The stack has a ContactsPath. This audit does not read it: an account that has its own contacts or is excluded is "
-    "compared with the contacts of the stack, and may be shown as different or missing."
 )
 
 
@@ -80,9 +80,13 @@ def audit(
 
     The status of a contact is one of:
     compliant (as configured), missing, different, unreadable (the reason is shown),
-    unknown (it differs only where CloudFormation may have returned ? for another character),
+    unknown (the contact configuration is invalid, and the reason is shown; or the contact
+    differs only where CloudFormation may have returned ? for another character),
     unmanaged (the policy leaves the contact alone: ignore, or fill if there is another contact),
-    skipped (the account is not ACTIVE).
+    skipped (the account is not ACTIVE, or a target of the contact configuration excludes it).
+
+    With a contact configuration, every contact is compared with the one that the worker would set.
+    The report shows the contact set and the target that decides, and problems of the configuration.
 
     The JSON document is a record: every value is exactly as AWS returned it.
     Table, CSV and HTML are for reading: control characters are escaped, and a formula in CSV
@@ -90,7 +94,7 @@ def audit(
 
     If Ctrl-C interrupts a run, it reports the accounts that it has read.
     The next run keeps those that were compliant and reads the others,
-    if it starts within 24 hours and the stack has the same contacts.
+    and those that should have other contacts now, if it starts within 24 hours.
     With --show-contacts, no results are kept and every run reads all accounts.
 
     Exit codes: 0 healthy; 1 problems found; 2 command failed; 130 interrupted.
@@ -99,21 +103,29 @@ def audit(
     options: CommandContext = context.obj
     stack = options.stack()
     worker_environment = read_worker_environment(options.session(), stack)
-    desired = deployed_contacts(stack, worker_environment)
+    stack_contacts = deployed_contacts(stack, worker_environment)
     rate = _rate(rate, quota_of(stack, worker_environment))
-    if desired.has_unknown_characters:
+    if stack_contacts.has_unknown_characters:
         output.print_error(_UNKNOWN_CHARACTERS)
-    if stack.contacts_path:
-        output.print_error(_CONTACT_CONFIGURATION)
     _check_paths({"--csv": csv, "--html": html, "--state": state})
     for path in filter(None, (csv, html)):
         _check_writable(path, private=show_contacts)
-    organization = OrganizationTree(options.session().client("organizations", config=RETRIES))
+    selector = read_contact_selector(options.session(), stack, stack_contacts)
+    organization = OrganizationTree(
+        options.session().client("organizations", config=RETRIES), require_parents=selector.needs_parents
+    )
     accounts = _list_accounts(organization)
-    key = StateKey(organization.organization_id, digest(desired.assignments))
+    selections = {account.account_id: selector.select(account) for account in accounts}
+    digests = {account_id: digest(selection) for account_id, selection in selections.items()}
+    key = StateKey(organization.organization_id, digests)
     run = read_accounts(
-        _reader(options, stack, desired, rate, keep_contacts=show_contacts),
-        [account.account_id for account in accounts if account.state == ACTIVE],
+        contact_reader(options.session(), own_account_id=stack.account_id, rate=rate),
+        ContactComparison(selector, selections, keep_contacts=show_contacts).compare,
+        [
+            account.account_id
+            for account in accounts
+            if skip_reason(account.state, selections[account.account_id]) is None
+        ],
         None if show_contacts else _open_state_file(state, key, stack),
         rate=rate,
         fresh=fresh,
@@ -121,11 +133,16 @@ def audit(
     report = AuditReport(
         organization_id=organization.organization_id,
         stack_name=stack.name,
-        policies={contact_type: assignment.policy for contact_type, assignment in desired.assignments.items()},
+        policies={contact_type: assignment.policy for contact_type, assignment in stack_contacts.assignments.items()},
         started_at=started_at,
         finished_at=datetime.now(UTC),
         active=sum(account.state == ACTIVE for account in accounts),
-        rows=worst_first(_rows(accounts, run.readings)),
+        rows=worst_first(_rows(accounts, run.readings, selections, organization)),
+        parameters=selector.parameters,
+        problems=[
+            *(selector.configuration.validate() if selector.configuration else []),
+            *selector.find_unknown_targets(accounts, organization),
+        ],
     )
     errors = _write_files(report, csv, html, show_contacts=show_contacts)
     if as_json:
@@ -133,7 +150,7 @@ def audit(
     else:
         table.print_report(report, output.results())
     _raise_last([*errors, *([run.interruption] if run.interruption else [])])
-    if report.not_compliant:
+    if report.not_compliant or report.problems:
         raise typer.Exit(_PROBLEMS_FOUND)
 
 
@@ -195,35 +212,44 @@ def _open_state_file(path: Path | None, key: StateKey, stack: Stack) -> StateFil
     return None
 
 
-def _reader(
-    options: CommandContext, stack: Stack, desired: DeployedContacts, rate: float, *, keep_contacts: bool
-) -> ContactReader:
-    # One attempt: the pacer must see every call.
-    one_attempt = Config(
-        connect_timeout=5,
-        read_timeout=10,
-        max_pool_connections=thread_count(rate),
-        retries={"total_max_attempts": 1, "mode": "standard"},
-    )
-    session = options.session()
-    return ContactReader(
-        AwsAccountApi(session.client("account", config=one_attempt)),
-        desired.assignments,
-        own_account_id=stack.account_id,
-        rate=rate,
-        trusted_access=AwsOrganizationLookup(session.client("organizations")).trusted_access,
-        exact=desired.exact,
-        keep_contacts=keep_contacts,
-    )
-
-
-def _rows(accounts: Sequence[OrganizationAccount], readings: Mapping[str, AccountReading]) -> Iterator[AuditRow]:
-    """Yield a row for every account that was read or is not ACTIVE."""
+def _rows(
+    accounts: Sequence[OrganizationAccount],
+    readings: Mapping[str, AccountReading],
+    selections: Mapping[str, AccountSelection],
+    organization: OrganizationTree,
+) -> Iterator[AuditRow]:
+    """Yield a row for every account that was read or is skipped."""
     for account in accounts:
+        selection = selections[account.account_id]
         if account.state != ACTIVE:
             yield AuditRow(account)
-        elif account.account_id in readings:
-            yield AuditRow(account, readings[account.account_id])
+        elif selection.excluded_by is not None or account.account_id in readings:
+            yield AuditRow(
+                account,
+                readings.get(account.account_id),
+                _sources(account, selection, organization),
+                is_excluded=selection.excluded_by is not None,
+            )
+
+
+def _sources(
+    account: OrganizationAccount, selection: AccountSelection, organization: OrganizationTree
+) -> Mapping[ContactType, ContactSource]:
+    if selection.excluded_by is not None:
+        target = describe_target(selection.excluded_by, account, organization)
+        return dict.fromkeys(ContactType, ContactSource(None, selection.excluded_by, target))
+    return {
+        contact_type: _source(account, selected, organization) for contact_type, selected in selection.contacts.items()
+    }
+
+
+def _source(account: OrganizationAccount, selected: ContactSelection, organization: OrganizationTree) -> ContactSource:
+    if selected.target is None:
+        return ContactSource(selected.choice, DEFAULT)
+    target = describe_target(selected.target, account, organization)
+    return ContactSource(
+        selected.choice, selected.target, f"{selected.choice} from {target}" if selected.choice else target
+    )
 
 
 def _write_files(report: AuditReport, csv: Path | None, html: Path | None, *, show_contacts: bool) -> list[CliError]:

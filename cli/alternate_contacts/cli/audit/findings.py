@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from alternate_contacts.cli.audit.compliance import ComplianceStatus
+from alternate_contacts.cli.aws.compliance import ComplianceStatus
 from alternate_contacts.worker.contacts import Contact, ContactType
 
 
@@ -14,8 +14,9 @@ class ContactFinding:
 
     Attributes:
         provided: whether the account has a contact of this type; None if it could not be read.
-        reason: the failure reason of :mod:`alternate_contacts.worker.errors` if it could not be read.
-        error_code: the AWS error code that belongs to ``reason``.
+        reason: the failure reason of :mod:`alternate_contacts.worker.errors` if the contact could not be read, or if it
+            is unknown what the account should have; of a skipped account, its state or ``excluded``.
+        error_code: what belongs to the failure reason: the AWS error code, or the parameter to correct.
         contact: the contact of the account, only with --show-contacts.
     """
 

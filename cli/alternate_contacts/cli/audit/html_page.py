@@ -17,8 +17,9 @@ from markupsafe import Markup
 from alternate_contacts.cli.audit import json_document
 from alternate_contacts.cli.audit.checks import CHECKS, AuditCheckResult
 from alternate_contacts.cli.audit.columns import COLUMNS, NAME
-from alternate_contacts.cli.audit.compliance import MANAGED, MEANING, NOT_COMPLIANT, ComplianceStatus
 from alternate_contacts.cli.audit.report import AuditReport, Coverage
+from alternate_contacts.cli.aws.compliance import MANAGED, MEANING, NOT_COMPLIANT, ComplianceStatus
+from alternate_contacts.cli.aws.contact_parameters import describe_problem
 from alternate_contacts.cli.terminal import output
 from alternate_contacts.cli.terminal.text import visible
 from alternate_contacts.worker.contacts import ContactType
@@ -30,6 +31,7 @@ def render(report: AuditReport) -> str:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_finalize
     )
     environment.filters |= {
+        "describe": describe_problem,
         "number": "{:,}".format,
         "sha256": _sha256,
         # The link to a unit has its name as the data of the page has it.

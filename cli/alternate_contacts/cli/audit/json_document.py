@@ -5,6 +5,7 @@ from typing import Any
 
 from alternate_contacts.cli.audit.columns import COLUMNS, timestamp
 from alternate_contacts.cli.audit.report import AuditReport, AuditRow, Coverage
+from alternate_contacts.cli.aws.contact_parameters import problem_document
 from alternate_contacts.worker.contacts import ContactType
 
 VERSION = 2
@@ -25,6 +26,7 @@ def build(report: AuditReport) -> dict[str, object]:
         "accountsActive": report.active,
         "accountsRead": report.read,
         "accountsSkipped": report.skipped,
+        "contactConfiguration": _configuration(report),
         "contactTypes": {
             contact_type: {"policy": report.policies[contact_type], **_coverage(coverage)}
             for contact_type, coverage in report.coverage.items()
@@ -39,6 +41,12 @@ def build(report: AuditReport) -> dict[str, object]:
         ],
         "accounts": [_account(row) for row in report.rows],
     }
+
+
+def _configuration(report: AuditReport) -> dict[str, object] | None:
+    if report.parameters is None:
+        return None
+    return {**report.parameters.document(), "problems": [problem_document(problem) for problem in report.problems]}
 
 
 def _coverages(coverages: Mapping[ContactType, Coverage]) -> dict[str, object]:

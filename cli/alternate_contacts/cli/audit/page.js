@@ -55,9 +55,8 @@
     return created;
   };
 
-  const notesOf = (account, { path, notes }) => {
+  const notesOf = (account, { notes }) => {
     const values = notes.map((note) => valueAt(account, note)).filter(Boolean);
-    if (path[0] === "contacts" && valueAt(account, path) === "skipped") values.unshift(account.state);
     // Only one value is a list: the fields that two contacts share.
     return values.map((value) => (Array.isArray(value) ? `same ${value.join(", ")}` : value));
   };

@@ -1,31 +1,64 @@
-"""An audit report as a value: one row per account, and the totals of the rows."""
+"""An audit report as a value: one row per account, the totals of the rows, and the contact configuration."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
 from alternate_contacts.cli.audit.checks import CHECKS, AuditCheck, AuditCheckResult
-from alternate_contacts.cli.audit.compliance import MANAGED, NOT_COMPLIANT, WORST_FIRST, ComplianceStatus
 from alternate_contacts.cli.audit.findings import AccountReading, ContactFinding
+from alternate_contacts.cli.aws.compliance import MANAGED, NOT_COMPLIANT, WORST_FIRST, ComplianceStatus
+from alternate_contacts.cli.aws.contact_parameters import ContactParameters
 from alternate_contacts.cli.aws.organization import OrganizationAccount
+from alternate_contacts.worker.contact_configuration import ConfigurationProblem
+from alternate_contacts.worker.contact_selection import EXCLUDED
 from alternate_contacts.worker.contacts import ContactType
 from alternate_contacts.worker.decision import Policy
 
-_SKIPPED = ContactFinding(ComplianceStatus.SKIPPED, provided=None)
+
+@dataclass(frozen=True)
+class ContactSource:
+    """Where a contact of an account comes from.
+
+    Attributes:
+        contact_set: the name of the set, ``default`` or ``ignore``; None if it is unknown or the account is skipped.
+        target: the ID of the target that decides, or ``default`` if none does.
+        description: the target for a person, such as ``payments from OU Finance (ou-ab12-12345678)``; None if no target
+            decides.
+    """
+
+    contact_set: str | None
+    target: str
+    description: str | None = None
 
 
 @dataclass(frozen=True)
 class AuditRow:
-    """One account. ``reading`` is None for a skipped account."""
+    """One account.
+
+    Attributes:
+        reading: None for a skipped account.
+        sources: by contact type; empty for an account that is skipped because of its state.
+        is_excluded: whether a target excludes the account.
+    """
 
     account: OrganizationAccount
     reading: AccountReading | None = None
+    sources: Mapping[ContactType, ContactSource] = field(default_factory=dict)
+    is_excluded: bool = False
+
+    @property
+    def skip_reason(self) -> str:
+        """Why the account is skipped, if it is: ``excluded``, or its state."""
+        return EXCLUDED if self.is_excluded else self.account.state
 
     @property
     def findings(self) -> Mapping[ContactType, ContactFinding]:
-        return self.reading.findings if self.reading else dict.fromkeys(ContactType, _SKIPPED)
+        if self.reading:
+            return self.reading.findings
+        skipped = ContactFinding(ComplianceStatus.SKIPPED, provided=None, reason=self.skip_reason)
+        return dict.fromkeys(ContactType, skipped)
 
     @cached_property
     def check_results(self) -> Mapping[AuditCheck, AuditCheckResult]:
@@ -96,6 +129,8 @@ class AuditReport:
         started_at: the start of this run; the readings of an interrupted run that it continues are older.
         active: the number of ACTIVE accounts in the organization. An incomplete run has fewer rows of them.
         rows: the worst first.
+        parameters: the contact configuration; None if the stack has none.
+        problems: the problems of the contact configuration.
     """
 
     organization_id: str
@@ -105,6 +140,13 @@ class AuditReport:
     finished_at: datetime
     active: int
     rows: tuple[AuditRow, ...]
+    parameters: ContactParameters | None = None
+    problems: Sequence[ConfigurationProblem] = ()
+
+    @property
+    def to_read(self) -> int:
+        """The number of accounts that are not skipped."""
+        return self.active - sum(row.is_excluded for row in self.rows)
 
     @property
     def read(self) -> int:
@@ -125,7 +167,7 @@ class AuditReport:
 
     @property
     def complete(self) -> bool:
-        return self.read == self.active
+        return self.read == self.to_read
 
     @property
     def not_compliant(self) -> list[AuditRow]:
@@ -133,8 +175,8 @@ class AuditReport:
 
     @property
     def skipped(self) -> Mapping[str, int]:
-        """Skipped accounts by state, sorted."""
-        return dict(sorted(Counter(row.account.state for row in self.rows if row.reading is None).items()))
+        """Skipped accounts by reason, sorted."""
+        return dict(sorted(Counter(row.skip_reason for row in self.rows if row.reading is None).items()))
 
     @property
     def units(self) -> list[UnitSummary]:

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from alternate_contacts.cli.audit.contact_reader import ContactReader
 from alternate_contacts.cli.audit.findings import AccountReading
 from alternate_contacts.cli.audit.state_file import StateFile
+from alternate_contacts.cli.aws.contact_reader import AccountContacts, ContactReader
 from alternate_contacts.cli.terminal import output
 from alternate_contacts.cli.terminal.errors import CliError
 from alternate_contacts.worker.contacts import ContactType
@@ -34,34 +34,40 @@ class RunResult:
 
 
 def read_accounts(
-    reader: ContactReader, active: Sequence[str], state_file: StateFile | None, *, rate: float, fresh: bool
+    reader: ContactReader,
+    compare: Callable[[AccountContacts], AccountReading],
+    account_ids: Sequence[str],
+    state_file: StateFile | None,
+    *,
+    rate: float,
+    fresh: bool,
 ) -> RunResult:
     """Read the accounts, except those that an interrupted run has read and found compliant, unless ``fresh``.
 
     The state file is empty or gone as soon as every account is read, whatever happens to the report.
     """
     with state_file or nullcontext():
-        keeper = _Keeper(state_file, _continue(state_file, active) if state_file and not fresh else {})
-        _print_duration(len(active) - len(keeper.readings), rate)
-        interruption = _read(reader, active, keeper)
-        if len(keeper.readings) == len(active):
+        keeper = _Keeper(state_file, _continue(state_file, account_ids) if state_file and not fresh else {})
+        _print_duration(len(account_ids) - len(keeper.readings), rate)
+        interruption = _read(reader, compare, account_ids, keeper)
+        if len(keeper.readings) == len(account_ids):
             keeper.finish()
     if interruption is not None:
-        read = f"{len(keeper.readings):,} of {output.count(len(active), 'account')} read."
+        read = f"{len(keeper.readings):,} of {output.count(len(account_ids), 'account')} read."
         interruption = CliError(f"{interruption} {read}{keeper.next_step}", exit_code=interruption.exit_code)
     return RunResult(keeper.readings, interruption)
 
 
-def _continue(state_file: StateFile, active: Sequence[str]) -> dict[str, AccountReading]:
+def _continue(state_file: StateFile, account_ids: Sequence[str]) -> dict[str, AccountReading]:
     """Return the readings of an interrupted run, if it left accounts to read."""
     saved = state_file.load(datetime.now(UTC))
-    readings = {account_id: saved[account_id] for account_id in active if account_id in saved}
-    if not readings or len(readings) == len(active):
+    readings = {account_id: saved[account_id] for account_id in account_ids if account_id in saved}
+    if not readings or len(readings) == len(account_ids):
         return {}
     since = output.format_time(min(reading.read_at for reading in readings.values()))
     output.print_error(
-        f"Continuing an interrupted run: {len(readings):,} of {output.count(len(active), 'account')} had been read "
-        f"since {since} and found compliant. Use --fresh to read every account again.",
+        f"Continuing an interrupted run: {len(readings):,} of {output.count(len(account_ids), 'account')} had been "
+        f"read since {since} and found compliant. Use --fresh to read every account again.",
     )
     return readings
 
@@ -76,17 +82,22 @@ def _print_duration(accounts: int, rate: float) -> None:
         )
 
 
-def _read(reader: ContactReader, active: Sequence[str], keeper: "_Keeper") -> CliError | None:
+def _read(
+    reader: ContactReader,
+    compare: Callable[[AccountContacts], AccountReading],
+    account_ids: Sequence[str],
+    keeper: "_Keeper",
+) -> CliError | None:
     """Read the accounts that the keeper does not have. Returns what interrupted the run, if anything."""
     with _progress() as progress:
-        task = progress.add_task("reading", total=len(active), completed=len(keeper.readings))
+        task = progress.add_task("reading", total=len(account_ids), completed=len(keeper.readings))
 
-        def keep(reading: AccountReading) -> None:
-            keeper.keep(reading)
+        def keep(account: AccountContacts) -> None:
+            keeper.keep(compare(account))
             progress.advance(task)
 
         try:
-            reader.read([account_id for account_id in active if account_id not in keeper.readings], keep)
+            reader.read([account_id for account_id in account_ids if account_id not in keeper.readings], keep)
         except KeyboardInterrupt:
             return CliError("Interrupted:", exit_code=_INTERRUPTED)
         except CliError as error:

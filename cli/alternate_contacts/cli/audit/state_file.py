@@ -1,7 +1,8 @@
 """The file in which an interrupted audit keeps its readings for the next run. It never holds contact data.
 
-The first line is a header with the organization and the configuration of the readings. Each further line is one
-account in JSON. Lines are only appended, so a killed run keeps its readings. A run locks its file.
+The first line is a header with the organization of the readings. Each further line is one account in JSON, with a
+digest of what the account should have: if that changes, the account is read again. Lines are only appended, so a killed
+run keeps its readings. A run locks its file.
 """
 
 import errno
@@ -18,9 +19,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from alternate_contacts.cli.audit.compliance import NOT_COMPLIANT, ComplianceStatus
 from alternate_contacts.cli.audit.findings import AccountReading, ContactFinding
-from alternate_contacts.worker.contact_selection import Assignment
+from alternate_contacts.cli.aws.compliance import NOT_COMPLIANT, ComplianceStatus
+from alternate_contacts.worker.contact_selection import AccountSelection, Assignment
 from alternate_contacts.worker.contacts import ContactType
 
 if sys.platform != "win32":
@@ -29,7 +30,7 @@ if sys.platform != "win32":
 MAX_AGE = timedelta(hours=24)
 
 _KIND = "alternate-contacts audit"
-_VERSION = 2
+_VERSION = 3
 """Increases when a line changes; a file of another version counts as empty."""
 
 _FLAGS = (
@@ -57,28 +58,31 @@ def default_path(organization_id: str, stack_name: str, environment: Mapping[str
     return folder / "alternate-contacts" / f"audit-{organization_id}-{stack_name}.jsonl"
 
 
-def digest(assignments: Mapping[ContactType, Assignment]) -> str:
-    """Return a hash that changes with every configured contact and policy and reveals none of them."""
+def digest(selection: AccountSelection) -> str:
+    """Return a hash that changes with every selected contact and policy and reveals none of them.
+
+    A contact type without a known contact is left out: its account is not compliant, and is read again anyway.
+    """
     parts = [
-        [contact_type, assignment.policy, *astuple(assignment.desired)]
-        for contact_type, assignment in sorted(assignments.items())
+        [contact_type, selected.result.policy, *astuple(selected.result.desired)]
+        for contact_type, selected in sorted(selection.contacts.items())
+        if isinstance(selected.result, Assignment)
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class StateKey:
-    """The organization and configuration that readings belong to."""
+    """What readings belong to: the organization, and by account ID a digest of what the account should have."""
 
     organization_id: str
-    digest: str
+    digests: Mapping[str, str]
 
     def header(self) -> dict[str, object]:
         return {
             "kind": _KIND,
             "version": _VERSION,
             "organization": self.organization_id,
-            "digest": self.digest,
         }
 
 
@@ -112,14 +116,19 @@ class StateFile:
     def load(self, now: datetime) -> dict[str, AccountReading]:
         """Return the readings by account ID that belong to the key and still count.
 
-        Those of accounts that were not compliant do not count, because they may have been fixed; nor those older than
-        ``MAX_AGE``; nor those of the future, whose age is unknown because the clock was set back.
+        These do not count: the accounts that should have other contacts now, because a reading is the result of a
+        comparison; those that were not compliant, because they may have been fixed; those older than ``MAX_AGE``; and
+        those of the future, whose age is unknown because the clock was set back.
         """
         if not self._lines or _parse(self._lines[0]) != self._key.header():
             return {}
         # A killed run may leave an incomplete line.
-        readings = [reading for line in self._lines[1:] if (reading := _reading(_parse(line)))]
-        latest = {reading.account_id: reading for reading in readings}
+        lines = map(_parse, self._lines[1:])
+        latest = {
+            reading.account_id: reading
+            for line in lines
+            if (reading := _reading(line)) and line.get("digest", "") == self._key.digests.get(reading.account_id)
+        }
         return {
             account_id: reading
             for account_id, reading in latest.items()
@@ -135,7 +144,7 @@ class StateFile:
         """
         self._file.seek(0)
         self._file.truncate()
-        self._write(self._key.header(), *map(_line, readings))
+        self._write(self._key.header(), *map(self._line, readings))
 
     def append(self, reading: AccountReading) -> None:
         """Append an account.
@@ -143,7 +152,7 @@ class StateFile:
         Raises:
             OSError: the file cannot be written.
         """
-        self._write(_line(reading))
+        self._write(self._line(reading))
 
     def finish(self) -> None:
         """Remove the file after a complete run. In a read-only folder, an empty file stays.
@@ -180,6 +189,18 @@ class StateFile:
             raise UnusableStateFile("it is not a state file of an audit")
         return lines
 
+    def _line(self, reading: AccountReading) -> dict[str, object]:
+        return {
+            "accountId": reading.account_id,
+            "readAt": reading.read_at.isoformat(),
+            "digest": self._key.digests[reading.account_id],
+            "findings": {
+                contact_type: {"status": finding.status, "provided": finding.provided}
+                for contact_type, finding in reading.findings.items()
+            },
+            "shared": reading.shared,
+        }
+
     def _write(self, *lines: Mapping[str, object]) -> None:
         data = "".join(f"{json.dumps(line)}\n" for line in lines).encode()
         # Without a buffer: a killed run keeps every line, and a full disk shows at once.
@@ -194,18 +215,6 @@ def _open(path: Path) -> int:
         if error.errno == errno.ELOOP:
             raise UnusableStateFile("it is a symbolic link") from None
         raise
-
-
-def _line(reading: AccountReading) -> dict[str, object]:
-    return {
-        "accountId": reading.account_id,
-        "readAt": reading.read_at.isoformat(),
-        "findings": {
-            contact_type: {"status": finding.status, "provided": finding.provided}
-            for contact_type, finding in reading.findings.items()
-        },
-        "shared": reading.shared,
-    }
 
 
 def _reading(line: Mapping[str, Any]) -> AccountReading | None:

@@ -16,8 +16,9 @@ from rich.text import Text
 
 from alternate_contacts.cli.audit.checks import AuditCheckResult
 from alternate_contacts.cli.audit.columns import ACCOUNT_ID, CHECK_RESULTS, COLUMNS, CONTACT_DATA, NAME, Column
-from alternate_contacts.cli.audit.compliance import NOT_COMPLIANT, ComplianceStatus
 from alternate_contacts.cli.audit.report import AuditReport, AuditRow, Coverage
+from alternate_contacts.cli.aws.compliance import NOT_COMPLIANT, ComplianceStatus
+from alternate_contacts.cli.aws.contact_parameters import describe_problem
 from alternate_contacts.cli.terminal import output
 from alternate_contacts.cli.terminal.text import visible
 
@@ -50,7 +51,7 @@ def print_report(report: AuditReport, console: Console) -> None:
     """Print the report."""
     rows = report.not_compliant
     console.print(
-        f"{report.read:,} of {output.count(report.active, 'account')} read, {len(rows):,} not compliant", style="bold"
+        f"{report.read:,} of {output.count(report.to_read, 'account')} read, {len(rows):,} not compliant", style="bold"
     )
     if report.first_read_at and report.last_read_at:
         console.print(f"Read between {output.format_period(report.first_read_at, report.last_read_at)}")
@@ -61,7 +62,12 @@ def print_report(report: AuditReport, console: Console) -> None:
         counts = ", ".join(f"{results[result]:,} {result}" for result in AuditCheckResult if results[result])
         console.print(Text.assemble((check.name, "bold"), f": {check.title}: {counts or 'no account'}"))
     if report.skipped:
-        console.print(f"Skipped: {', '.join(f'{count:,} {state}' for state, count in report.skipped.items())}")
+        console.print(f"Skipped: {', '.join(f'{count:,} {reason}' for reason, count in report.skipped.items())}")
+    if report.problems:
+        console.print()
+        console.print(f"{output.count(len(report.problems), 'problem')} of the contact configuration", style="bold")
+        for problem in report.problems:
+            console.print(describe_problem(problem))
     if rows:
         console.print()
         console.print("Accounts that are not compliant", style="bold")

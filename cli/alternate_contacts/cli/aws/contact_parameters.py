@@ -4,7 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from alternate_contacts.cli.aws.session import Session
-from alternate_contacts.worker.contact_configuration import ContactConfiguration, parse_configuration
+from alternate_contacts.worker.contact_configuration import (
+    ConfigurationProblem,
+    ContactConfiguration,
+    parse_configuration,
+)
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,13 @@ class ContactParameters:
         """The configuration in these parameters. It may be unreadable, see `ContactConfiguration.unreadable_detail`."""
         return parse_configuration({name: parameter.value for name, parameter in self.parameters.items()})
 
+    def document(self) -> dict[str, object]:
+        """Return path and versions for JSON documents, without contact data."""
+        return {
+            "path": self.path,
+            "versions": {name: self.parameters[name].version for name in sorted(self.parameters)},
+        }
+
 
 def read_contact_parameters(session: Session, path: str) -> ContactParameters:
     """Return all parameters below ``path``, or none if it does not exist.
@@ -51,3 +62,13 @@ def read_contact_parameters(session: Session, path: str) -> ContactParameters:
             for parameter in page["Parameters"]
         },
     )
+
+
+def describe_problem(problem: ConfigurationProblem) -> str:
+    """Return a text such as ``targets/ou-ab12-12345678: unknown_contact_set (payments)``."""
+    return f"{problem.parameter}: {problem.reason} ({problem.detail})"
+
+
+def problem_document(problem: ConfigurationProblem) -> dict[str, str]:
+    """Return a problem for JSON documents."""
+    return {"parameter": problem.parameter, "reason": problem.reason, "detail": problem.detail}

@@ -1,4 +1,4 @@
-"""The accounts of the organization, each with its organizational unit."""
+"""The accounts of the organization, each with the root and the organizational units above it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from alternate_contacts.backfill.aws import pace_calls
 from alternate_contacts.backfill.pacing import LIST_ACCOUNTS_RATE, CallRate
-from alternate_contacts.cli.terminal.errors import error_code
+from alternate_contacts.cli.terminal.errors import CliError, error_code
 from alternate_contacts.worker.error_codes import ACCESS_DENIED, THROTTLED, UNAVAILABLE
 from alternate_contacts.worker.protocol import ACTIVE, account_state
 
@@ -28,7 +28,8 @@ https://docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits
 """
 
 _ROOT = "Root"
-_UNKNOWN = "unknown"
+UNKNOWN = "unknown"
+"""In place of the ID and the name of what is above an account or unit whose parent cannot be read."""
 
 _LEFT = frozenset(
     {
@@ -39,28 +40,41 @@ _LEFT = frozenset(
     }
 )
 """An account left the organization, or a unit was deleted, while the accounts are listed."""
-_NAME_UNKNOWN = ACCESS_DENIED | THROTTLED | UNAVAILABLE | _LEFT
-"""AWS error codes that make a unit unknown. The accounts are still listed."""
+_UNREADABLE = ACCESS_DENIED | THROTTLED | UNAVAILABLE | _LEFT
+"""AWS error codes that make a name unknown, or parents that nothing depends on. The accounts are still listed."""
 
 
 @dataclass(frozen=True)
 class OrganizationAccount:
-    """An account that ListAccounts returned. ``unit`` holds the names of the root and the units above it."""
+    """An account of the organization.
+
+    Attributes:
+        unit: the names of the root and the units above the account.
+        ancestry: the IDs of the account, its unit, the unit's parents, and the root or `UNKNOWN`.
+    """
 
     account_id: str
     name: str = ""
     state: str = ACTIVE
     unit: tuple[str, ...] = (_ROOT,)
+    ancestry: tuple[str, ...] = ()
 
 
 class OrganizationTree:
     """AWS Organizations. https://docs.aws.amazon.com/organizations/latest/APIReference/API_Operations.html"""
 
-    def __init__(self, client: "OrganizationsClient") -> None:
+    def __init__(self, client: "OrganizationsClient", *, require_parents: bool = False) -> None:
+        """Make no call yet.
+
+        Args:
+            client: its calls are paced from now on.
+            require_parents: raise the error of a ListParents call, instead of a list with parents that are `UNKNOWN`.
+        """
         pace_calls(client, "ListAccounts", LIST_ACCOUNTS_RATE)
         pace_calls(client, "ListParents", UNIT_RATE)
         pace_calls(client, "DescribeOrganizationalUnit", UNIT_RATE)
         self._client = client
+        self._lenient_codes = _LEFT if require_parents else _UNREADABLE
         self._names: dict[str, str] = {}
         self._paths: dict[str, tuple[str, ...]] = {}
 
@@ -73,12 +87,59 @@ class OrganizationTree:
         """Yield every account, page by page."""
         for page in self._client.get_paginator("list_accounts").paginate():
             for account in page["Accounts"]:
-                yield OrganizationAccount(
-                    account_id=account["Id"],
-                    name=account.get("Name", ""),
-                    state=account_state(account),
-                    unit=tuple(self._name(identifier) for identifier in self._path(account)),
-                )
+                yield self._account(account)
+
+    def account(self, account_id: str) -> OrganizationAccount:
+        """Return one account.
+
+        Raises:
+            CliError: the account is not in the organization.
+        """
+        try:
+            return self._account(self._client.describe_account(AccountId=account_id)["Account"])
+        except ClientError as error:
+            if error_code(error) != "AccountNotFoundException":
+                raise
+            raise CliError(
+                f"DescribeAccount failed for {account_id}: AccountNotFoundException. The account is not in the "
+                "organization. Check the account ID."
+            ) from None
+
+    def has_unit(self, unit_id: str) -> bool:
+        """Return whether the organization has the unit. If the unit cannot be read, suppose so."""
+        try:
+            self._client.describe_organizational_unit(OrganizationalUnitId=unit_id)
+        except ClientError as error:
+            if error_code(error) not in _UNREADABLE:
+                raise
+            return error_code(error) not in _LEFT
+        return True
+
+    def name(self, identifier: str) -> str:
+        """Return the name of a root or unit, or its ID if the name cannot be read."""
+        if identifier == UNKNOWN:
+            return identifier
+        if identifier.startswith("r-"):
+            return _ROOT
+        if identifier not in self._names:
+            try:
+                unit = self._client.describe_organizational_unit(OrganizationalUnitId=identifier)["OrganizationalUnit"]
+                self._names[identifier] = unit["Name"]
+            except ClientError as error:
+                if error_code(error) not in _UNREADABLE:
+                    raise
+                self._names[identifier] = identifier
+        return self._names[identifier]
+
+    def _account(self, account: "AccountTypeDef") -> OrganizationAccount:
+        path = self._path(account)
+        return OrganizationAccount(
+            account_id=account["Id"],
+            name=account.get("Name", ""),
+            state=account_state(account),
+            unit=tuple(map(self.name, path)),
+            ancestry=(account["Id"], *reversed(path)),
+        )
 
     def _path(self, account: "AccountTypeDef") -> tuple[str, ...]:
         """Return the IDs of the root and the units above an account, from its ``Paths`` or by ListParents.
@@ -97,28 +158,12 @@ class OrganizationTree:
         try:
             [parent] = self._client.list_parents(ChildId=child)["Parents"]
         except ClientError as error:
-            if error_code(error) not in _NAME_UNKNOWN:
+            if error_code(error) not in self._lenient_codes:
                 raise
-            return (_UNKNOWN,)
+            return (UNKNOWN,)
         except ValueError:
             # An account that is leaving has no parent.
-            return (_UNKNOWN,)
+            return (UNKNOWN,)
         path = (*(self._path_above(parent["Id"]) if parent["Type"] != "ROOT" else ()), parent["Id"])
         self._paths[child] = path
         return path
-
-    def _name(self, identifier: str) -> str:
-        """Return the name of a root or unit, or its ID if the name cannot be read."""
-        if identifier == _UNKNOWN:
-            return identifier
-        if identifier.startswith("r-"):
-            return _ROOT
-        if identifier not in self._names:
-            try:
-                unit = self._client.describe_organizational_unit(OrganizationalUnitId=identifier)["OrganizationalUnit"]
-                self._names[identifier] = unit["Name"]
-            except ClientError as error:
-                if error_code(error) not in _NAME_UNKNOWN:
-                    raise
-                self._names[identifier] = identifier
-        return self._names[identifier]

@@ -7,11 +7,14 @@ from typing import Annotated
 import typer
 
 
+def _account_id(value: str) -> str:
+    if not re.fullmatch(r"[0-9]{12}", value):
+        raise typer.BadParameter(f"{value} is not an account ID of 12 digits")
+    return value
+
+
 def _account_ids(values: list[str]) -> list[str]:
-    for value in values:
-        if not re.fullmatch(r"[0-9]{12}", value):
-            raise typer.BadParameter(f"{value} is not an account ID of 12 digits")
-    return values
+    return [_account_id(value) for value in values]
 
 
 def finite(value: float | None) -> float | None:
@@ -28,6 +31,7 @@ AccountIds = Annotated[
     list[str],
     typer.Option("--account", metavar="ID", callback=_account_ids, help="Only this account. You can repeat it."),
 ]
+AccountId = Annotated[str, typer.Argument(metavar="ACCOUNT", callback=_account_id, help="The ID of the account.")]
 MessageIds = Annotated[
     list[str],
     typer.Option("--message", metavar="ID", help="Only this message ID, as `failures` prints it. You can repeat it."),

@@ -1,19 +1,21 @@
-"""Reads the contacts of many accounts, with a few calls at a time and at a rate that leaves the worker its quota."""
+"""Reads the contacts of accounts, with a few calls at a time and at a rate that leaves the worker its quota."""
 
 import math
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
-from alternate_contacts.cli.audit.checks import shared_fields
-from alternate_contacts.cli.audit.compliance import ReadResult, compliance_status
-from alternate_contacts.cli.audit.findings import AccountReading, ContactFinding
+from botocore.config import Config
+
+from alternate_contacts.cli.aws.compliance import ReadResult
+from alternate_contacts.cli.aws.session import Session
 from alternate_contacts.cli.terminal.aws_errors import CREDENTIAL_ERRORS
 from alternate_contacts.cli.terminal.errors import CliError
-from alternate_contacts.worker.contact_selection import Assignment
+from alternate_contacts.worker.aws import AwsAccountApi, AwsOrganizationLookup
 from alternate_contacts.worker.contacts import Contact, ContactType
 from alternate_contacts.worker.error_codes import EXPIRED_CREDENTIALS
 from alternate_contacts.worker.errors import (
@@ -25,7 +27,6 @@ from alternate_contacts.worker.errors import (
     WorkerError,
 )
 from alternate_contacts.worker.pacing import Pacer
-from alternate_contacts.worker.protocol import ACTIVE
 
 _OPERATION = "GetAlternateContact"
 
@@ -47,23 +48,39 @@ class Api(Protocol):
     def get(self, account_id: str | None, contact_type: ContactType) -> Contact | None: ...
 
 
+@dataclass(frozen=True)
+class AccountContacts:
+    """What was read of one account. ``results`` hold contact data, which their ``repr`` does not show."""
+
+    account_id: str
+    read_at: datetime
+    results: Mapping[ContactType, ReadResult]
+
+    @property
+    def contacts(self) -> list[Contact]:
+        """The contacts that the account has."""
+        return [result for result in self.results.values() if isinstance(result, Contact)]
+
+    @property
+    def is_unavailable(self) -> bool:
+        """Whether AWS did not respond to any call."""
+        return all(isinstance(result, Unavailable) for result in self.results.values())
+
+
 class _Stopped(Exception):  # noqa: N818 - not an error
     """Ends a thread whose reading is no longer needed."""
 
 
 class ContactReader:
-    """Reads accounts and determines the status of their contacts. Drops contact data, unless ``keep_contacts``."""
+    """Reads the contacts of accounts."""
 
     def __init__(
         self,
         api: Api,
-        assignments: Mapping[ContactType, Assignment],
         *,
         own_account_id: str,
         rate: float,
         trusted_access: Callable[[], bool],
-        exact: bool = True,
-        keep_contacts: bool = False,
         stop: threading.Event | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -74,22 +91,18 @@ class ContactReader:
             rate: calls a second.
             trusted_access: returns whether account.amazonaws.com has trusted access. Called at most once, after the
                 first access denied for a member account. May raise WorkerError.
-            exact: as in :func:`compliance_status`.
             stop: ends all pauses when it is set.
         """
         self._api = api
-        self._assignments = assignments
-        self._exact = exact
         self._own_account_id = own_account_id
         self._threads = thread_count(rate)
-        self._keep_contacts = keep_contacts
         self._stop = stop or threading.Event()
         self._pacer = Pacer(rate, rate / 4, clock=clock, sleep=self._sleep)
         self._check_trusted_access = trusted_access
         self._trusted_access: bool | None = None
         self._lock = threading.Lock()
 
-    def read(self, account_ids: Collection[str], on_read: Callable[[AccountReading], None]) -> None:
+    def read(self, account_ids: Collection[str], on_read: Callable[[AccountContacts], None]) -> None:
         """Read the accounts in any order, and call ``on_read`` in this thread for each as soon as it is read.
 
         When an exception leaves this method, KeyboardInterrupt included, all threads have ended.
@@ -101,32 +114,21 @@ class ContactReader:
         with ThreadPoolExecutor(self._threads) as pool:
             try:
                 for future in as_completed([pool.submit(self._read, account_id) for account_id in account_ids]):
-                    reading = future.result()
-                    unavailable = unavailable + 1 if _is_unavailable(reading) else 0
+                    account = future.result()
+                    unavailable = unavailable + 1 if account.is_unavailable else 0
                     if unavailable == _UNAVAILABLE_ACCOUNTS:
                         raise CliError(
                             "AWS does not respond. Check the network of this machine, then run the command again."
                         )
-                    on_read(reading)
+                    on_read(account)
             except BaseException:
                 self._stop.set()
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
-    def _read(self, account_id: str) -> AccountReading:
-        results = {contact_type: self._read_contact(account_id, contact_type) for contact_type in self._assignments}
-        return AccountReading(
-            account_id=account_id,
-            read_at=datetime.now(UTC),
-            findings={contact_type: self._finding(contact_type, result) for contact_type, result in results.items()},
-            shared=shared_fields([result for result in results.values() if isinstance(result, Contact)]),
-        )
-
-    def _finding(self, contact_type: ContactType, result: ReadResult) -> ContactFinding:
-        status = compliance_status(ACTIVE, self._assignments[contact_type], result, exact=self._exact)
-        if isinstance(result, WorkerError):
-            return ContactFinding(status, provided=None, reason=result.reason, error_code=result.code)
-        return ContactFinding(status, provided=result is not None, contact=result if self._keep_contacts else None)
+    def _read(self, account_id: str) -> AccountContacts:
+        results = {contact_type: self._read_contact(account_id, contact_type) for contact_type in ContactType}
+        return AccountContacts(account_id, datetime.now(UTC), results)
 
     def _read_contact(self, account_id: str, contact_type: ContactType) -> ReadResult:
         is_member = account_id != self._own_account_id
@@ -181,5 +183,18 @@ def thread_count(rate: float) -> int:
     return min(math.ceil(rate) + 1, _MAX_THREADS)
 
 
-def _is_unavailable(reading: AccountReading) -> bool:
-    return all(finding.reason == Unavailable.reason for finding in reading.findings.values())
+def contact_reader(session: Session, *, own_account_id: str, rate: float) -> ContactReader:
+    """Return a reader with the operator's credentials; the arguments are those of `ContactReader`."""
+    # One attempt: the pacer must see every call.
+    one_attempt = Config(
+        connect_timeout=5,
+        read_timeout=10,
+        max_pool_connections=thread_count(rate),
+        retries={"total_max_attempts": 1, "mode": "standard"},
+    )
+    return ContactReader(
+        AwsAccountApi(session.client("account", config=one_attempt)),
+        own_account_id=own_account_id,
+        rate=rate,
+        trusted_access=AwsOrganizationLookup(session.client("organizations")).trusted_access,
+    )

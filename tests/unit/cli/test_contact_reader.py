@@ -1,14 +1,12 @@
 """Reading many accounts: the rate of calls, failed calls, and the causes that end a run early."""
 
 import threading
-from collections.abc import Callable
-from dataclasses import astuple
+from collections.abc import Callable, Mapping
 
 import pytest
 
-from alternate_contacts.cli.audit.compliance import ComplianceStatus
-from alternate_contacts.cli.audit.contact_reader import ContactReader, thread_count
-from alternate_contacts.cli.audit.findings import AccountReading
+from alternate_contacts.cli.aws.compliance import ReadResult
+from alternate_contacts.cli.aws.contact_reader import AccountContacts, ContactReader, thread_count
 from alternate_contacts.cli.terminal.errors import CliError
 from alternate_contacts.worker.contacts import ContactType
 from alternate_contacts.worker.errors import (
@@ -20,11 +18,12 @@ from alternate_contacts.worker.errors import (
     Unexpected,
     WorkerError,
 )
-from tests.fakes.audit import ASSIGNMENTS, COMPLIANT, CONTACTS, DIFFERENT, MISSING, UNREADABLE
+from tests.fakes.audit import CONTACTS
 from tests.fakes.clock import FakeClock
 from tests.fakes.worker import DESIRED, MANAGEMENT, MEMBER, OTHER, SECRETS, FakeAccountApi
 
 FAST = 1e6
+Results = Mapping[ContactType, ReadResult]
 BILLING, OPERATIONS, SECURITY = ContactType
 
 
@@ -50,29 +49,27 @@ def reader(
     rate: float = FAST,
     clock: FakeClock | None = None,
     trusted_access: Callable[[], bool] = trusted,
-    keep_contacts: bool = False,
 ) -> ContactReader:
     clock = clock or FakeClock()
     return ContactReader(
         api,
-        ASSIGNMENTS,
         own_account_id=MANAGEMENT,
         rate=rate,
         trusted_access=trusted_access,
-        keep_contacts=keep_contacts,
         stop=ClockStop(clock),
         clock=clock,
     )
 
 
-def read(reader: ContactReader, *account_ids: str) -> dict[str, AccountReading]:
-    readings: dict[str, AccountReading] = {}
-    reader.read(account_ids, lambda reading: readings.update({reading.account_id: reading}))
-    return readings
+def read(reader: ContactReader, *account_ids: str) -> dict[str, Results]:
+    """Return the results by account."""
+    accounts: dict[str, Results] = {}
+    reader.read(account_ids, lambda account: accounts.update({account.account_id: account.results}))
+    return accounts
 
 
-def statuses(reading: AccountReading) -> list[ComplianceStatus]:
-    return [reading.findings[contact_type].status for contact_type in ContactType]
+def reason(result: ReadResult) -> str | None:
+    return result.reason if isinstance(result, WorkerError) else None
 
 
 def member_with_contacts() -> FakeAccountApi:
@@ -82,26 +79,21 @@ def member_with_contacts() -> FakeAccountApi:
 def test_every_account_is_read_and_the_management_account_without_its_id() -> None:
     api = member_with_contacts()
     api.contacts |= {(None, contact_type): DESIRED for contact_type in ContactType}
-    readings = read(reader(api), MANAGEMENT, MEMBER, OTHER)
-    assert statuses(readings[MANAGEMENT]) == [COMPLIANT] * 3
-    assert statuses(readings[MEMBER]) == [COMPLIANT, DIFFERENT, COMPLIANT]
-    assert statuses(readings[OTHER]) == [MISSING] * 3
-    assert [finding.provided for finding in readings[OTHER].findings.values()] == [False] * 3
-    assert readings[MEMBER].shared == ("name", "email address", "phone number")
+    accounts = read(reader(api), MANAGEMENT, MEMBER, OTHER)
+    assert accounts == {
+        MANAGEMENT: dict.fromkeys(ContactType, DESIRED),
+        MEMBER: CONTACTS,
+        OTHER: dict.fromkeys(ContactType),
+    }
     assert {account_id for _, account_id, _ in api.calls} == {None, MEMBER, OTHER}
     assert api.puts() == []
 
 
-def test_contact_data_does_not_leave_the_reader() -> None:
-    reading = read(reader(member_with_contacts()), MEMBER)[MEMBER]
-    text = str([astuple(finding) for finding in reading.findings.values()])
-    assert [secret for secret in SECRETS if secret in text] == []
-
-
-def test_contact_data_is_kept_on_request() -> None:
-    reading = read(reader(member_with_contacts(), keep_contacts=True), MEMBER)[MEMBER]
-    assert {contact_type: finding.contact for contact_type, finding in reading.findings.items()} == CONTACTS
-    assert [secret for secret in SECRETS if secret in repr(reading)] == []
+def test_the_repr_shows_no_contact_data() -> None:
+    accounts: list[AccountContacts] = []
+    reader(member_with_contacts()).read([MEMBER], accounts.append)
+    assert accounts[0].contacts == list(CONTACTS.values())
+    assert [secret for secret in SECRETS if secret in repr(accounts)] == []
 
 
 def test_calls_keep_to_the_rate() -> None:
@@ -116,12 +108,9 @@ def test_a_contact_with_access_denied_is_unreadable_and_the_others_are_read() ->
     api.fail_with(
         AccessDenied("AccessDeniedException", "GetAlternateContact"), account_id=MEMBER, contact_type=SECURITY
     )
-    readings = read(reader(api), MEMBER, OTHER)
-    assert statuses(readings[MEMBER]) == [MISSING, MISSING, UNREADABLE]
-    finding = readings[MEMBER].findings[SECURITY]
-    assert (finding.provided, finding.reason) == (None, AccessDenied.reason)
-    assert finding.error_code == "AccessDeniedException"
-    assert statuses(readings[OTHER]) == [MISSING] * 3
+    accounts = read(reader(api), MEMBER, OTHER)
+    assert list(map(reason, accounts[MEMBER].values())) == [None, None, AccessDenied.reason]
+    assert accounts[OTHER] == dict.fromkeys(ContactType)
 
 
 def test_trusted_access_is_checked_once_and_reported_if_it_is_off() -> None:
@@ -133,10 +122,10 @@ def test_trusted_access_is_checked_once_and_reported_if_it_is_off() -> None:
 
     api = FakeAccountApi()
     api.fail_with(AccessDenied("AccessDeniedException", "GetAlternateContact"))
-    readings = read(reader(api, trusted_access=trusted_access), MANAGEMENT, MEMBER, OTHER)
-    assert {readings[account].findings[BILLING].reason for account in (MEMBER, OTHER)} == {TrustedAccessOff.reason}
+    accounts = read(reader(api, trusted_access=trusted_access), MANAGEMENT, MEMBER, OTHER)
+    assert {reason(accounts[account][BILLING]) for account in (MEMBER, OTHER)} == {TrustedAccessOff.reason}
     # The management account does not depend on trusted access.
-    assert readings[MANAGEMENT].findings[BILLING].reason == AccessDenied.reason
+    assert reason(accounts[MANAGEMENT][BILLING]) == AccessDenied.reason
     assert len(calls) == 1
 
 
@@ -146,39 +135,37 @@ def test_access_denied_stands_if_trusted_access_cannot_be_checked() -> None:
 
     api = FakeAccountApi()
     api.fail_with(AccessDenied("AccessDeniedException", "GetAlternateContact"))
-    reading = read(reader(api, trusted_access=trusted_access), MEMBER)[MEMBER]
-    assert reading.findings[BILLING].reason == AccessDenied.reason
+    results = read(reader(api, trusted_access=trusted_access), MEMBER)[MEMBER]
+    assert reason(results[BILLING]) == AccessDenied.reason
 
 
-@pytest.mark.parametrize(("times", "status"), [(29, MISSING), (30, UNREADABLE)])
-def test_throttled_calls_are_retried_at_a_lower_rate(times: int, status: ComplianceStatus) -> None:
+@pytest.mark.parametrize(("times", "expected"), [(29, None), (30, Throttled.reason)])
+def test_throttled_calls_are_retried_at_a_lower_rate(times: int, expected: str | None) -> None:
     clock = FakeClock()
     api = FakeAccountApi()
     api.fail_with(Throttled("TooManyRequestsException", "GetAlternateContact"), contact_type=BILLING, times=times)
-    reading = read(reader(api, rate=2.5, clock=clock), MEMBER)[MEMBER]
-    assert reading.findings[BILLING].status == status
+    results = read(reader(api, rate=2.5, clock=clock), MEMBER)[MEMBER]
+    assert reason(results[BILLING]) == expected
     # At the full rate these calls would take 31 / 2.5 = 12.4 s.
     assert clock.now > 60
 
 
 @pytest.mark.parametrize("error", [Unavailable("InternalServerException"), Unexpected("Odd")])
-@pytest.mark.parametrize(("times", "status"), [(3, MISSING), (4, UNREADABLE)])
-def test_other_failed_calls_are_retried_with_growing_pauses(
-    error: WorkerError, times: int, status: ComplianceStatus
-) -> None:
+@pytest.mark.parametrize("times", [3, 4])
+def test_other_failed_calls_are_retried_with_growing_pauses(error: WorkerError, times: int) -> None:
     clock = FakeClock()
     api = FakeAccountApi()
     api.fail_with(error, contact_type=OPERATIONS, times=times)
-    reading = read(reader(api, clock=clock), MEMBER)[MEMBER]
-    assert reading.findings[OPERATIONS].status == status
+    results = read(reader(api, clock=clock), MEMBER)[MEMBER]
+    assert reason(results[OPERATIONS]) == (None if times == 3 else error.reason)
     assert 1 + 2 + 4 <= clock.now < 7.1
 
 
 def test_an_account_that_left_the_organization_is_unreadable_without_retries() -> None:
     api = FakeAccountApi()
     api.fail_with(NotInOrganization("AccountNotFoundException", "GetAlternateContact"))
-    reading = read(reader(api), MEMBER)[MEMBER]
-    assert {finding.reason for finding in reading.findings.values()} == {NotInOrganization.reason}
+    results = read(reader(api), MEMBER)[MEMBER]
+    assert set(map(reason, results.values())) == {NotInOrganization.reason}
     assert len(api.calls) == 3
 
 
@@ -197,28 +184,28 @@ def test_expired_credentials_end_the_run(error: WorkerError) -> None:
 def test_a_lost_network_ends_the_run_instead_of_making_every_account_unreadable() -> None:
     api = FakeAccountApi()
     api.fail_with(Unavailable("EndpointConnectionError"))
-    readings: list[AccountReading] = []
+    accounts: list[AccountContacts] = []
     with pytest.raises(CliError, match="does not respond"):
-        reader(api).read([f"{number:012}" for number in range(1, 101)], readings.append)
-    assert len(readings) == 7
+        reader(api).read([f"{number:012}" for number in range(1, 101)], accounts.append)
+    assert len(accounts) == 7
 
 
 def test_an_interrupted_run_reports_whole_accounts_and_leaves_no_thread() -> None:
     api = FakeAccountApi()
-    readings: list[AccountReading] = []
+    accounts: list[AccountContacts] = []
 
-    def keep(reading: AccountReading) -> None:
-        if len(readings) == 5:
+    def keep(account: AccountContacts) -> None:
+        if len(accounts) == 5:
             raise KeyboardInterrupt
-        readings.append(reading)
+        accounts.append(account)
 
     before = threading.active_count()
     # With a real clock: at 100 calls a second these accounts take half a minute.
-    real = ContactReader(api, ASSIGNMENTS, own_account_id=MANAGEMENT, rate=100, trusted_access=trusted)
+    real = ContactReader(api, own_account_id=MANAGEMENT, rate=100, trusted_access=trusted)
     with pytest.raises(KeyboardInterrupt):
         real.read([f"{number:012}" for number in range(1, 1001)], keep)
-    assert len(readings) == 5
-    assert all(len(reading.findings) == 3 for reading in readings)
+    assert len(accounts) == 5
+    assert all(len(account.results) == 3 for account in accounts)
     assert threading.active_count() == before
     assert len(api.calls) < 100
 

@@ -1,0 +1,168 @@
+"""Explain the contacts of one account: which are desired and why, which it has, and what the worker would do."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from alternate_contacts.cli.aws.compliance import (
+    NOT_COMPLIANT,
+    ComplianceStatus,
+    ReadResult,
+    compliance_status,
+    skip_reason,
+)
+from alternate_contacts.cli.aws.contact_selector import ContactSelector
+from alternate_contacts.cli.aws.organization import OrganizationAccount
+from alternate_contacts.worker.contact_configuration import (
+    DEFAULT,
+    IGNORE,
+    SETS,
+    TARGETS,
+    VERSION_PARAMETER,
+    Invalid,
+    Target,
+)
+from alternate_contacts.worker.contact_selection import AccountSelection, Assignment, ContactSelection
+from alternate_contacts.worker.contacts import CONTACT_FIELDS, Contact, ContactType
+from alternate_contacts.worker.decision import Outcome, decide
+from alternate_contacts.worker.errors import WorkerError
+from alternate_contacts.worker.protocol import Mode
+
+
+@dataclass(frozen=True)
+class ContactExplanation:
+    """One contact of an account.
+
+    Attributes:
+        selection: the desired contact and the target that decides.
+        present: the contact that the account has, None if it has none, or why it could not be read.
+        status: the compliance status, as in `audit`.
+        outcome: what the worker would do with the next message; None if that is unknown.
+    """
+
+    selection: ContactSelection = field(repr=False)
+    present: ReadResult = field(repr=False)
+    status: ComplianceStatus
+    outcome: Outcome | None
+
+    @property
+    def assignment(self) -> Assignment | None:
+        """The desired contact and the policy; None if they are unknown."""
+        return self.selection.result if isinstance(self.selection.result, Assignment) else None
+
+    @property
+    def error(self) -> WorkerError | None:
+        """Why the desired contact is unknown, or else why the contact of the account could not be read."""
+        results = (self.selection.result, self.present)
+        return next((result for result in results if isinstance(result, WorkerError)), None)
+
+    @property
+    def different_fields(self) -> list[str]:
+        """The names of the fields in which the account has another value, without the values."""
+        if self.assignment is None or not isinstance(self.present, Contact):
+            return []
+        desired, present = self.assignment.desired, self.present
+        return [
+            field.label
+            for field in CONTACT_FIELDS
+            if field.value_of(desired).strip() != field.value_of(present).strip()
+        ]
+
+
+@dataclass(frozen=True)
+class AncestorTarget:
+    """The account, an OU or the root, and what it states as a target; ``target`` is None if it is no target."""
+
+    identifier: str
+    name: str
+    target: Target | Invalid | None
+
+
+@dataclass(frozen=True)
+class AccountExplanation:
+    """What decides about an account.
+
+    Attributes:
+        skipped: why the package skips the account, if it does.
+        excluded_by: the target that excludes the account, if one does.
+        ancestors: the account, its OU, the OU's parents and the root; empty without a contact configuration.
+        contacts: by contact type; empty if the account is skipped.
+        versions: the versions of the parameters that were used, by name.
+    """
+
+    account: OrganizationAccount
+    mode: Mode
+    skipped: str | None
+    excluded_by: str | None
+    ancestors: Sequence[AncestorTarget]
+    contacts: Mapping[ContactType, ContactExplanation]
+    path: str | None
+    versions: Mapping[str, int]
+
+    @property
+    def is_compliant(self) -> bool:
+        return not any(contact.status in NOT_COMPLIANT for contact in self.contacts.values())
+
+
+def explain_contact(selection: ContactSelection, present: ReadResult, *, mode: Mode, exact: bool) -> ContactExplanation:
+    """Return the explanation of one contact."""
+    status = compliance_status(selection.result, present, exact=exact)
+    return ContactExplanation(selection, present, status, _outcome(selection, present, status, mode))
+
+
+def _outcome(selection: ContactSelection, present: ReadResult, status: ComplianceStatus, mode: Mode) -> Outcome | None:
+    if isinstance(selection.result, WorkerError):
+        return Outcome.FAILED
+    if status in (ComplianceStatus.UNREADABLE, ComplianceStatus.UNKNOWN):
+        return None
+    # Of an unmanaged contact that could not be read, the policy alone decides.
+    contact = None if isinstance(present, WorkerError) else present
+    return decide(selection.result.policy, mode, selection.result.desired, contact)
+
+
+def explain_account(
+    account: OrganizationAccount,
+    selector: ContactSelector,
+    selection: AccountSelection,
+    results: Mapping[ContactType, ReadResult],
+    ancestors: Sequence[AncestorTarget],
+    *,
+    mode: Mode,
+) -> AccountExplanation:
+    """Return the explanation of an account.
+
+    Args:
+        account: the account.
+        selector: made ``selection``.
+        selection: what the configuration selects for the account.
+        results: what was read of the account; empty if it is skipped.
+        ancestors: the account and what is above it.
+        mode: the mode of the stack.
+    """
+    parameters = selector.parameters
+    return AccountExplanation(
+        account=account,
+        mode=mode,
+        skipped=skip_reason(account.state, selection),
+        excluded_by=selection.excluded_by,
+        ancestors=ancestors,
+        contacts={
+            contact_type: explain_contact(selected, results[contact_type], mode=mode, exact=selector.is_exact(selected))
+            for contact_type, selected in selection.contacts.items()
+            if contact_type in results
+        },
+        path=parameters.path if parameters else None,
+        versions={
+            name: parameters.parameters[name].version
+            for name in used_parameters(ancestors, selection)
+            if name in parameters.parameters
+        }
+        if parameters
+        else {},
+    )
+
+
+def used_parameters(ancestors: Sequence[AncestorTarget], selection: AccountSelection) -> list[str]:
+    """Return the names of the parameters that decide about an account, without duplicates."""
+    choices = {selected.choice for selected in selection.contacts.values()} - {DEFAULT, IGNORE, None}
+    targets = [f"{TARGETS}{ancestor.identifier}" for ancestor in ancestors if ancestor.target is not None]
+    return [VERSION_PARAMETER, *targets, *sorted(f"{SETS}{choice}" for choice in choices)]

@@ -1,0 +1,109 @@
+"""The explanation of an account as lines of text."""
+
+from collections.abc import Iterator
+
+from alternate_contacts.cli.aws.compliance import ReadResult
+from alternate_contacts.cli.explain.explanation import AccountExplanation, AncestorTarget, ContactExplanation
+from alternate_contacts.worker.contact_configuration import DEFAULT, IGNORE, Invalid
+from alternate_contacts.worker.contact_selection import EXCLUDED
+from alternate_contacts.worker.contacts import CONTACT_FIELDS, Contact, ContactType
+from alternate_contacts.worker.decision import Outcome
+from alternate_contacts.worker.errors import WorkerError
+
+_OUTCOMES = {
+    Outcome.UPDATED: "sets the desired contact",
+    Outcome.WOULD_UPDATE: "sets nothing in mode report; in mode enforce it sets the desired contact",
+    Outcome.UNCHANGED: "leaves the contact, which is as desired",
+    Outcome.KEPT: "leaves the contact: the policy fill replaces no contact",
+    Outcome.IGNORED: "leaves the contact: the policy is ignore",
+    Outcome.FAILED: "leaves the contact, and the message fails",
+    None: "unknown",
+}
+
+
+def describe(explanation: AccountExplanation, *, show_contacts: bool) -> Iterator[str]:
+    """Yield the lines. They hold contact data only if ``show_contacts``."""
+    account = explanation.account
+    yield f"{account.account_id}  {account.name}"
+    yield f"state: {account.state}"
+    yield f"organizational unit: {' / '.join(account.unit)}"
+    names = {ancestor.identifier: ancestor.name for ancestor in explanation.ancestors}
+    if explanation.skipped:
+        by = (
+            f" by {names[explanation.excluded_by]}"
+            if explanation.skipped == EXCLUDED and explanation.excluded_by
+            else ""
+        )
+        yield f"skipped: {explanation.skipped}{by}. The package neither reads nor sets its contacts."
+    for contact_type, contact in explanation.contacts.items():
+        target = contact.selection.target
+        yield ""
+        yield from _describe_contact(
+            contact_type, contact, names[target] if target else "", show_contacts=show_contacts
+        )
+    if explanation.path is not None:
+        yield ""
+        yield "Targets, the nearest first:"
+        for ancestor in explanation.ancestors:
+            yield f"  {ancestor.name}: {_describe_target(ancestor)}"
+        versions = ", ".join(f"{name} version {version}" for name, version in explanation.versions.items())
+        yield f"Parameters below {explanation.path}: {versions}"
+
+
+def _describe_contact(
+    contact_type: ContactType, contact: ContactExplanation, target: str, *, show_contacts: bool
+) -> Iterator[str]:
+    assignment = contact.assignment
+    yield f"{contact_type}: {contact.status}"
+    yield f"  desired: {_describe_choice(contact)}{f', from {target}' if target else ''}"
+    if assignment:
+        if show_contacts and contact.selection.choice != IGNORE:
+            yield from _fields(assignment.desired)
+        yield f"  policy: {assignment.policy}"
+    yield f"  account: {_describe_present(contact)}"
+    if show_contacts:
+        yield from _fields(contact.present)
+    yield f"  worker: {_OUTCOMES[contact.outcome]}"
+    if contact.error:
+        yield f"  reason: {contact.error.reason} ({contact.error.code})"
+
+
+def _describe_choice(contact: ContactExplanation) -> str:
+    match contact.selection.choice:
+        case None:
+            return "unknown"
+        case _ if contact.selection.choice == DEFAULT:
+            return "the contact of the stack"
+        case _ if contact.selection.choice == IGNORE:
+            return "none: ignore"
+        case name:
+            return f"contact set {name}"
+
+
+def _describe_present(contact: ContactExplanation) -> str:
+    if contact.present is None:
+        return "no contact"
+    if isinstance(contact.present, WorkerError):
+        return "the contact cannot be read"
+    different = contact.different_fields
+    if contact.assignment is None:
+        return "a contact"
+    return f"another {', '.join(different)}" if different else "the desired contact"
+
+
+def _describe_target(ancestor: AncestorTarget) -> str:
+    target = ancestor.target
+    if target is None:
+        return "no target"
+    if isinstance(target, Invalid):
+        return f"invalid ({target.detail})"
+    stated = [f"{contact_type.lower()} {choice}" for contact_type, choice in target.choices.items()]
+    if target.exclude is not None:
+        stated.append("exclude" if target.exclude else "do not exclude")
+    return ", ".join(stated) or "states nothing"
+
+
+def _fields(contact: ReadResult) -> Iterator[str]:
+    if isinstance(contact, Contact):
+        for field in CONTACT_FIELDS:
+            yield f"    {field.label}: {field.value_of(contact)}"
