@@ -1,6 +1,7 @@
 """Run the command in this process, against AWS in memory."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -11,6 +12,7 @@ from alternate_contacts.cli.aws import stack as stack_module
 from alternate_contacts.cli.aws.stack import Stack
 from alternate_contacts.cli.main import app
 from tests.fakes.cli import STACK, FakeSqs, subscriptions, worker_configuration
+from tests.fakes.organization import FakeAws
 from tests.fakes.wire import FakeWire
 
 Run = Callable[..., Result]
@@ -49,3 +51,10 @@ def run(request: pytest.FixtureRequest, aws: FakeWire, monkeypatch: pytest.Monke
         return CliRunner().invoke(app, arguments, input=answer)
 
     return run
+
+
+@pytest.fixture
+def cloud(aws: FakeWire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeAws:
+    """An organization for `audit` and `explain`."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return FakeAws(aws)

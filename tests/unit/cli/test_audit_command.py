@@ -1,15 +1,12 @@
 """The verb `audit`: its outputs, interrupted runs, and its exit codes."""
 
-import _thread
 import csv
 import errno
 import json
 import re
 import stat
-import threading
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,73 +17,11 @@ from typer.testing import Result
 from alternate_contacts.cli.audit import csv_file, html_page, json_document, table
 from alternate_contacts.cli.audit.state_file import StateFile, StateKey
 from alternate_contacts.worker.contacts import ContactType
-from tests.fakes.cli import PARAMETERS, SECRETS, STACK, deny, worker_configuration
-from tests.fakes.wire import FakeWire, HttpResponse, error_response
+from tests.fakes.cli import SECRETS, deny, worker_configuration
+from tests.fakes.organization import DRIFTED, FAST, MEMBERS, OWN, FakeAws, desired
+from tests.fakes.wire import error_response
 
 Run = Callable[..., Result]
-
-FAST = replace(STACK, parameters={**PARAMETERS, "GetRate": "9999"})
-OWN = STACK.account_id
-MEMBERS = [f"{number:012}" for number in range(1, 6)]
-DRIFTED = {"Name": "Dora Drift", "Title": "Guest", "EmailAddress": "dora@drift.invalid", "PhoneNumber": "+1 99 0000"}
-
-
-def desired(contact_type: str) -> dict[str, str]:
-    return {field: PARAMETERS[f"{contact_type.title()}{field}"] for field in DRIFTED}
-
-
-@dataclass
-class FakeAws:
-    """An organization whose accounts have the contacts of the stack, except for ``contacts`` and ``errors``."""
-
-    wire: FakeWire
-    accounts: list[dict[str, Any]] = field(
-        default_factory=lambda: [{"Id": id_, "Name": f"Account {id_}", "State": "ACTIVE"} for id_ in [OWN, *MEMBERS]]
-    )
-    contacts: dict[tuple[str, str], dict[str, str] | None] = field(default_factory=dict)
-    """By account and contact type; None: the account has no contact."""
-    errors: dict[str, HttpResponse] = field(default_factory=dict)
-    """By account."""
-    interrupted_at: int | None = None
-    """Ctrl-C is pressed when all contacts of so many accounts were requested."""
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def __post_init__(self) -> None:
-        self.wire.respond("DescribeOrganization", HttpResponse(body={"Organization": {"Id": "o-exampleorg1"}}))
-        self.wire.respond("ListAccounts", lambda _: HttpResponse(body={"Accounts": self.accounts}))
-        self.wire.respond("ListParents", HttpResponse(body={"Parents": [{"Id": "r-root", "Type": "ROOT"}]}))
-        self.wire.respond("ListAWSServiceAccessForOrganization", HttpResponse(body={"EnabledServicePrincipals": []}))
-        self.wire.respond("GetAlternateContact", self._get)
-
-    def read(self) -> set[str]:
-        """The accounts whose contacts were read."""
-        return {request.get("AccountId", OWN) for request in self.wire.requests_of("GetAlternateContact")}
-
-    def _get(self, request: dict[str, Any]) -> HttpResponse:
-        self._interrupt()
-        account, contact_type = request.get("AccountId", OWN), request["AlternateContactType"]
-        if account in self.errors:
-            return self.errors[account]
-        contact = self.contacts.get((account, contact_type), desired(contact_type))
-        if contact is None:
-            return error_response("ResourceNotFoundException", 404)
-        return HttpResponse(body={"AlternateContact": {"AlternateContactType": contact_type, **contact}})
-
-    def _interrupt(self) -> None:
-        with self.lock:
-            requests = Counter(
-                request.get("AccountId", OWN) for request in self.wire.requests_of("GetAlternateContact")
-            )
-            if self.interrupted_at is None or list(requests.values()).count(3) < self.interrupted_at:
-                return
-            self.interrupted_at = None
-        _thread.interrupt_main()
-
-
-@pytest.fixture
-def cloud(aws: FakeWire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeAws:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return FakeAws(aws)
 
 
 @pytest.fixture
@@ -488,10 +423,3 @@ def test_the_missing_permission_is_named(cloud: FakeAws, run: Run) -> None:
     result = run("audit", stack=FAST)
     assert result.exit_code == 2
     assert "organizations:ListAccounts" in result.stderr
-
-
-@pytest.mark.usefixtures("cloud")
-def test_with_a_contact_configuration_it_says_that_it_does_not_read_it(run: Run) -> None:
-    configured = replace(STACK, parameters={**PARAMETERS, "ContactsPath": "/alternate-contacts"})
-    assert "ContactsPath" in run("audit", "--json", stack=configured).stderr
-    assert "ContactsPath" not in run("audit", "--json").stderr

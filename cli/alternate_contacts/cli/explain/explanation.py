@@ -17,7 +17,6 @@ from alternate_contacts.worker.contact_configuration import (
     IGNORE,
     SETS,
     TARGETS,
-    VERSION_PARAMETER,
     Invalid,
     Target,
 )
@@ -86,7 +85,8 @@ class AccountExplanation:
         excluded_by: the target that excludes the account, if one does.
         ancestors: the account, its OU, the OU's parents and the root; empty without a contact configuration.
         contacts: by contact type; empty if the account is skipped.
-        versions: the versions of the parameters that were used, by name.
+        path: of the contact configuration; None if the stack has none.
+        versions: the versions of the targets and contact sets that were used, by name.
     """
 
     account: OrganizationAccount
@@ -162,7 +162,7 @@ def explain_account(
 
 
 def used_parameters(ancestors: Sequence[AncestorTarget], selection: AccountSelection) -> list[str]:
-    """Return the names of the parameters that decide about an account, without duplicates."""
+    """Return the names of the targets of an account, the nearest first, and of its contact sets."""
     choices = {selected.choice for selected in selection.contacts.values()} - {DEFAULT, IGNORE, None}
     targets = [f"{TARGETS}{ancestor.identifier}" for ancestor in ancestors if ancestor.target is not None]
-    return [VERSION_PARAMETER, *targets, *sorted(f"{SETS}{choice}" for choice in choices)]
+    return [*targets, *sorted(f"{SETS}{choice}" for choice in choices)]

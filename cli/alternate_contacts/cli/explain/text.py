@@ -24,7 +24,7 @@ _OUTCOMES = {
 def describe(explanation: AccountExplanation, *, show_contacts: bool) -> Iterator[str]:
     """Yield the lines. They hold contact data only if ``show_contacts``."""
     account = explanation.account
-    yield f"{account.account_id}  {account.name}"
+    yield f"{account.account_id} {account.name}"
     yield f"state: {account.state}"
     yield f"organizational unit: {' / '.join(account.unit)}"
     names = {ancestor.identifier: ancestor.name for ancestor in explanation.ancestors}
@@ -46,8 +46,8 @@ def describe(explanation: AccountExplanation, *, show_contacts: bool) -> Iterato
         yield "Targets, the nearest first:"
         for ancestor in explanation.ancestors:
             yield f"  {ancestor.name}: {_describe_target(ancestor)}"
-        versions = ", ".join(f"{name} version {version}" for name, version in explanation.versions.items())
-        yield f"Parameters below {explanation.path}: {versions}"
+        versions = ", ".join(f"{name} (version {version})" for name, version in explanation.versions.items())
+        yield f"Parameters below {explanation.path}: {versions or 'none'}"
 
 
 def _describe_contact(

@@ -84,21 +84,22 @@ def _color_system(*, stderr: bool) -> Any:
 
 @dataclass(frozen=True)
 class Prose:
-    """Text that wraps between words, but not within a command in backticks."""
+    """Text that wraps between words, but not within a command in backticks. Its leading spaces indent every line."""
 
     text: str
 
     def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
-        lines = [""]
         text = visible(self.text)
+        indent = " " * (len(text) - len(text.lstrip(" ")))
+        lines = [""]
         for word in re.findall(r"`[^`]*`\S*|\S+", text) if not options.no_wrap else [text]:
             longer = f"{lines[-1]} {word}" if lines[-1] else word
-            if lines[-1] and cell_len(longer) > options.max_width:
+            if lines[-1] and cell_len(indent + longer) > options.max_width:
                 lines.append(word)
             else:
                 lines[-1] = longer
         for line in lines:
-            yield Text(line, no_wrap=True, overflow="ignore")
+            yield Text(line if options.no_wrap else indent + line, no_wrap=True, overflow="ignore")
 
 
 class Exact(str):

@@ -1,0 +1,116 @@
+"""An organization whose accounts have contacts, as the operator's command reads it."""
+
+import _thread
+import json
+import threading
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tests.fakes.cli import PARAMETERS, STACK
+from tests.fakes.wire import FakeWire, HttpResponse, error_response
+
+FAST = replace(STACK, parameters={**PARAMETERS, "GetRate": "9999"})
+OWN = STACK.account_id
+MEMBERS = [f"{number:012}" for number in range(1, 6)]
+DRIFTED = {"Name": "Dora Drift", "Title": "Guest", "EmailAddress": "dora@drift.invalid", "PhoneNumber": "+1 99 0000"}
+
+
+PATH = "/teams/contacts"
+CONFIGURED = replace(FAST, parameters={**FAST.parameters, "ContactsPath": PATH})
+"""A stack with a contact configuration."""
+ROOT = "r-ab12"
+
+
+def desired(contact_type: str) -> dict[str, str]:
+    """Return the contact of the stack as the account API does."""
+    return {field: PARAMETERS[f"{contact_type.title()}{field}"] for field in DRIFTED}
+
+
+@dataclass
+class FakeAws:
+    """An organization whose accounts have the contacts of the stack, except for ``contacts`` and ``errors``."""
+
+    wire: FakeWire
+    accounts: list[dict[str, Any]] = field(
+        default_factory=lambda: [{"Id": id_, "Name": f"Account {id_}", "State": "ACTIVE"} for id_ in [OWN, *MEMBERS]]
+    )
+    contacts: dict[tuple[str, str], dict[str, str] | None] = field(default_factory=dict)
+    """By account and contact type; None: the account has no contact."""
+    errors: dict[str, HttpResponse] = field(default_factory=dict)
+    """By account."""
+    units: dict[str, str] = field(default_factory=dict)
+    """Names of OUs by ID."""
+    interrupted_at: int | None = None
+    """Ctrl-C is pressed when all contacts of so many accounts were requested."""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.wire.respond("DescribeOrganization", HttpResponse(body={"Organization": {"Id": "o-exampleorg1"}}))
+        self.wire.respond("ListAccounts", lambda _: HttpResponse(body={"Accounts": self.accounts}))
+        self.wire.respond("DescribeAccount", lambda request: self._describe(request["AccountId"]))
+        self.wire.respond("DescribeOrganizationalUnit", lambda request: self._unit(request["OrganizationalUnitId"]))
+        self.wire.respond("ListParents", HttpResponse(body={"Parents": [{"Id": ROOT, "Type": "ROOT"}]}))
+        self.wire.respond("ListAWSServiceAccessForOrganization", HttpResponse(body={"EnabledServicePrincipals": []}))
+        self.wire.respond("GetAlternateContact", self._get)
+
+    def configure(self, parameters: Mapping[str, object]) -> None:
+        """Set the parameters below `PATH`; a value that is no text is JSON. Their versions count from 1."""
+        self.wire.respond(
+            "GetParametersByPath",
+            HttpResponse(
+                body={
+                    "Parameters": [
+                        {
+                            "Name": f"{PATH}/{name}",
+                            "Type": "String",
+                            "Value": value if isinstance(value, str) else json.dumps(value),
+                            "Version": version,
+                        }
+                        for version, (name, value) in enumerate(parameters.items(), 1)
+                    ]
+                }
+            ),
+        )
+
+    def move(self, account_id: str, *units: str) -> None:
+        """Put an account into the last of these OUs, each of which is in the one before."""
+        account = next(account for account in self.accounts if account["Id"] == account_id)
+        account["Paths"] = ["/".join(("o-exampleorg1", ROOT, *units, account_id, ""))]
+        self.units |= {unit: f"Unit {unit[-1]}" for unit in units}
+
+    def read(self) -> set[str]:
+        """The accounts whose contacts were read."""
+        return {request.get("AccountId", OWN) for request in self.wire.requests_of("GetAlternateContact")}
+
+    def _describe(self, account_id: str) -> HttpResponse:
+        for account in self.accounts:
+            if account["Id"] == account_id:
+                return HttpResponse(body={"Account": account})
+        return error_response("AccountNotFoundException", 400)
+
+    def _unit(self, unit_id: str) -> HttpResponse:
+        if unit_id not in self.units:
+            return error_response("OrganizationalUnitNotFoundException", 400)
+        return HttpResponse(body={"OrganizationalUnit": {"Id": unit_id, "Name": self.units[unit_id]}})
+
+    def _get(self, request: dict[str, Any]) -> HttpResponse:
+        self._interrupt()
+        account, contact_type = request.get("AccountId", OWN), request["AlternateContactType"]
+        if account in self.errors:
+            return self.errors[account]
+        contact = self.contacts.get((account, contact_type), desired(contact_type))
+        if contact is None:
+            return error_response("ResourceNotFoundException", 404)
+        return HttpResponse(body={"AlternateContact": {"AlternateContactType": contact_type, **contact}})
+
+    def _interrupt(self) -> None:
+        with self.lock:
+            requests = Counter(
+                request.get("AccountId", OWN) for request in self.wire.requests_of("GetAlternateContact")
+            )
+            if self.interrupted_at is None or list(requests.values()).count(3) < self.interrupted_at:
+                return
+            self.interrupted_at = None
+        _thread.interrupt_main()
