@@ -20,7 +20,7 @@ AWS (service authorization reference: list_awsaccountmanagement.html, list_awsor
 * `aws:PrincipalArn` of a role session is the role's ARN (reference_policies_condition-keys.html), and
   `aws:PrincipalOrgID` of every member the organization's ID.
 
-* SimulatePrincipalPolicy evaluates the role's policies and permissions boundary with the condition keys of the request
+* The resource of SimulatePrincipalPolicy is the simulated principal. It evaluates the role's policies and permissions boundary with the condition keys of the request
   (API_SimulatePrincipalPolicy.html in the IAM API reference).
 
 ministack has no route for the account API, one invented ARN for all calls of Organizations, "*" for move tasks and
@@ -35,6 +35,7 @@ import json
 import re
 from contextvars import ContextVar
 from typing import Any
+from urllib.parse import parse_qs
 
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_region
@@ -89,6 +90,8 @@ def extract_resource_arn(
         return str(source)
     if service == "ssm" and headers.get("x-amz-target", "").endswith(".GetParametersByPath"):
         return f"arn:aws:ssm:{region}:{account}:parameter{str(parameters.get('Path')).rstrip('/')}"
+    if service == "iam" and (source := parse_qs(body.decode()).get("PolicySourceArn")):
+        return source[0]
     arn = str(original(service, method, path, headers, body, query, region, account))
     if service == "logs" and headers.get("x-amz-target", "").endswith(".FilterLogEvents"):
         return f"{arn}:log-stream:"

@@ -125,9 +125,10 @@ class BackfillService:
                 return ()
             return self.worker_permissions.find_denied(actions, organization.organization_id, member)
         except Exception as error:
-            if self.describe_aws_error(error) is None:
+            failure = self.describe_aws_error(error)
+            if failure is None:
                 raise
-            self.telemetry.worker_permissions_unknown(error)
+            self.telemetry.worker_permissions_unknown(failure.message)
             return ()
 
     def _configuration_checks(self, counts: BackfillCounts) -> list[PreflightCheck]:
