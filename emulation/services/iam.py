@@ -19,9 +19,8 @@ AWS (service authorization reference: list_awsaccountmanagement.html, list_awsor
   `aws:SourceAccount` are those of the resource that the service acts for.
 * `aws:PrincipalArn` of a role session is the role's ARN (reference_policies_condition-keys.html), and
   `aws:PrincipalOrgID` of every member the organization's ID.
-
-* The resource of SimulatePrincipalPolicy is the simulated principal. It evaluates the role's policies and permissions boundary with the condition keys of the request
-  (API_SimulatePrincipalPolicy.html in the IAM API reference).
+* The resource of SimulatePrincipalPolicy is the simulated role. It evaluates the role's policies and permissions
+  boundary with the condition keys of the request (API_SimulatePrincipalPolicy.html in the IAM API reference).
 
 ministack has no route for the account API, one invented ARN for all calls of Organizations, "*" for move tasks and
 GetParametersByPath, none of these condition keys, an action of its own for each batch call, the log group itself for
