@@ -58,6 +58,8 @@ def _options(verb: Any) -> str:
 
 
 def _names(option: Any) -> str:
+    if option.param_type_name == "argument":
+        return f"`{option.metavar}`"
     value = f" {option.metavar}" if option.metavar else ""
     return ", ".join(f"`{name}{value}`" for name in (*option.opts, *option.secondary_opts))
 
@@ -74,7 +76,8 @@ def _permissions() -> str:
     rows = ["| verb | resource | actions | purpose |", "|---|---|---|---|"]
     verbs: dict[str, Iterable[permissions.Permission]] = {
         **permissions.PERMISSIONS,
-        "audit": audit_permissions.PERMISSIONS,
+        "audit": audit_permissions.AUDIT,
+        "explain": audit_permissions.EXPLAIN,
     }
     for verb, needed in verbs.items():
         rows += [

@@ -1,6 +1,6 @@
 """The IAM permissions of each verb: the policy of an operator with least privilege.
 
-`audit` and `preflight` have modules of their own.
+`audit`, `explain` and `preflight` have modules of their own.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,6 +15,7 @@ WORKER_FUNCTION = "WorkerFunction"
 BACKFILL_FUNCTION = "BackfillFunction"
 BACKFILL_LOG_GROUP = "BackfillLogGroup"
 ALARM_TOPIC = "AlarmTopic"
+CONTACTS_PATH = "path in ContactsPath"
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,9 @@ QUOTA = Permission(
 )
 _READ = ("sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:ChangeMessageVisibility")
 _TAKE = (*_READ, "sqs:DeleteMessage")
+READ_CONFIGURATION = Permission(
+    CONTACTS_PATH, ("ssm:GetParametersByPath",), "to read all contact sets, with the contacts, and all targets"
+)
 
 PERMISSIONS: Mapping[str, tuple[Permission, ...]] = MappingProxyType(
     {
@@ -49,6 +53,11 @@ PERMISSIONS: Mapping[str, tuple[Permission, ...]] = MappingProxyType(
             QUOTA,
             Permission(BACKFILL_LOG_GROUP, ("logs:FilterLogEvents",), "to find the last backfill and reconcile"),
             Permission(ALARM_TOPIC, ("sns:ListSubscriptionsByTopic",), "to count the receivers of alarms"),
+            Permission(
+                CONTACTS_PATH,
+                READ_CONFIGURATION.actions,
+                "to find problems of the contact configuration; without it, they are unknown",
+            ),
         ),
         "failures": (
             _FIND,

@@ -22,7 +22,15 @@ from emulation.waiting import eventually
 from tests.emulated.caller import use_role, use_root_user
 from tests.emulated.package import QUEUES, Package, event
 from tests.fakes.cli import failed_attributes
-from tools.permissions import ALARM_TOPIC, BACKFILL_FUNCTION, BACKFILL_LOG_GROUP, STACK, WORKER_FUNCTION, statements
+from tools.permissions import (
+    ALARM_TOPIC,
+    BACKFILL_FUNCTION,
+    BACKFILL_LOG_GROUP,
+    CONTACTS_PATH,
+    STACK,
+    WORKER_FUNCTION,
+    statements,
+)
 
 MEMBERS, SUSPENDED = 6, 1
 EVERY_TYPE = ["BILLING", "OPERATIONS", "SECURITY"]
@@ -119,6 +127,7 @@ class Operator(Package):
             BACKFILL_FUNCTION: f"arn:aws:lambda:{here}:function:{self.outputs['BackfillFunctionName']}",
             BACKFILL_LOG_GROUP: f"arn:aws:logs:{here}:log-group:{self.outputs['BackfillLogGroupName']}:*",
             ALARM_TOPIC: self.outputs["AlarmTopicArn"],
+            CONTACTS_PATH: f"arn:aws:ssm:{here}:parameter/alternate-contacts",
         }
 
 

@@ -7,13 +7,18 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from typer.testing import CliRunner
 
+from alternate_contacts.cli.main import app
 from emulation import deploy
 from emulation.organization import Emulation
 from emulation.settings import MANAGEMENT_ACCOUNT
 from emulation.waiting import eventually
+from tests.emulated.caller import use_role, use_root_user
 from tests.emulated.conftest import SETTINGS
 from tests.emulated.package import Contacts, Package
+from tools.audit_permissions import AUDIT, EVERYTHING, EXPLAIN, MEMBERS, OWN_ACCOUNT
+from tools.permissions import CONTACTS_PATH, STACK, WORKER_FUNCTION
 
 PATH = "/teams/contacts"
 TYPES = ("BILLING", "OPERATIONS", "SECURITY")
@@ -311,6 +316,108 @@ def test_the_worker_may_read_the_path_and_nothing_else(organization: Organizatio
         ssm.delete_parameter(Name=f"{PATH}/version")
 
 
+# ---- the command: what it reports is what the worker did ------------------------------------------------------------
+
+
+class Reader:
+    """The verbs `audit` and `explain` with ``--json``."""
+
+    def run(self, *arguments: str) -> dict[str, Any]:
+        result = CliRunner().invoke(app, ["--stack-name", "alternate-contacts", *arguments, "--json"])
+        assert result.stdout, result.stderr
+        return dict(json.loads(result.stdout))
+
+    def explain(self, account: str) -> dict[str, Any]:
+        return self.run("explain", account)
+
+
+def read_as_auditor(organization: Organization, monkeypatch: pytest.MonkeyPatch) -> Reader:
+    """Return the command with the permissions of `audit` and `explain`."""
+    emulation = organization.emulation
+    organization_id = emulation.client("organizations").describe_organization()["Organization"]["Id"]
+    members = MEMBERS.replace("MANAGEMENT_ACCOUNT", MANAGEMENT_ACCOUNT).replace("ORGANIZATION", organization_id)
+    here = f"us-east-1:{MANAGEMENT_ACCOUNT}"
+    arns = {
+        STACK: f"arn:aws:cloudformation:{here}:stack/alternate-contacts/*",
+        WORKER_FUNCTION: f"arn:aws:lambda:{here}:function:{organization.package.outputs['WorkerFunctionName']}",
+        CONTACTS_PATH: f"arn:aws:ssm:{here}:parameter{PATH}",
+        EVERYTHING: "*",
+        OWN_ACCOUNT: OWN_ACCOUNT.replace("MANAGEMENT_ACCOUNT", MANAGEMENT_ACCOUNT),
+        MEMBERS: members,
+    }
+    statements = [
+        {"Effect": "Allow", "Action": list(permission.actions), "Resource": arns[permission.resource]}
+        for permission in (*AUDIT, *EXPLAIN)
+    ]
+    use_root_user(emulation, monkeypatch)
+    use_role(emulation, monkeypatch, statements, "auditor")
+    return Reader()
+
+
+def statuses(contacts: Mapping[str, Any]) -> list[str]:
+    return [contacts[contact_type]["status"] for contact_type in TYPES]
+
+
+def test_audit_and_explain_report_what_the_worker_did(
+    organization: Organization, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    top, second, third, fourth, deepest = organization.ous
+    organization.configure(
+        {
+            top: {"billing": "top", "exclude": True},
+            second: {"exclude": False, "operations": "second"},
+            deepest: {"security": "ignore"},
+            fourth: {"color": "red"},
+            MANAGEMENT_ACCOUNT: {"security": "own"},
+            "999999999999": {"billing": "own"},
+        },
+        "top",
+        "second",
+        "own",
+    )
+    excluded, included, plain = (organization.new_account(ou) for ou in (top, third, ""))
+    invalid = organization.new_account(fourth)
+    organization.restart_worker()
+    processed = (excluded, included, plain, invalid, MANAGEMENT_ACCOUNT)
+    organization.package.send(*map(organization.package.message_body, processed))
+    organization.wait_for(included, "top", "second", "default")
+    organization.wait_for(plain, "default", "default", "default")
+    organization.wait_for(MANAGEMENT_ACCOUNT, "default", "default", "own")
+    organization.wait_for_line(excluded, "account skipped")
+    assert organization.package.failure_of(invalid)["Reason"] == "invalid_target"
+
+    command = read_as_auditor(organization, monkeypatch)
+    gets = organization.emulation.counts()["GetAlternateContact"]
+    document = command.run("audit")
+    read = organization.emulation.counts()["GetAlternateContact"] - gets
+    assert read == 3 * document["accountsRead"]
+    contacts = {account["accountId"]: account["contacts"] for account in document["accounts"]}
+    for account in (included, plain, MANAGEMENT_ACCOUNT):
+        assert statuses(contacts[account]) == ["compliant"] * 3
+        explained = command.explain(account)
+        assert statuses(explained["contacts"]) == ["compliant"] * 3
+        assert {contact["outcome"] for contact in explained["contacts"].values()} == {"unchanged"}
+        for contact_type in TYPES:
+            assert explained["contacts"][contact_type]["target"] == contacts[account][contact_type]["target"]
+    assert [contacts[included][contact_type]["target"] for contact_type in TYPES] == [top, second, "default"]
+    assert contacts[included]["OPERATIONS"]["source"] == f"second from OU ou 1 ({second})"
+    assert contacts[MANAGEMENT_ACCOUNT]["SECURITY"]["target"] == MANAGEMENT_ACCOUNT
+
+    assert {contact["reason"] for contact in contacts[excluded].values()} == {"excluded"}
+    assert command.explain(excluded)["excludedBy"] == top
+
+    assert statuses(contacts[invalid]) == ["unknown"] * 3
+    assert contacts[invalid]["BILLING"]["errorCode"] == f"targets/{fourth}"
+    failed = command.explain(invalid)
+    assert {contact["outcome"] for contact in failed["contacts"].values()} == {"failed"}
+    assert [ancestor["id"] for ancestor in failed["ancestors"]] == [
+        *(invalid, fourth, third, second, top, organization.root)
+    ]
+    problems = {problem["parameter"]: problem["reason"] for problem in document["contactConfiguration"]["problems"]}
+    assert problems == {f"targets/{fourth}": "invalid_target", "targets/999999999999": "unknown_target"}
+
+
 # ---- deployments: these tests change the stack, and come last -------------------------------------------------------
 
 
@@ -323,7 +430,10 @@ def test_a_deployment_without_a_version_fails_with_one_message_and_its_rollback_
     assert organization.package.stack()["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
 
 
-def test_one_managed_type_and_sets_where_the_stack_ignores(organization: Organization) -> None:
+def test_one_managed_type_and_sets_where_the_stack_ignores(
+    organization: Organization, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     ou = organization.ous[0]
     organization.configure({ou: {"security": "own"}}, "own")
     ignored = {
@@ -336,6 +446,12 @@ def test_one_managed_type_and_sets_where_the_stack_ignores(organization: Organiz
     organization.package.send(*map(organization.package.message_body, (account, other)))
     eventually(lambda: organization.contacts(account) == {"OPERATIONS": "default", "SECURITY": "own"}, within=30)
     eventually(lambda: organization.contacts(other) == {"OPERATIONS": "default"}, within=30)
+    command = read_as_auditor(organization, monkeypatch)
+    contacts = {each["accountId"]: each["contacts"] for each in command.run("audit")["accounts"]}
+    assert statuses(contacts[account]) == ["unmanaged", "compliant", "compliant"]
+    assert statuses(contacts[other]) == ["unmanaged", "compliant", "unmanaged"]
+    explained = command.explain(account)["contacts"]
+    assert (explained["SECURITY"]["policy"], explained["SECURITY"]["outcome"]) == ("overwrite", "unchanged")
 
 
 def test_switched_off_every_account_gets_the_contacts_of_the_stack(organization: Organization) -> None:

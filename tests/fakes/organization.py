@@ -28,6 +28,20 @@ def desired(contact_type: str) -> dict[str, str]:
     return {field: PARAMETERS[f"{contact_type.title()}{field}"] for field in DRIFTED}
 
 
+def parameter_page(parameters: Mapping[str, object]) -> HttpResponse:
+    """Return the response to GetParametersByPath of `PATH`. A value that is no text is JSON; versions count from 1."""
+    page = [
+        {
+            "Name": f"{PATH}/{name}",
+            "Type": "String",
+            "Value": value if isinstance(value, str) else json.dumps(value),
+            "Version": version,
+        }
+        for version, (name, value) in enumerate(parameters.items(), 1)
+    ]
+    return HttpResponse(body={"Parameters": page})
+
+
 @dataclass
 class FakeAws:
     """An organization whose accounts have the contacts of the stack, except for ``contacts`` and ``errors``."""
@@ -56,23 +70,8 @@ class FakeAws:
         self.wire.respond("GetAlternateContact", self._get)
 
     def configure(self, parameters: Mapping[str, object]) -> None:
-        """Set the parameters below `PATH`; a value that is no text is JSON. Their versions count from 1."""
-        self.wire.respond(
-            "GetParametersByPath",
-            HttpResponse(
-                body={
-                    "Parameters": [
-                        {
-                            "Name": f"{PATH}/{name}",
-                            "Type": "String",
-                            "Value": value if isinstance(value, str) else json.dumps(value),
-                            "Version": version,
-                        }
-                        for version, (name, value) in enumerate(parameters.items(), 1)
-                    ]
-                }
-            ),
-        )
+        """Set the parameters below `PATH`."""
+        self.wire.respond("GetParametersByPath", parameter_page(parameters))
 
     def move(self, account_id: str, *units: str) -> None:
         """Put an account into the last of these OUs, each of which is in the one before."""

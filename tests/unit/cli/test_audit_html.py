@@ -175,9 +175,7 @@ def test_the_headline_states_the_coverage() -> None:
 
 
 def test_an_incomplete_page_says_so() -> None:
-    assert "Incomplete. The run was stopped after 1 of 7 active accounts." in text_of(
-        report(row("111111111111"), active=7)
-    )
+    assert "Incomplete. The run was stopped after 1 of 7 accounts." in text_of(report(row("111111111111"), active=7))
     assert "Incomplete." not in text_of(REPORT)
 
 

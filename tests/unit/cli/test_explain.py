@@ -31,7 +31,7 @@ def with_parameters(stack: Stack, **parameters: str) -> Stack:
     return replace(stack, parameters={**stack.parameters, **parameters})
 
 
-def outcomes(document: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+def outcomes(document: Mapping[str, Any]) -> dict[str, tuple[str, str | None]]:
     return {name: (contact["status"], contact["outcome"]) for name, contact in document["contacts"].items()}
 
 

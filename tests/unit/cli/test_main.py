@@ -26,7 +26,7 @@ VERBS: list[str] = sorted(command.commands)  # type: ignore[attr-defined]
 
 
 def test_these_are_the_verbs() -> None:
-    assert VERBS == ["audit", "backfill", "discard", "failures", "preflight", "replay", "status"]
+    assert VERBS == ["audit", "backfill", "discard", "explain", "failures", "preflight", "replay", "status"]
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -146,7 +146,7 @@ def test_it_starts_without_powertools() -> None:
 
 class TestPermissions:
     def test_every_verb_that_needs_the_stack_has_permissions(self) -> None:
-        assert {verb.split()[0] for verb in PERMISSIONS} == set(VERBS) - {"audit", "preflight"}
+        assert {verb.split()[0] for verb in PERMISSIONS} == set(VERBS) - {"audit", "explain", "preflight"}
 
     def test_no_action_is_a_wildcard_and_every_permission_has_a_purpose(self) -> None:
         for permissions in PERMISSIONS.values():
@@ -169,6 +169,7 @@ class TestPermissions:
             "sqs:ChangeMessageVisibility",
             "sqs:GetQueueAttributes",
             "sqs:ReceiveMessage",
+            "ssm:GetParametersByPath",
         }
 
     def test_a_policy_merges_the_actions_of_verbs_by_resource(self) -> None:

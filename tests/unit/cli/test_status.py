@@ -25,9 +25,11 @@ from alternate_contacts.cli.status.command import Status, _render_watch
 from alternate_contacts.cli.status.drain import DrainProgress, estimate_time
 from alternate_contacts.cli.status.history import BackfillRun, History
 from tests.fakes.cli import PARAMETERS, SECRETS, STACK, FakeSqs, deny, subscriptions
+from tests.fakes.organization import CONFIGURED, PATH, parameter_page
 from tests.fakes.wire import FakeWire, HttpResponse, error_response
 from tests.unit.cli.conftest import Run
 
+CONTACT_SET = {"name": "Pia", "title": "Payable", "emailAddress": "pia@pay.invalid", "phoneNumber": "+44 20 1"}
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 COUNTS: dict[str, Any] = {"mode": "enforce", "listed": 45, "enqueued": 42, "skipped": {"SUSPENDED": 3}}
 
@@ -242,6 +244,7 @@ class TestStatus:
             "historySource": "log group backfill-log",
             "historyUnreadable": None,
             "alarmReceivers": {"confirmed": 1, "pending": 0},
+            "contactConfiguration": None,
             "problems": ["1 message on FailedAccountQueue"],
             "healthy": False,
         }
@@ -280,6 +283,53 @@ class TestStatus:
         aws.respond("ListSubscriptionsByTopic", xml_error("AuthorizationError", 403))
         result = run("status")
         assert (result.exit_code, "receivers unknown" in result.stdout) == (0, True)
+
+    @pytest.mark.usefixtures("log")
+    def test_a_contact_configuration_is_counted(self, run: Run, aws: FakeWire) -> None:
+        aws.respond(
+            "GetParametersByPath", parameter_page({"version": "1", "sets/own": CONTACT_SET, "targets/r-ab12": {}})
+        )
+        result = run("status", stack=CONFIGURED)
+        assert result.exit_code == 0
+        assert f"{PATH}: 1 contact set, 1 target" in result.stdout
+        document = json.loads(run("status", "--json", stack=CONFIGURED).stdout)
+        assert document["contactConfiguration"] == {
+            "path": PATH,
+            "versions": {"version": 1, "sets/own": 2, "targets/r-ab12": 3},
+            "problems": [],
+        }
+        assert [value for value in CONTACT_SET.values() if value in result.output + json.dumps(document)] == []
+
+    @pytest.mark.usefixtures("log")
+    def test_problems_of_the_contact_configuration_are_problems(self, run: Run, aws: FakeWire) -> None:
+        broken = {f"targets/ou-ab12-{number:08}": {"billing": "missing"} for number in range(25)}
+        aws.respond("GetParametersByPath", parameter_page({"color": "red", **broken}))
+        result = run("status", stack=CONFIGURED)
+        assert result.exit_code == 1
+        assert "Problems found: 27 problems of the contact configuration." in result.stdout
+        assert "targets/ou-ab12-00000000: unknown_contact_set (missing)" in result.stdout
+        assert "and 7 more: --json lists all of them." in result.stdout
+        assert "docs/own-contacts.md" in result.stdout
+        document = json.loads(run("status", "--json", stack=CONFIGURED).stdout)
+        problems = document["contactConfiguration"]["problems"]
+        assert len(problems) == 27
+        assert problems[0] == {"parameter": "color", "reason": "unknown_parameter", "detail": "unknown_path"}
+        assert problems[-1] == {"parameter": "version", "reason": "configuration_unreadable", "detail": "no_version"}
+        assert (document["healthy"], document["problems"]) == (False, ["27 problems of the contact configuration"])
+
+    @pytest.mark.usefixtures("log")
+    def test_without_permission_for_the_contact_configuration_it_is_unknown(self, run: Run, aws: FakeWire) -> None:
+        deny(aws, "GetParametersByPath")
+        result = run("status", stack=CONFIGURED)
+        assert result.exit_code == 0
+        assert f"{PATH}: unknown: GetParametersByPath failed: AccessDenied" in result.stdout
+        document = json.loads(run("status", "--json", stack=CONFIGURED).stdout)
+        assert document["contactConfiguration"]["unreadable"] == "GetParametersByPath failed: AccessDenied"
+
+    @pytest.mark.usefixtures("log")
+    def test_without_a_contact_configuration_nothing_of_it_is_read(self, run: Run, aws: FakeWire) -> None:
+        assert run("status").exit_code == 0
+        assert aws.requests_of("GetParametersByPath") == []
 
     @pytest.mark.parametrize(
         "response",

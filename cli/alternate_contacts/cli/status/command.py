@@ -14,6 +14,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from alternate_contacts.cli.aws.alarm_topic import AlarmReceivers, read_alarm_receivers
+from alternate_contacts.cli.aws.contact_parameters import (
+    ContactParameters,
+    describe_problem,
+    problem_document,
+    read_contact_parameters,
+)
 from alternate_contacts.cli.aws.context import CommandContext
 from alternate_contacts.cli.aws.queues import (
     ACCOUNT_QUEUE,
@@ -33,12 +39,15 @@ from alternate_contacts.cli.terminal import output
 from alternate_contacts.cli.terminal.errors import error_code
 from alternate_contacts.cli.terminal.options import AsJson, finite
 from alternate_contacts.cli.terminal.output import count
+from alternate_contacts.worker.contact_configuration import ConfigurationProblem
 from alternate_contacts.worker.error_codes import EXPIRED_CREDENTIALS
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 _BAR_WIDTH = 40
+_MAX_PROBLEMS = 20
+"""Problems of the contact configuration that the text shows."""
 _CONTENT = {
     ACCOUNT_QUEUE: "messages for the worker, one per account",
     FAILED_ACCOUNT_QUEUE: "failed accounts: see `failures`",
@@ -65,6 +74,15 @@ class Status:
     queues: Mapping[str, QueueDepth | Unreadable]
     history: History | Unreadable
     receivers: AlarmReceivers | Unreadable
+    configuration: ContactParameters | Unreadable | None = None
+    """The contact configuration; None if the stack has none."""
+
+    @property
+    def configuration_problems(self) -> list[ConfigurationProblem]:
+        """What is wrong in the contact configuration, as far as it can be read."""
+        if not isinstance(self.configuration, ContactParameters):
+            return []
+        return self.configuration.configuration.validate()
 
     @property
     def problems(self) -> list[str]:
@@ -84,6 +102,11 @@ class Status:
             *(
                 ["no confirmed subscription receives the alarms"]
                 if isinstance(self.receivers, AlarmReceivers) and not self.receivers.confirmed
+                else []
+            ),
+            *(
+                [f"{count(len(problems), 'problem')} of the contact configuration"]
+                if (problems := self.configuration_problems)
                 else []
             ),
         ]
@@ -143,9 +166,20 @@ class Status:
             "alarmReceivers": self.receivers.document()
             if isinstance(self.receivers, AlarmReceivers)
             else {"unreadable": self.receivers.message},
+            "contactConfiguration": self._configuration_document(),
             "problems": self.problems,
             "healthy": not (self.problems or self.unknown),
         }
+
+    def _configuration_document(self) -> dict[str, object] | None:
+        match self.configuration:
+            case None:
+                return None
+            case Unreadable(message):
+                return {"path": self.stack.contacts_path, "unreadable": message}
+            case parameters:
+                problems = [problem_document(problem) for problem in self.configuration_problems]
+                return {**parameters.document(), "problems": problems}
 
 
 def status(
@@ -166,6 +200,9 @@ def status(
 ) -> None:
     """Show the stack, its configuration, the queues, the receivers of alarms, and the last backfill and reconcile.
 
+    With a contact configuration, its problems are shown, too. A target that is not in the organization is a problem
+    that only `audit` finds.
+
     Exit codes: 0 healthy; 1 problems found; 2 command failed, or a queue could not be read.
     """
     options: CommandContext = context.obj
@@ -177,6 +214,7 @@ def status(
         _read_depths(sqs, stack),
         _read(lambda: read_history(session.client("logs"), stack.backfill_log_group)),
         _read(lambda: read_alarm_receivers(session.client("sns"), stack.output("AlarmTopicArn"))),
+        _read(lambda: read_contact_parameters(session, path)) if (path := stack.contacts_path) else None,
     )
     if watch:
         now = _watch(now, sqs, interval, as_json=as_json)
@@ -291,6 +329,8 @@ def _render(now: Status) -> RenderableType:
         facts.add_row("last reconcile", _describe_run(now.history.reconcile))
     facts.add_row("", f"(both from {now.history_source})")
     facts.add_row("alarms", _describe_receivers(now.receivers))
+    if now.configuration is not None:
+        facts.add_row("contact configuration", _describe_configuration(now.configuration, stack))
     queues = output.table("queue", "waiting", "in flight", "delayed", "content")
     for name, content in _CONTENT.items():
         depth = now.queues[name]
@@ -309,6 +349,14 @@ def _describe_receivers(receivers: AlarmReceivers | Unreadable) -> str:
     return f"{count(receivers.confirmed, 'confirmed receiver')}{pending}"
 
 
+def _describe_configuration(configuration: ContactParameters | Unreadable, stack: Stack) -> str:
+    if isinstance(configuration, Unreadable):
+        return f"{stack.contacts_path}: unknown: {configuration.message}"
+    parsed = configuration.configuration
+    sets, targets = count(len(parsed.sets), "contact set"), count(len(parsed.targets), "target")
+    return f"{configuration.path}: {sets}, {targets}"
+
+
 def _describe_time_left(now: Status, messages: int) -> str:
     shortest, longest = estimate_time(messages, now.stack, now.quota)
     return (
@@ -323,6 +371,15 @@ def _describe_health(now: Status) -> list[str]:
         lines.append(f"Problems found: {'; '.join(now.problems)}.")
     if now.unknown:
         lines.append(f"Unknown: {'; '.join(now.unknown)}.")
+    problems = now.configuration_problems
+    lines += [f"  {describe_problem(problem)}" for problem in problems[:_MAX_PROBLEMS]]
+    if problems[_MAX_PROBLEMS:]:
+        lines.append(f"  and {len(problems) - _MAX_PROBLEMS:,} more: --json lists all of them.")
+    if problems:
+        lines.append(
+            "Correct these parameters where they are written: `alternate-contacts check` checks a file, and "
+            "`alternate-contacts targets show` shows a target. docs/own-contacts.md explains the reasons."
+        )
     if now.has_failures:
         lines.append("Run `alternate-contacts failures`.")
     return lines or ["Healthy."]
