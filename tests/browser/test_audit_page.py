@@ -5,12 +5,14 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from alternate_contacts.cli.audit import html_page
-from alternate_contacts.cli.audit.report import AuditReport
+from alternate_contacts.cli.audit.report import AuditReport, ContactSource
+from alternate_contacts.worker.contacts import ContactType
 from alternate_contacts.worker.errors import AccessDenied
 from tests.fakes.audit import DIFFERENT, MISSING, REPORT, report, row, row_with_contacts
 from tests.fakes.worker import PRESENT
@@ -108,6 +110,12 @@ def test_a_status_has_its_reason_or_state_below(open_page: Open) -> None:
     text = open_page().text("#rows tbody")
     assert f"unreadable {AccessDenied.reason}" in text
     assert "skipped SUSPENDED" in text
+
+
+def test_a_status_has_the_target_that_decides_below(open_page: Open) -> None:
+    sources = {ContactType.BILLING: ContactSource("payments", "ou-ab12-1", "payments from OU Finance (ou-ab12-1)")}
+    page = open_page(audit=report(replace(row("111111111111", DIFFERENT), sources=sources)))
+    assert "different payments from OU Finance (ou-ab12-1)" in page.text("#rows tbody")
 
 
 def test_fields_that_two_contacts_share_are_named(open_page: Open) -> None:

@@ -110,7 +110,7 @@ OPERATIONS: compliant
 SECURITY: unmanaged
   desired: none: ignore, from OU Unit 1 ({TOP})
   policy: ignore
-  account: the desired contact
+  account: a contact
   worker: leaves the contact: the policy is ignore
 
 Targets, the nearest first:

@@ -176,6 +176,18 @@ def test_an_account_or_unit_that_leaves_meanwhile_is_below_an_unknown_unit(
     }
 
 
+@pytest.mark.parametrize(
+    ("code", "exists"),
+    [("AccessDeniedException", True), ("OrganizationalUnitNotFoundException", False), (None, True)],
+)
+def test_a_unit_that_cannot_be_read_is_supposed_to_exist(
+    wire: FakeWire, session: boto3.Session, code: str | None, exists: bool
+) -> None:
+    if code:
+        wire.respond("DescribeOrganizationalUnit", error_response(code, 400))
+    assert organization(wire, session).has_unit(WORKLOADS) == exists
+
+
 def test_expired_credentials_end_the_list(wire: FakeWire, session: boto3.Session) -> None:
     wire.respond("ListParents", error_response("ExpiredTokenException", 400))
     with pytest.raises(ClientError, match="ExpiredTokenException"):

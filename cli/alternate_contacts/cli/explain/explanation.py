@@ -22,7 +22,7 @@ from alternate_contacts.worker.contact_configuration import (
 )
 from alternate_contacts.worker.contact_selection import AccountSelection, Assignment, ContactSelection
 from alternate_contacts.worker.contacts import CONTACT_FIELDS, Contact, ContactType
-from alternate_contacts.worker.decision import Outcome, decide
+from alternate_contacts.worker.decision import Outcome, Policy, decide
 from alternate_contacts.worker.errors import WorkerError
 from alternate_contacts.worker.protocol import Mode
 
@@ -49,6 +49,13 @@ class ContactExplanation:
         return self.selection.result if isinstance(self.selection.result, Assignment) else None
 
     @property
+    def desired(self) -> Contact | None:
+        """The desired contact; None if it is unknown, or if the policy is ``ignore``."""
+        if self.assignment is None or self.assignment.policy is Policy.IGNORE:
+            return None
+        return self.assignment.desired
+
+    @property
     def error(self) -> WorkerError | None:
         """Why the desired contact is unknown, or else why the contact of the account could not be read."""
         results = (self.selection.result, self.present)
@@ -57,9 +64,9 @@ class ContactExplanation:
     @property
     def different_fields(self) -> list[str]:
         """The names of the fields in which the account has another value, without the values."""
-        if self.assignment is None or not isinstance(self.present, Contact):
+        desired, present = self.desired, self.present
+        if desired is None or not isinstance(present, Contact):
             return []
-        desired, present = self.assignment.desired, self.present
         return [
             field.label
             for field in CONTACT_FIELDS

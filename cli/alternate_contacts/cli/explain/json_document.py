@@ -43,7 +43,7 @@ def _contact(contact: ContactExplanation, *, show_contacts: bool) -> dict[str, o
         "errorCode": error.code if error else None,
     }
     if show_contacts:
-        document |= {"desired": _fields(assignment.desired if assignment else None), "present": _fields(present)}
+        document |= {"desired": _fields(contact.desired), "present": _fields(present)}
     return document
 
 

@@ -53,13 +53,12 @@ def describe(explanation: AccountExplanation, *, show_contacts: bool) -> Iterato
 def _describe_contact(
     contact_type: ContactType, contact: ContactExplanation, target: str, *, show_contacts: bool
 ) -> Iterator[str]:
-    assignment = contact.assignment
     yield f"{contact_type}: {contact.status}"
-    yield f"  desired: {_describe_choice(contact)}{f', from {target}' if target else ''}"
-    if assignment:
-        if show_contacts and contact.selection.choice != IGNORE:
-            yield from _fields(assignment.desired)
-        yield f"  policy: {assignment.policy}"
+    yield f"  desired: {_describe_choice(contact.selection.choice)}{f', from {target}' if target else ''}"
+    if show_contacts:
+        yield from _fields(contact.desired)
+    if contact.assignment:
+        yield f"  policy: {contact.assignment.policy}"
     yield f"  account: {_describe_present(contact)}"
     if show_contacts:
         yield from _fields(contact.present)
@@ -68,16 +67,10 @@ def _describe_contact(
         yield f"  reason: {contact.error.reason} ({contact.error.code})"
 
 
-def _describe_choice(contact: ContactExplanation) -> str:
-    match contact.selection.choice:
-        case None:
-            return "unknown"
-        case _ if contact.selection.choice == DEFAULT:
-            return "the contact of the stack"
-        case _ if contact.selection.choice == IGNORE:
-            return "none: ignore"
-        case name:
-            return f"contact set {name}"
+def _describe_choice(choice: str | None) -> str:
+    if choice is None:
+        return "unknown"
+    return {DEFAULT: "the contact of the stack", IGNORE: "none: ignore"}.get(choice, f"contact set {choice}")
 
 
 def _describe_present(contact: ContactExplanation) -> str:
@@ -85,9 +78,9 @@ def _describe_present(contact: ContactExplanation) -> str:
         return "no contact"
     if isinstance(contact.present, WorkerError):
         return "the contact cannot be read"
-    different = contact.different_fields
-    if contact.assignment is None:
+    if contact.desired is None:
         return "a contact"
+    different = contact.different_fields
     return f"another {', '.join(different)}" if different else "the desired contact"
 
 
