@@ -52,6 +52,7 @@ def test_an_unknown_verb_ends_with_2() -> None:
     assert CliRunner().invoke(app, ["repair"]).exit_code == 2
 
 
+@pytest.mark.usefixtures("aws")  # unregisters the handlers of the session
 def test_options_before_the_verb_choose_credentials_and_stack(
     monkeypatch: pytest.MonkeyPatch, session: boto3.Session
 ) -> None:
@@ -74,6 +75,7 @@ def test_options_before_the_verb_choose_credentials_and_stack(
     assert contexts == [CommandContext(None, "mine", "cn-northwest-1"), CommandContext(None, "theirs", "us-east-1")]
 
 
+@pytest.mark.usefixtures("aws")
 def test_session_and_stack_are_created_once(monkeypatch: pytest.MonkeyPatch, session: boto3.Session) -> None:
     searches: list[str | None] = []
 
