@@ -40,7 +40,7 @@ class ParameterPlan:
     Attributes:
         name: the complete name of the parameter.
         differences: what differs from the existing parameter, one text for each key.
-        warnings: what the operator should know before the change.
+        remarks: what the operator should know before the change.
         version: the version of the existing parameter, 0 if there is none.
         version_to_create: the complete name of the parameter ``version``, if it is created after this one.
         affects_accounts: whether the change can matter to an account.
@@ -49,7 +49,7 @@ class ParameterPlan:
     name: str
     action: Action
     differences: Sequence[str] = ()
-    warnings: Sequence[str] = ()
+    remarks: Sequence[str] = ()
     version: int = 0
     version_to_create: str | None = None
     affects_accounts: bool = True
@@ -63,14 +63,14 @@ class ParameterPlan:
         if self.action is Action.NONE:
             lines = [f"{self.name} is unchanged."]
         else:
-            lines = [f"{self.action.capitalize()} {self.name}."]
-        lines += [f"  {difference}" for difference in self.differences]
+            differences = f": {', '.join(self.differences)}" if self.differences else ""
+            lines = [f"{self.action.capitalize()} {self.name}{differences}."]
         if self.version_to_create:
             lines.append(
                 f"Then create {self.version_to_create}: the configuration is valid from then on. Accounts for which no "
                 "target decides get the contacts of the stack."
             )
-        return [*lines, *self.warnings]
+        return [*lines, *self.remarks]
 
     def document(self) -> dict[str, object]:
         """Return the plan for ``--json``."""
@@ -79,7 +79,7 @@ class ParameterPlan:
             "action": self.action.value,
             "differences": list(self.differences),
             "createVersion": self.version_to_create is not None,
-            "warnings": list(self.warnings),
+            "remarks": list(self.remarks),
         }
 
 
@@ -96,7 +96,7 @@ def plan_put(
     parameters: ContactParameters,
     parameter: str,
     differences: Sequence[str],
-    warnings: Sequence[str] = (),
+    remarks: Sequence[str] = (),
     *,
     create_version: bool,
     is_used: bool = True,
@@ -117,8 +117,8 @@ def plan_put(
     version_is_missing = VERSION_PARAMETER not in parameters.parameters
     version_name = parameters.full_name(VERSION_PARAMETER)
     if version_is_missing and not create_version:
-        warnings = [
-            *warnings,
+        remarks = [
+            *remarks,
             f"{version_name} is missing, so no account is processed. When all sets and targets are there, run the "
             "last of these commands again with --create-version.",
         ]
@@ -126,7 +126,7 @@ def plan_put(
         name=name,
         action=Action.CREATE if existing is None else Action.CHANGE if differences else Action.NONE,
         differences=differences,
-        warnings=warnings,
+        remarks=remarks,
         version=existing.version if existing else 0,
         version_to_create=version_name if version_is_missing and create_version else None,
         affects_accounts=create_version or (is_used and not version_is_missing),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import yaml
 
-from alternate_contacts.cli.check.yaml_text import FUNCTION, TextProblem, YamlText, line_of, parse_yaml
+from alternate_contacts.cli.check.yaml_text import FUNCTION, Pair, TextProblem, YamlText, parse_yaml
 from alternate_contacts.worker.contact_configuration import SETS, TARGETS, VERSION_PARAMETER, parse_configuration
 
 INVALID_FILE = "invalid_file"
@@ -52,12 +52,12 @@ def check_text(text: str) -> CheckedFile:
     found = _FoundParameters(document)
     root = document.root
     if root is not None:
-        top = dict(document.pairs(root))
+        top = {pair.key: pair for pair in document.pairs(root)}
         found.attribute_problems("")
         if "Resources" in top:
-            _read_template(document, top["Resources"], found)
+            _read_template(document, top["Resources"].value, found)
         else:
-            _read_tree(document, top, found)
+            _read_tree(document, top.values(), found)
     found.attribute_problems("")
     if not found.values and not found.problems:
         found.report(1, "", "no_parameters")
@@ -110,16 +110,16 @@ class _FoundParameters:
         )
 
 
-def _read_tree(document: YamlText, top: dict[str, yaml.Node], found: _FoundParameters) -> None:
+def _read_tree(document: YamlText, top: Iterable[Pair], found: _FoundParameters) -> None:
     """Read the keys version, sets and targets. Any other key becomes a parameter with an unknown path."""
-    for key, node in top.items():
+    for key, line, node in top:
         if f"{key}/" in (SETS, TARGETS):
-            for name, value in document.pairs(node):
-                content = {each: document.value(part) for each, part in document.pairs(value)}
-                found.add(f"{key}/{name}", line_of(value), json.dumps(content))
+            for pair in document.pairs(node):
+                content = {part: document.value(value) for part, value in document.mapping(pair.value).items()}
+                found.add(f"{key}/{pair.key}", pair.line, json.dumps(content))
             found.attribute_problems(key)
         else:
-            found.add(key, line_of(node), document.text(node) if key == VERSION_PARAMETER else None)
+            found.add(key, line, document.text(node) if key == VERSION_PARAMETER else None)
 
 
 @dataclass(frozen=True)
@@ -134,11 +134,7 @@ class _Resource:
 
 def _read_template(document: YamlText, resources: yaml.Node, found: _FoundParameters) -> None:
     """Read the resources of the type AWS::SSM::Parameter that are below one path."""
-    parameters = [
-        resource
-        for logical_id, node in document.pairs(resources)
-        if (resource := _read_resource(document, logical_id, node, found))
-    ]
+    parameters = [resource for pair in document.pairs(resources) if (resource := _read_resource(document, pair, found))]
     paths = Counter(match["path"] for each in parameters if (match := _NAME.fullmatch(each.name)))
     if not paths:
         return
@@ -154,19 +150,19 @@ def _read_template(document: YamlText, resources: yaml.Node, found: _FoundParame
             found.report(each.line, each.name, "another_path")
 
 
-def _read_resource(document: YamlText, logical_id: str, node: yaml.Node, found: _FoundParameters) -> _Resource | None:
+def _read_resource(document: YamlText, resource: Pair, found: _FoundParameters) -> _Resource | None:
     """Return the resource; None if it has another type, or a name that is reported because it is not literal."""
-    if logical_id.startswith("Fn::"):
-        document.report(node, FUNCTION)
-    attributes = dict(document.pairs(node)) if isinstance(node, yaml.MappingNode) else {}
+    if resource.key.startswith("Fn::"):
+        document.report(resource.value, FUNCTION)
+    attributes = document.mapping(resource.value) if isinstance(resource.value, yaml.MappingNode) else {}
     kind = attributes.get("Type")
     properties: dict[str, yaml.Node] = {}
     if isinstance(kind, yaml.ScalarNode) and kind.value == "AWS::SSM::Parameter" and "Properties" in attributes:
-        properties = dict(document.pairs(attributes["Properties"]))
+        properties = document.mapping(attributes["Properties"])
     name, value, parameter_type = (
         document.text(properties[key]) if key in properties else None for key in ("Name", "Value", "Type")
     )
     if name is None:
-        found.attribute_problems(f"Resources/{logical_id}")
+        found.attribute_problems(f"Resources/{resource.key}")
         return None
-    return _Resource(name, line_of(node), value if parameter_type == "String" else None, document.take_problems())
+    return _Resource(name, resource.line, value if parameter_type == "String" else None, document.take_problems())

@@ -6,6 +6,7 @@ key or text that one of them could read as something else must be in quotes.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import yaml
 
@@ -28,6 +29,14 @@ class TextProblem:
     detail: str
 
 
+class Pair(NamedTuple):
+    """A key of a mapping with its line, counted from 1, and its value."""
+
+    key: str
+    line: int
+    value: yaml.Node
+
+
 @dataclass
 class YamlText:
     """A composed document, and the problems in the parts of it that were read."""
@@ -36,7 +45,7 @@ class YamlText:
     problems: list[TextProblem] = field(default_factory=list)
     _seen: set[int] = field(default_factory=set)
 
-    def pairs(self, node: yaml.Node) -> Iterator[tuple[str, yaml.Node]]:
+    def pairs(self, node: yaml.Node) -> Iterator[Pair]:
         """Yield keys and values of a mapping. Report duplicate keys, keys that need quotes, and aliases."""
         if not isinstance(node, yaml.MappingNode):
             self.report(node, NOT_A_MAPPING if node.tag.startswith(_TAG) else FUNCTION)
@@ -49,7 +58,11 @@ class YamlText:
             if key in keys:
                 self.report(key_node, DUPLICATE_KEY)
             keys.add(key)
-            yield key, self._without_alias(value, key_node)
+            yield Pair(key, line_of(key_node), self._without_alias(value, key_node))
+
+    def mapping(self, node: yaml.Node) -> dict[str, yaml.Node]:
+        """Return the values of a mapping by key."""
+        return {pair.key: pair.value for pair in self.pairs(node)}
 
     def value(self, node: yaml.Node) -> object:
         """Return a scalar as text, a boolean or None. What is no scalar becomes an empty list, which is never valid."""

@@ -151,10 +151,8 @@ def delete_set(
     invalid = [
         target_id for target_id, target in parameters.configuration.targets.items() if isinstance(target, Invalid)
     ]
-    warnings = [f"These targets are invalid and may select the set: {_list_some(sorted(invalid))}."] if invalid else []
-    plan = ParameterPlan(
-        parameters.full_name(f"{SETS}{name}"), Action.DELETE, warnings=warnings, affects_accounts=False
-    )
+    remarks = [f"These targets are invalid and may select the set: {_list_some(sorted(invalid))}."] if invalid else []
+    plan = ParameterPlan(parameters.full_name(f"{SETS}{name}"), Action.DELETE, remarks=remarks, affects_accounts=False)
     apply(plan, DeleteParameter(session.client("ssm"), plan), ApplyOptions(dry_run, yes, as_json))
 
 
@@ -182,7 +180,7 @@ def _differences(current: Contact | Invalid | None, contact: Contact) -> list[st
     if current is None:
         return []
     if isinstance(current, Invalid):
-        return [f"The existing value is invalid: {describe_detail(current.detail)}."]
+        return [f"the existing value is invalid, {describe_detail(current.detail)}"]
     return [field.label for field in CONTACT_FIELDS if field.value_of(current) != field.value_of(contact)]
 
 

@@ -120,7 +120,7 @@ def put_target(
     """Create or change a target, for example with the value {"billing": "payments"}.
 
     The keys are billing, operations and security (the name of a contact set, default or ignore),
-    and exclude (true or false). The contact set may follow later: the plan then has a warning.
+    and exclude (true or false). The contact set may follow later: the plan then says so.
     Parameter Store compares nothing: a change that another program makes between the plan and
     the write is overwritten. The command then says so.
 
@@ -137,7 +137,7 @@ def put_target(
         _differences(configuration.targets.get(target_id), target),
         [
             describe_target(session.client("organizations", config=RETRIES), target_id),
-            *_warnings(configuration, target),
+            *_remarks(configuration, target),
         ],
         create_version=create_version,
     )
@@ -161,7 +161,7 @@ def delete_target(
     plan = ParameterPlan(
         parameters.full_name(f"{TARGETS}{target_id}"),
         Action.DELETE,
-        differences=[f"{key}: {value} -> not stated" for key, value in format_keys(row.target).items()],
+        differences=[f"{key} {value} -> not stated" for key, value in format_keys(row.target).items()],
     )
     apply(plan, DeleteParameter(session.client("ssm"), plan), ApplyOptions(dry_run, yes, as_json))
 
@@ -189,28 +189,28 @@ def _differences(current: Target | Invalid | None, target: Target) -> list[str]:
     if current is None:
         return []
     if isinstance(current, Invalid):
-        return [f"The existing value is invalid: {describe_detail(current.detail)}."]
+        return [f"the existing value is invalid, {describe_detail(current.detail)}"]
     before, after = format_keys(current), format_keys(target)
     return [
-        f"{key}: {before.get(key, 'not stated')} -> {after.get(key, 'not stated')}"
+        f"{key} {before.get(key, 'not stated')} -> {after.get(key, 'not stated')}"
         for key in {**before, **after}
         if before.get(key) != after.get(key)
     ]
 
 
-def _warnings(configuration: ContactConfiguration, target: Target) -> list[str]:
-    warnings = []
+def _remarks(configuration: ContactConfiguration, target: Target) -> list[str]:
+    remarks = []
     for choice in sorted({*target.choices.values()}):
         if problem := configuration.problem_of_choice(choice):
             reason, name = problem
             state = "does not exist" if reason == UNKNOWN_CONTACT_SET else "is invalid"
-            warnings.append(
+            remarks.append(
                 f"Contact set {name} {state}. Correct that within an hour: until then the accounts of this target keep "
                 "the contact that they have, and after it they fail."
             )
     if not (target.choices or target.exclude is not None):
-        warnings.append("The target states nothing, so it has no effect.")
-    return warnings
+        remarks.append("The target states nothing, so it has no effect.")
+    return remarks
 
 
 def _find(rows: Sequence[TargetRow], target_id: str, path: str) -> TargetRow:
