@@ -1,7 +1,7 @@
 """Print docs/command.md: the help and the IAM permissions of every verb. `make reference` writes it."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import typer.main
@@ -39,8 +39,17 @@ def reference() -> str:
     """Return the page as Markdown."""
     command: Any = typer.main.get_command(app)
     sections = [_HEAD, "## Options before the verb\n\n" + _options(command)]
-    sections += [_section(name, verb) for name, verb in command.commands.items()]
+    sections += [_section(name, verb) for name, verb in verbs(command)]
     return "\n".join([*sections, _PERMISSIONS, _permissions()])
+
+
+def verbs(command: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every verb with its name, such as ``status`` or ``sets put``."""
+    for name, verb in command.commands.items():
+        if hasattr(verb, "commands"):
+            yield from verbs(verb, f"{prefix}{name} ")
+        else:
+            yield f"{prefix}{name}", verb
 
 
 def _section(name: str, verb: Any) -> str:
@@ -74,12 +83,12 @@ def _cell(text: str) -> str:
 
 def _permissions() -> str:
     rows = ["| verb | resource | actions | purpose |", "|---|---|---|---|"]
-    verbs: dict[str, Iterable[permissions.Permission]] = {
+    needed_by: dict[str, Iterable[permissions.Permission]] = {
         **permissions.PERMISSIONS,
         "audit": audit_permissions.AUDIT,
         "explain": audit_permissions.EXPLAIN,
     }
-    for verb, needed in verbs.items():
+    for verb, needed in needed_by.items():
         rows += [
             f"| `{verb}` | {permission.resource} | {_actions(permission.actions)} | {_cell(permission.purpose)} |"
             for permission in needed

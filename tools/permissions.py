@@ -16,6 +16,8 @@ BACKFILL_FUNCTION = "BackfillFunction"
 BACKFILL_LOG_GROUP = "BackfillLogGroup"
 ALARM_TOPIC = "AlarmTopic"
 CONTACTS_PATH = "path in ContactsPath"
+CONTACT_PARAMETERS = "parameters below ContactsPath"
+ORGANIZATION = "*"
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,8 @@ _TAKE = (*_READ, "sqs:DeleteMessage")
 READ_CONFIGURATION = Permission(
     CONTACTS_PATH, ("ssm:GetParametersByPath",), "to read all contact sets, with the contacts, and all targets"
 )
+_PUT = Permission(CONTACT_PARAMETERS, ("ssm:PutParameter",), "to write one parameter")
+_DELETE = Permission(CONTACT_PARAMETERS, ("ssm:DeleteParameter",), "to delete one parameter")
 
 PERMISSIONS: Mapping[str, tuple[Permission, ...]] = MappingProxyType(
     {
@@ -85,9 +89,30 @@ PERMISSIONS: Mapping[str, tuple[Permission, ...]] = MappingProxyType(
             Permission(BACKFILL_FUNCTION, ("lambda:InvokeFunction",), "to list the accounts and send messages"),
         ),
         "backfill --account": (_FIND, Permission(ACCOUNT_QUEUE, ("sqs:SendMessage",), "to send messages")),
+        "sets list": (_FIND, READ_CONFIGURATION),
+        "sets show": (_FIND, READ_CONFIGURATION),
+        "sets put": (_FIND, READ_CONFIGURATION, _PUT),
+        "sets delete": (_FIND, READ_CONFIGURATION, _DELETE),
+        "targets list": (_FIND, READ_CONFIGURATION),
+        "targets show": (_FIND, READ_CONFIGURATION),
+        "targets put": (
+            _FIND,
+            READ_CONFIGURATION,
+            _PUT,
+            Permission(
+                ORGANIZATION,
+                (
+                    "organizations:DescribeAccount",
+                    "organizations:DescribeOrganizationalUnit",
+                    "organizations:ListRoots",
+                ),
+                "to check that the target is in the organization; without it, the plan says that this is not known",
+            ),
+        ),
+        "targets delete": (_FIND, READ_CONFIGURATION, _DELETE),
     }
 )
-"""By verb. sts:GetCallerIdentity needs no permission."""
+"""By verb. `check` calls no AWS service, and sts:GetCallerIdentity needs no permission."""
 
 
 def statements(verbs: Iterable[str], arns: Mapping[str, str]) -> list[dict[str, object]]:

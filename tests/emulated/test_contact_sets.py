@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from alternate_contacts.cli.main import app
 from emulation import deploy
@@ -18,7 +18,15 @@ from tests.emulated.caller import use_role, use_root_user
 from tests.emulated.conftest import SETTINGS
 from tests.emulated.package import Contacts, Package
 from tools.audit_permissions import AUDIT, EVERYTHING, EXPLAIN, MEMBERS, OWN_ACCOUNT
-from tools.permissions import CONTACTS_PATH, STACK, WORKER_FUNCTION
+from tools.permissions import (
+    BACKFILL_FUNCTION,
+    CONTACT_PARAMETERS,
+    CONTACTS_PATH,
+    ORGANIZATION,
+    STACK,
+    WORKER_FUNCTION,
+    statements,
+)
 
 PATH = "/teams/contacts"
 TYPES = ("BILLING", "OPERATIONS", "SECURITY")
@@ -416,6 +424,70 @@ def test_audit_and_explain_report_what_the_worker_did(
     ]
     problems = {problem["parameter"]: problem["reason"] for problem in document["contactConfiguration"]["problems"]}
     assert problems == {f"targets/{fourth}": "invalid_target", "targets/999999999999": "unknown_target"}
+
+
+def test_the_command_gives_an_ou_its_own_contact_and_takes_it_back(
+    organization: Organization, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ou = organization.ous[0]
+    account = organization.new_account(ou)
+    value, target = tmp_path / "own.json", tmp_path / "ou.json"
+    value.write_text(json.dumps(contact("own")))
+    target.write_text(json.dumps({"security": "own"}))
+    act_as(organization, monkeypatch, "sets put", "sets delete", "targets put", "targets delete", "backfill")
+
+    assert run("sets", "put", "own", str(value), "--yes").exit_code == 0
+    result = run("targets", "put", ou, str(target), "--yes")
+    assert (result.exit_code, f"The name of {ou} is ou 0." in result.stdout) == (0, True)
+    organization.restart_worker()
+    assert run("backfill", "--yes").exit_code == 0
+    organization.wait_for(account, "default", "default", "own")
+    assert run("sets", "put", "own", str(value)).stdout == f"{PATH}/sets/own is unchanged.\n"
+
+    refused = run("sets", "delete", "own", "--yes")
+    assert (refused.exit_code, f"1 target selects it ({ou})" in refused.stderr) == (2, True)
+    assert run("targets", "delete", ou, "--yes").exit_code == 0
+    assert run("sets", "delete", "own", "--yes").exit_code == 0
+    assert run("sets", "list").stdout == f"0 contact sets below {PATH}.\n"
+    organization.restart_worker()
+    assert run("backfill", "--yes").exit_code == 0
+    organization.wait_for(account, "default", "default", "default")
+
+
+def test_the_command_writes_no_target_outside_the_organization_and_nothing_without_permission(
+    organization: Organization, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    target = tmp_path / "target.json"
+    target.write_text('{"exclude": true}')
+    act_as(organization, monkeypatch, "targets put")
+    for target_id in ("ou-zz99-12345678", "999999999999", "r-zz99"):
+        result = run("targets", "put", target_id, str(target), "--yes")
+        assert (result.exit_code, "not in the organization" in result.stderr) == (2, True)
+    act_as(organization, monkeypatch, "targets list")
+    denied = run("targets", "put", organization.root, str(target), "--yes")
+    assert (denied.exit_code, "permission ssm:PutParameter" in denied.stderr) == (2, True)
+    assert "ListRoots failed: AccessDenied" in denied.stdout
+    assert run("targets", "list").stdout == f"0 targets below {PATH}.\n"
+
+
+def act_as(organization: Organization, monkeypatch: pytest.MonkeyPatch, *verbs: str) -> None:
+    """Assume the role of an operator with the listed permissions of these verbs."""
+    here = f"us-east-1:{MANAGEMENT_ACCOUNT}"
+    path = f"arn:aws:ssm:{here}:parameter{PATH}"
+    arns = {
+        STACK: f"arn:aws:cloudformation:{here}:stack/alternate-contacts/*",
+        BACKFILL_FUNCTION: f"arn:aws:lambda:{here}:function:{organization.package.outputs['BackfillFunctionName']}",
+        CONTACTS_PATH: path,
+        CONTACT_PARAMETERS: f"{path}/*",
+        ORGANIZATION: "*",
+    }
+    use_root_user(organization.emulation, monkeypatch)
+    use_role(organization.emulation, monkeypatch, statements(verbs, arns))
+
+
+def run(*arguments: str) -> Result:
+    """Run the command with the name of the stack, because the role may not describe every stack."""
+    return CliRunner().invoke(app, ["--stack-name", "alternate-contacts", *arguments])
 
 
 # ---- deployments: these tests change the stack, and come last -------------------------------------------------------

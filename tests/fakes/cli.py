@@ -1,5 +1,6 @@
 """Fakes for the unit tests of the operator's command: a stack, and SQS in memory behind a real client."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -264,3 +265,52 @@ def _describe(message: StoredMessage) -> dict[str, Any]:
             name: {"DataType": "String", "StringValue": value} for name, value in message.attributes.items()
         },
     }
+
+
+class FakeParameterStoreApi:
+    """Parameters behind a real client of Parameter Store, in pages of ten as AWS returns them."""
+
+    def __init__(self, wire: FakeWire, path: str, values: Mapping[str, object]) -> None:
+        self.path = path
+        self.parameters: dict[str, dict[str, Any]] = {}
+        """By the name below the path."""
+        for name, value in values.items():
+            self.set(name, value)
+        wire.respond("GetParametersByPath", self._list)
+        wire.respond("PutParameter", self._put)
+        wire.respond("DeleteParameter", self._delete)
+
+    def set(self, name: str, value: object, parameter_type: str = "String") -> None:
+        """Create or change a parameter; a value that is no text becomes JSON."""
+        text = value if isinstance(value, str) else json.dumps(value)
+        version = self.parameters.get(name, {"Version": 0})["Version"] + 1
+        self.parameters[name] = {
+            "Name": f"{self.path}/{name}",
+            "Type": parameter_type,
+            "Value": text,
+            "Version": version,
+        }
+
+    def value(self, name: str) -> Any:
+        """Return the JSON value of a parameter."""
+        return json.loads(self.parameters[name]["Value"])
+
+    def _list(self, request: dict[str, Any]) -> HttpResponse:
+        assert (request["Path"], request["Recursive"]) == (self.path, True)
+        start = int(request.get("NextToken", "0"))
+        page = list(self.parameters.values())[start : start + 10]
+        more = {"NextToken": str(start + 10)} if start + 10 < len(self.parameters) else {}
+        return HttpResponse(body={"Parameters": page, **more})
+
+    def _put(self, request: dict[str, Any]) -> HttpResponse:
+        name = request["Name"].removeprefix(f"{self.path}/")
+        if name in self.parameters and not request["Overwrite"]:
+            return error_response("ParameterAlreadyExists", 400)
+        self.set(name, request["Value"], request["Type"])
+        return HttpResponse(body={"Version": self.parameters[name]["Version"], "Tier": "Standard"})
+
+    def _delete(self, request: dict[str, Any]) -> HttpResponse:
+        name = request["Name"].removeprefix(f"{self.path}/")
+        if self.parameters.pop(name, None) is None:
+            return error_response("ParameterNotFound", 400)
+        return HttpResponse()

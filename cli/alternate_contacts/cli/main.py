@@ -13,11 +13,14 @@ from alternate_contacts.cli.audit.command import audit
 from alternate_contacts.cli.aws.context import CommandContext
 from alternate_contacts.cli.aws.version import command_version
 from alternate_contacts.cli.backfill.command import backfill
+from alternate_contacts.cli.check.command import check
 from alternate_contacts.cli.explain.command import explain
 from alternate_contacts.cli.failures.command import failures
 from alternate_contacts.cli.preflight import preflight
 from alternate_contacts.cli.replay.command import discard, replay
+from alternate_contacts.cli.sets.command import sets
 from alternate_contacts.cli.status.command import status
+from alternate_contacts.cli.targets.command import targets
 from alternate_contacts.cli.terminal import output
 from alternate_contacts.cli.terminal.errors import CliError, describe_error
 from alternate_contacts.cli.terminal.process import INTERRUPTED
@@ -90,8 +93,10 @@ def set_context(
         raise typer.Exit(2)
 
 
-for verb in (status, failures, replay, discard, backfill, audit, explain, preflight):
+for verb in (status, failures, replay, discard, backfill, audit, explain, preflight, check):
     app.command()(verb)
+app.add_typer(sets, name="sets")
+app.add_typer(targets, name="targets")
 
 
 def _describe_usage_error(error: Any) -> CliError:

@@ -18,6 +18,7 @@ from alternate_contacts.backfill.preflight import OrganizationDescription
 from alternate_contacts.backfill.protocol import ACTIVE, METRIC_NAMESPACE, SERVICE_PRINCIPAL, account_state
 
 if TYPE_CHECKING:
+    from botocore.client import BaseClient
     from mypy_boto3_account import AccountClient
     from mypy_boto3_account.literals import AlternateContactTypeType
     from mypy_boto3_account.type_defs import GetAlternateContactRequestTypeDef
@@ -82,14 +83,15 @@ class AwsClients:
         return self._session.client("cloudformation", config=_BRIEF)
 
 
-def pace_calls(client: "OrganizationsClient", operation: str, rate: CallRate) -> None:
+def pace_calls(client: "BaseClient", operation: str, rate: CallRate) -> None:
     """Let each attempt of an operation wait for its turn, those of botocore's retries included."""
     pace = CallPace(rate)
 
     def wait(**_: object) -> None:
         pace.wait()
 
-    client.meta.events.register(f"request-created.organizations.{operation}", wait)
+    service = client.meta.service_model.service_id.hyphenize()
+    client.meta.events.register(f"request-created.{service}.{operation}", wait)
 
 
 class AwsAccountDirectory:

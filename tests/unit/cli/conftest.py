@@ -19,16 +19,21 @@ Run = Callable[..., Result]
 
 
 @pytest.fixture
+def session(session: boto3.Session) -> Iterator[boto3.Session]:
+    """The session of all tests, from which each test removes what the command registers."""
+    yield session
+    events: Any = session.events
+    for event, handler in (("before-parse", "_check_response"), ("after-call", "_remember_service")):
+        events.unregister(event, unique_id=handler)
+
+
+@pytest.fixture
 def aws(session: boto3.Session, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeWire]:
     """Respond to every client of the command."""
     monkeypatch.setattr(boto3, "Session", lambda **_: session)
     wire = FakeWire()
     with wire.attached_to(session):
         yield wire
-    # Other tests share the session.
-    events: Any = session.events
-    for event, handler in (("before-parse", "_check_response"), ("after-call", "_remember_service")):
-        events.unregister(event, unique_id=handler)
 
 
 @pytest.fixture

@@ -1,12 +1,14 @@
-"""Files with contacts: only the user can read them, whatever was at their path."""
+"""Files that the command writes, which only the user can read if they hold contacts, and files that it reads."""
 
+import io
 import os
 import stat
 from pathlib import Path
 
 import pytest
 
-from alternate_contacts.cli.terminal.files import write_private
+from alternate_contacts.cli.terminal.errors import CliError
+from alternate_contacts.cli.terminal.files import read_text, write_private
 
 
 def mode(path: Path) -> int:
@@ -58,3 +60,22 @@ def test_after_an_error_the_old_file_stays(tmp_path: Path) -> None:
         write_private(path, "\ud800")
     assert path.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+class _Terminal(io.TextIOWrapper):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_as_standard_input_is_asked_for_the_content(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", _Terminal(io.BytesIO(b"{}\n")))
+    assert read_text("-", content="a target as JSON", max_bytes=3) == "{}\n"
+    assert "a target as JSON" in capsys.readouterr().err
+
+
+def test_no_more_than_the_largest_file_is_read() -> None:
+    """The device has no end."""
+    with pytest.raises(CliError, match="larger than 1,000 bytes"):
+        read_text("/dev/zero", content="text", max_bytes=1000)

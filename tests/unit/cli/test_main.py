@@ -18,32 +18,37 @@ from alternate_contacts.cli.aws.session import Session
 from alternate_contacts.cli.aws.stack import Stack
 from alternate_contacts.cli.main import app
 from tests.fakes.cli import STACK
+from tools.command_reference import verbs
 from tools.permissions import PERMISSIONS, statements
 
 ROOT = Path(__file__).parents[3]
 command = get_command(app)
-VERBS: list[str] = sorted(command.commands)  # type: ignore[attr-defined]
+VERBS = sorted(name for name, _ in verbs(command))
 
 
 def test_these_are_the_verbs() -> None:
-    assert VERBS == ["audit", "backfill", "discard", "explain", "failures", "preflight", "replay", "status"]
+    parameters = [f"{group} {verb}" for group in ("sets", "targets") for verb in ("delete", "list", "put", "show")]
+    verbs = ["audit", "backfill", "check", "discard", "explain", "failures", "preflight", "replay", "status"]
+    assert sorted(verbs + parameters) == VERBS
 
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_help_and_json(verb: str) -> None:
-    result = CliRunner().invoke(app, [verb, "--help"])
+    result = CliRunner().invoke(app, [*verb.split(), "--help"])
     assert result.exit_code == 0
     assert "--json" in result.stdout
 
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_documents_its_exit_codes(verb: str) -> None:
-    assert "Exit codes: 0 " in " ".join(CliRunner().invoke(app, [verb, "--help"]).stdout.split())
+    assert "Exit codes: 0 " in " ".join(CliRunner().invoke(app, [*verb.split(), "--help"]).stdout.split())
 
 
-@pytest.mark.parametrize("verb", ["backfill", "discard", "replay"])
+@pytest.mark.parametrize(
+    "verb", ["backfill", "discard", "replay", "sets put", "sets delete", "targets put", "targets delete"]
+)
 def test_every_verb_that_changes_something_has_a_dry_run(verb: str) -> None:
-    help_text = CliRunner().invoke(app, [verb, "--help"]).stdout
+    help_text = CliRunner().invoke(app, [*verb.split(), "--help"]).stdout
     assert "--dry-run" in help_text
     assert "--yes" in help_text
 
@@ -101,6 +106,9 @@ def test_without_a_verb_it_prints_the_help_and_ends_with_2() -> None:
     "arguments",
     [
         ["repair"],
+        ["sets"],
+        ["sets", "put", "payments"],
+        ["targets", "repair"],
         ["status", "--nothing"],
         ["status", "--interval", "nan"],
         ["status", "--interval", "inf"],
@@ -148,7 +156,12 @@ def test_it_starts_without_powertools() -> None:
 
 class TestPermissions:
     def test_every_verb_that_needs_the_stack_has_permissions(self) -> None:
-        assert {verb.split()[0] for verb in PERMISSIONS} == set(VERBS) - {"audit", "explain", "preflight"}
+        assert {verb.partition(" --")[0] for verb in PERMISSIONS} == set(VERBS) - {
+            "audit",
+            "check",
+            "explain",
+            "preflight",
+        }
 
     def test_no_action_is_a_wildcard_and_every_permission_has_a_purpose(self) -> None:
         for permissions in PERMISSIONS.values():

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from typer.main import get_command
+
 from alternate_contacts.cli.main import app
-from tools.command_reference import reference
+from tools.command_reference import reference, verbs
 
 PAGE = Path(__file__).parents[3] / "docs" / "command.md"
 
@@ -14,5 +16,6 @@ def test_the_page_is_up_to_date() -> None:
 
 
 def test_the_page_has_every_verb() -> None:
-    verbs = [command.name or command.callback.__name__ for command in app.registered_commands if command.callback]
-    assert [verb for verb in verbs if f"## `{verb}`" not in PAGE.read_text()] == []
+    names = [name for name, _ in verbs(get_command(app))]
+    assert "sets put" in names
+    assert [name for name in names if f"## `{name}`" not in PAGE.read_text()] == []

@@ -3,12 +3,27 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from alternate_contacts.backfill.aws import pace_calls
+from alternate_contacts.backfill.pacing import CallRate
+from alternate_contacts.cli.aws.organization import RETRIES
 from alternate_contacts.cli.aws.session import Session
+from alternate_contacts.cli.aws.stack import Stack
+from alternate_contacts.cli.terminal import output
+from alternate_contacts.cli.terminal.errors import CliError
 from alternate_contacts.worker.contact_configuration import (
+    SETS,
+    TARGETS,
     ConfigurationProblem,
     ContactConfiguration,
+    Invalid,
     parse_configuration,
 )
+
+READ_RATE = CallRate(20, 20)
+"""AWS allows 40 calls per second for all that read parameters in the account and region. The worker is one of them.
+
+https://docs.aws.amazon.com/general/latest/gr/ssm.html
+"""
 
 
 @dataclass(frozen=True)
@@ -43,6 +58,26 @@ class ContactParameters:
             "versions": {name: self.parameters[name].version for name in sorted(self.parameters)},
         }
 
+    def full_name(self, parameter: str) -> str:
+        """Return the name that Parameter Store has for ``sets/payments``."""
+        return f"{self.path}/{parameter}"
+
+
+def contacts_path(stack: Stack) -> str:
+    """Return the path of the contact configuration of the stack.
+
+    Raises:
+        CliError: the stack has none.
+    """
+    if stack.contacts_path is None:
+        raise CliError(
+            f"Stack {stack.name} has no contact configuration: its parameter ContactsPath is none. Run "
+            "`aws ssm put-parameter --name /alternate-contacts/version --type String --value 1 "
+            f"--region {stack.region}`, then deploy the stack with ContactsPath=/alternate-contacts "
+            "(docs/own-contacts.md)."
+        )
+    return stack.contacts_path
+
 
 def read_contact_parameters(session: Session, path: str) -> ContactParameters:
     """Return all parameters below ``path``, or none if it does not exist.
@@ -51,17 +86,40 @@ def read_contact_parameters(session: Session, path: str) -> ContactParameters:
         botocore.exceptions.BotoCoreError, ClientError: a call failed.
     """
     below = f"{path}/"
-    pages = session.client("ssm").get_paginator("get_parameters_by_path").paginate(Path=path, Recursive=True)
-    return ContactParameters(
-        path,
-        {
-            parameter["Name"].removeprefix(below): ContactParameter(
-                parameter["Value"] if parameter["Type"] == "String" else None, parameter["Version"]
-            )
-            for page in pages
-            for parameter in page["Parameters"]
-        },
-    )
+    client = session.client("ssm", config=RETRIES)
+    pace_calls(client, "GetParametersByPath", READ_RATE)
+    parameters: dict[str, ContactParameter] = {}
+    with output.notes().status("reading the contact configuration") as status:
+        for page in client.get_paginator("get_parameters_by_path").paginate(Path=path, Recursive=True):
+            for parameter in page["Parameters"]:
+                parameters[parameter["Name"].removeprefix(below)] = ContactParameter(
+                    parameter["Value"] if parameter["Type"] == "String" else None, parameter["Version"]
+                )
+            status.update(f"reading the contact configuration: {output.count(len(parameters), 'parameter')}")
+    return ContactParameters(path, parameters)
+
+
+def targets_by_set(configuration: ContactConfiguration) -> dict[str, list[str]]:
+    """Return the IDs of the valid targets that select each contact set, by its name, also `default` and `ignore`."""
+    targets: dict[str, list[str]] = {}
+    for target_id, target in sorted(configuration.targets.items()):
+        if not isinstance(target, Invalid):
+            for choice in {*target.choices.values()}:
+                targets.setdefault(choice, []).append(target_id)
+    return targets
+
+
+def problems_by_parameter(configuration: ContactConfiguration) -> dict[str, list[ConfigurationProblem]]:
+    """Return the problems of each parameter that has one, by its name below the path."""
+    problems: dict[str, list[ConfigurationProblem]] = {}
+    for problem in configuration.validate():
+        problems.setdefault(problem.parameter, []).append(problem)
+    return problems
+
+
+def general_problems(configuration: ContactConfiguration) -> list[ConfigurationProblem]:
+    """Return the problems that are not of one set or target: of ``version``, and parameters with an unknown path."""
+    return [problem for problem in configuration.validate() if not problem.parameter.startswith((SETS, TARGETS))]
 
 
 def describe_problem(problem: ConfigurationProblem) -> str:
@@ -70,5 +128,5 @@ def describe_problem(problem: ConfigurationProblem) -> str:
 
 
 def problem_document(problem: ConfigurationProblem) -> dict[str, str]:
-    """Return a problem for JSON documents."""
+    """Return the problem for ``--json``."""
     return {"parameter": problem.parameter, "reason": problem.reason, "detail": problem.detail}

@@ -36,3 +36,17 @@ MessageIds = Annotated[
     list[str],
     typer.Option("--message", metavar="ID", help="Only this message ID, as `failures` prints it. You can repeat it."),
 ]
+ShowContacts = Annotated[
+    bool, typer.Option("--show-contacts", help="Print the contact, which is personal data. Default: hide it.")
+]
+InputFile = Annotated[
+    str, typer.Argument(metavar="FILE", help="File with the value as JSON; - reads standard input.", show_default=False)
+]
+CreateVersion = Annotated[
+    bool,
+    typer.Option(
+        "--create-version",
+        help="Afterwards create the parameter version, if it is missing. Use it with the last parameter of a new "
+        "configuration.",
+    ),
+]

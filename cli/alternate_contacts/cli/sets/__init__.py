@@ -1,0 +1,1 @@
+"""The verbs `sets list`, `show`, `put` and `delete`."""

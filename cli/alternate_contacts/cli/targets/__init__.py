@@ -1,0 +1,1 @@
+"""The verbs `targets list`, `show`, `put` and `delete`."""
