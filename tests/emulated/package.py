@@ -31,7 +31,7 @@ class Package:
     accounts: list[str]
     project: Path = ROOT
     sam: bool = False
-    """Whether `sam deploy` deploys it, which takes three seconds more."""
+    """Whether `sam deploy` deploys it. It takes longer."""
     outputs: dict[str, str] = field(default_factory=dict)
     desired: Contacts = field(default_factory=dict)
 
