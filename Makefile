@@ -15,7 +15,7 @@ export PIP_CONSTRAINT := /dev/null
 ACCOUNTS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit contract template emulated browser-test check scan format package build build-matrix screenshots reference lock clean
+.PHONY: help setup demo test suites unit contract template emulated browser-test check scan format package build build-matrix screenshots reference lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -35,7 +35,13 @@ $(VENV)/%/.done: requirements/%.txt
 demo: setup ## deploy to an organization on this machine and watch it work (ACCOUNTS=500 for a larger one)
 	$(DEV)/python -m emulation.demo --accounts $(ACCOUNTS)
 
-test: setup check unit contract template emulated ## everything that must hold before a change lands
+# One run of pytest for all suites keeps both processors busy: the long emulated files first, the short unit files last.
+# A third process works while another waits for the emulation. With --keep-going, make names every part that fails.
+test: setup ## everything that must hold before a change lands
+	$(MAKE) --keep-going --jobs=2 check suites
+
+suites: setup ## unit, contract, template and emulated in one run
+	$(DEV)/python -m pytest tests/emulated tests/template tests/contract tests/unit --numprocesses 3 --dist loadfile
 
 unit: setup ## milliseconds each, no sockets
 	$(DEV)/python -m pytest tests/unit --numprocesses 2
@@ -46,7 +52,7 @@ contract: setup ## what the two functions write and read, and what AWS really se
 template: setup ## the template as data, and the linters
 	$(DEV)/python -m pytest tests/template
 
-emulated: setup ## the real template, deployed by sam to the emulation, IAM enforced
+emulated: setup ## the real template, deployed to the emulation, IAM enforced
 	$(DEV)/python -m pytest tests/emulated --numprocesses 2 --dist loadfile
 
 browser-test: setup ## the script of the audit page, in headless Chromium; skipped where there is none

@@ -4,8 +4,10 @@
 `Emulation` of their own, in half a second.
 """
 
+import fcntl
 import io
 import json
+import os
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,9 +28,17 @@ Statement = dict[str, Any]
 
 @pytest.fixture(scope="session")
 def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder with the result of `sam build`."""
-    folder = tmp_path_factory.mktemp("build")
-    deploy.build(folder)
+    """The folder with the result of `sam build`, which all processes of pytest-xdist share."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder = shared / "shared-build"
+    with (shared / "build.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            unfinished = tmp_path_factory.mktemp("build")
+            deploy.build(unfinished)
+            unfinished.rename(folder)
     return folder
 
 

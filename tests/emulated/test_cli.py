@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,6 @@ from typer.testing import CliRunner, Result
 from alternate_contacts.cli.aws import queue_lease
 from alternate_contacts.cli.aws.queues import ACCOUNT_QUEUE, FAILED_ACCOUNT_QUEUE, UNDELIVERED_QUEUE
 from alternate_contacts.cli.main import app
-from emulation import deploy
 from emulation.organization import Emulation
 from emulation.settings import MANAGEMENT_ACCOUNT, ROOT, Settings
 from emulation.waiting import eventually
@@ -132,13 +132,11 @@ class Operator(Package):
 
 
 @pytest.fixture(scope="module")
-def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
+def deployed(build: Path) -> Iterator[Operator]:
     """The package after its first deployment."""
-    folder = tmp_path_factory.mktemp("build")
-    deploy.build(folder)
     with Emulation(SETTINGS) as emulation:
         accounts = emulation.create_accounts(MEMBERS, suspended=SUSPENDED)
-        operator = Operator(emulation, folder, accounts)
+        operator = Operator(emulation, build, accounts)
         operator.update(**QUOTA)
         operator.subscribe_to_alarms()
         yield operator

@@ -84,10 +84,8 @@ class Auditor:
 
 
 @pytest.fixture(scope="module")
-def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Auditor]:
+def deployed(build: Path) -> Iterator[Auditor]:
     """The package after its first deployment, when every account is compliant."""
-    folder = tmp_path_factory.mktemp("build")
-    deploy.build(folder)
     with Emulation(SETTINGS) as emulation:
         organizations = emulation.client("organizations")
         root = organizations.list_roots()["Roots"][0]["Id"]
@@ -95,7 +93,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Auditor]:
         production = _members(emulation, _unit(organizations, workloads, "Production"), PRODUCTION)
         sandbox = _members(emulation, _unit(organizations, root, "Sandbox"), SANDBOX)
         in_root = emulation.create_accounts(IN_ROOT, suspended=SUSPENDED)
-        outputs = deploy.deploy(emulation, folder, parameters=QUOTA)
+        outputs = deploy.deploy_without_sam(emulation, build, parameters=QUOTA)
         [stack] = emulation.client("cloudformation").describe_stacks(StackName="alternate-contacts")["Stacks"]
         wanted = wanted_contacts(deploy.parameters())
         active = [MANAGEMENT_ACCOUNT, *production, *sandbox, *in_root[:-SUSPENDED]]

@@ -24,7 +24,7 @@ STACK = "home-region"
 def organization(build: Path) -> Iterator[Emulation]:
     """An organization with both stacks."""
     with Emulation(SETTINGS) as emulation:
-        deploy.deploy(emulation, build)
+        deploy.deploy_without_sam(emulation, build)
         create_stack(emulation, HOME)
         yield emulation
 

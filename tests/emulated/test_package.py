@@ -25,7 +25,7 @@ def deployed(build: Path) -> Iterator[Package]:
     """The package after its first deployment; each test creates its own accounts."""
     with Emulation(SETTINGS) as emulation:
         accounts = emulation.create_accounts(MEMBERS, suspended=SUSPENDED)
-        yield Package.deploy(emulation, build, accounts)
+        yield Package.deploy_with_sam(emulation, build, accounts)
 
 
 @pytest.fixture
@@ -266,7 +266,7 @@ def test_no_contact_data_and_no_response_url_is_logged(package: Package) -> None
 
 
 def test_a_changed_contact_is_set_in_every_account_and_stays_after_deletion(emulation: Emulation, build: Path) -> None:
-    package = Package.deploy(emulation, build, [MANAGEMENT_ACCOUNT, *emulation.create_accounts(4)])
+    package = Package.deploy_with_sam(emulation, build, [MANAGEMENT_ACCOUNT, *emulation.create_accounts(4)])
     eventually(lambda: package.is_compliant(*package.accounts))
     package.accounts.append(package.new_account())
     changed = {"SecurityEmailAddress": "soc@acme.test", "SecurityName": "Our SOC, all of it"}
@@ -302,7 +302,7 @@ def test_each_contact_type_follows_its_policy(emulation: Emulation, build: Path)
 
 def test_sam_deploy_prints_why_a_parameter_is_rejected(emulation: Emulation, build: Path) -> None:
     with pytest.raises(deploy.DeploymentError, match="an email address of at most 254 characters"):
-        Package.deploy(emulation, build, [], BillingEmailAddress="billing at acme")
+        Package.deploy_with_sam(emulation, build, [], BillingEmailAddress="billing at acme")
     assert emulation.contacts() == {}
 
 

@@ -1,12 +1,16 @@
-"""The real command in a process of its own, against AWS in memory: `python -m tests.fakes.program status`.
+"""The real command against AWS in memory, also in a process of its own: `python -m tests.fakes.program status`.
 
 The organization has an account and a unit with hostile names in another script, and one account failed.
 """
 
 import os
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from alternate_contacts.cli.terminal import process
+
+if TYPE_CHECKING:
+    from tests.fakes.wire import FakeWire
 
 NAME = "東京 \x1b[31m"
 
@@ -17,14 +21,29 @@ def load() -> Callable[[], object]:
         os.write(2, b"loading\n")
     import boto3
 
-    from alternate_contacts.cli.aws import stack as stack_module
+    from alternate_contacts.cli.aws import stack
     from alternate_contacts.cli.main import app
-    from tests.fakes.cli import STACK, FakeSqs, subscriptions, worker_configuration
-    from tests.fakes.wire import FakeWire, HttpResponse, error_response
+    from tests.fakes.cli import STACK
+    from tests.fakes.wire import FakeWire
 
     wire = FakeWire()
     session = boto3.Session(region_name="us-east-1")
     boto3.Session = lambda **_: session  # type: ignore[assignment, misc]
+    stack.find_stack = lambda *_: STACK
+    respond(wire)
+
+    def run() -> None:
+        with wire.attached_to(session):
+            app()
+
+    return run
+
+
+def respond(wire: "FakeWire") -> None:
+    """Respond as the AWS that the environment variables HEALTHY, WAITING and INCOMPLETE describe."""
+    from tests.fakes.cli import STACK, FakeSqs, subscriptions, worker_configuration
+    from tests.fakes.wire import HttpResponse, error_response
+
     sqs = FakeSqs(wire)
     if "HEALTHY" not in os.environ:
         sqs.fail("111111111111", ErrorCode=NAME, Tries="²")
@@ -40,13 +59,6 @@ def load() -> Callable[[], object]:
     wire.respond("ListSubscriptionsByTopic", subscriptions())
     if "INCOMPLETE" in os.environ:
         wire.respond("GetQueueAttributes", HttpResponse(body={}))
-    stack_module.find_stack = lambda *_: STACK
-
-    def run() -> None:
-        with wire.attached_to(session):
-            app()
-
-    return run
 
 
 if __name__ == "__main__":

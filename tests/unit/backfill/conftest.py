@@ -8,6 +8,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from alternate_contacts.backfill import aws
 from alternate_contacts.backfill.deadline import deadline_after
 from alternate_contacts.backfill.factory import BackfillFunction, build_function
 from alternate_contacts.backfill.response import send_response
@@ -79,7 +80,9 @@ class DeployedFunction:
 
 
 @pytest.fixture
-def function(session: boto3.Session) -> DeployedFunction:
+def function(session: boto3.Session, monkeypatch: pytest.MonkeyPatch) -> DeployedFunction:
+    # The pace has tests of its own. A check that repeats denied calls would wait for it here.
+    monkeypatch.setattr(aws, "pace_calls", lambda *_: None)
     wire = FakeWire()
     principal = {"ServicePrincipal": "account.amazonaws.com"}
     wire.respond("ListAWSServiceAccessForOrganization", HttpResponse(body={"EnabledServicePrincipals": [principal]}))

@@ -136,7 +136,7 @@ def hanging(aws: FakeWire, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
         def hanging(parameters: dict[str, Any]) -> HttpResponse:
             if next(calls) == number:
                 signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
-                end.wait(10)
+                end.wait(60)
             return respond(parameters)
 
         aws.respond(operation, hanging)

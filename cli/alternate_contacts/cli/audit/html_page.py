@@ -7,10 +7,11 @@ those that match the filter.
 import base64
 import hashlib
 from collections.abc import Mapping
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template
 from jinja2.filters import do_urlencode
 from markupsafe import Markup
 
@@ -27,6 +28,7 @@ from alternate_contacts.worker.contacts import ContactType
 
 def render(report: AuditReport) -> str:
     """Return the page. It shows contact data only if the rows of the report have it."""
+<<<<<<< HEAD
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_finalize
     )
@@ -40,6 +42,9 @@ def render(report: AuditReport) -> str:
     # The keys of the document have an order.
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
     return environment.from_string(_read("page.html")).render(
+=======
+    return _template().render(
+>>>>>>> h-speed
         report=report,
         document=_visible_document(json_document.build(report)),
         period=output.format_period(report.first_read_at, report.last_read_at)
@@ -57,6 +62,22 @@ def render(report: AuditReport) -> str:
         style=Markup(_read("page.css")),  # noqa: S704 - a file of this package
         script=Markup(_read("page.js")),  # noqa: S704 - a file of this package
     )
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_finalize
+    )
+    environment.filters |= {
+        "number": "{:,}".format,
+        "sha256": _sha256,
+        # The link to a unit has its name as the data of the page has it.
+        "urlencode": lambda query: do_urlencode(_visible_document(query)),
+    }
+    # The keys of the document have an order.
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
+    return environment.from_string(_read("page.html"))
 
 
 def _finalize(value: object) -> object:
