@@ -214,8 +214,8 @@ def test_a_failed_move_does_nothing(organization: Organization, mover: Callable[
     organization.package.enable_worker(True)
 
 
-MOVE = json.loads((EVENTS / "move-account.json").read_text())
-CHANGE = {
+MOVE: dict[str, Any] = json.loads((EVENTS / "move-account.json").read_text())
+CHANGE: dict[str, Any] = {
     "version": "0",
     "id": "1",
     "detail-type": "Parameter Store Change",
