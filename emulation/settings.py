@@ -28,9 +28,9 @@ class Settings:
     quota_speed: float = 1.0
     """Multiplies the rate of the account API's quotas."""
     delay_speed: float = 1.0
-    """Divides the delays of retries (ChangeMessageVisibility, DelaySeconds, Lambda's asynchronous retries) and the
-    minute until enabled trusted access takes effect. A queue's own VisibilityTimeout stays: it has to be longer than a
-    function runs."""
+    """Divides the delays of retries (ChangeMessageVisibility, DelaySeconds, Lambda's asynchronous retries), the
+    batching windows of event source mappings, and the minute until enabled trusted access takes effect. A queue's own
+    VisibilityTimeout stays: it has to be longer than a function runs."""
     latency: float = 0.0
     """Seconds that each response of the account API takes."""
 

@@ -81,7 +81,7 @@ PERMISSIONS: Mapping[str, tuple[Permission, ...]] = MappingProxyType(
             _FIND,
             Permission(ACCOUNT_QUEUE, ("sqs:SendMessage",), "to send events"),
             Permission(UNDELIVERED_QUEUE, _TAKE, "to move messages"),
-            Permission(BACKFILL_FUNCTION, ("lambda:InvokeFunction",), "to replace failed invocations"),
+            Permission(BACKFILL_FUNCTION, ("lambda:InvokeFunction",), "to replace failed invocations and changes"),
         ),
         "discard": (_FIND, Permission(FAILED_ACCOUNT_QUEUE, _TAKE, "to delete the selected messages")),
         "backfill": (

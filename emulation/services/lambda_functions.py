@@ -14,24 +14,31 @@ services-sqs-configure.html; API_Invoke.html):
   messages and read the queue's attributes, and if the function already has a mapping of that queue. The text of the
   last error is recorded in https://github.com/DataBiosphere/azul/issues/3399, its form in CloudFormation in
   https://github.com/getlift/lift/issues/295.
+* With a batching window, Lambda gathers messages of a queue for that time, at most a batch, before it invokes the
+  function (API_CreateEventSourceMapping.html). Here the window is divided by `delay_speed`, and messages are received
+  at its end; AWS receives them as they arrive.
 
 ministack runs functions with its own interpreter, packages and environment, kills running invocations when a function
-changes, replaces an invalid payload by an empty event, calls each error Runtime.HandlerError, and checks neither the
-role nor the mapping.
+changes, replaces an invalid payload by an empty event, calls each error Runtime.HandlerError, checks neither the role
+nor the mapping, and ignores the batching window of a queue.
 """
 
 import json
 import re
 import subprocess
+import time
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
+from ministack import app
 from ministack.core import lambda_runtime
+from ministack.core.concurrency import esm_wake
 from ministack.core.responses import error_response_json, get_account_id, get_region
 from ministack.services import lambda_svc, sqs
 
 from emulation.services import iam
+from emulation.services import sqs as queues
 from emulation.services.patching import Patches
 from emulation.settings import RUNTIME, Settings
 
@@ -43,6 +50,9 @@ _DEFAULT_BATCH = 10
 #: The key of ministack's worker pool for running workers whose function has changed.
 _RETIRED = "retired"
 _runtime = RUNTIME
+_delay_speed = 1.0
+#: The end of the batching window that is open, by mapping.
+_windows: dict[str, float] = {}
 #: The environment of a function besides its own variables: Lambda's variables, the emulation's endpoint and certificate
 #: authority, and those of ministack's worker script (their names begin with an underscore).
 _PASSED_ON = re.compile(r"AWS_.+|LAMBDA_TASK_ROOT|LANG|PATH|SSL_CERT_FILE|TMPDIR|TZ|_LAMBDA_.+")
@@ -57,9 +67,10 @@ _REPORTED_WHOLE = f"""\
 
 
 def configure(settings: Settings) -> None:
-    """Set the interpreter of the functions."""
-    global _runtime
+    """Set the interpreter of the functions, and the divisor of batching windows."""
+    global _runtime, _delay_speed
     _runtime = settings.runtime
+    _delay_speed = settings.delay_speed
 
 
 def start_function(command: list[str], *, cwd: str, env: dict[str, str], **pipes: Any) -> subprocess.Popen[str]:
@@ -189,6 +200,36 @@ def update_event_source_mapping(original: Any, mapping_id: str, parameters: dict
     """Update a mapping to one that passes the checks."""
     violation = _violation({**lambda_svc._esms.get(mapping_id, {}), **parameters}, mapping_id)
     return violation.response() if violation else original(mapping_id, parameters)
+
+
+@patches.around("ministack.services.lambda_svc._sqs_esm_concurrency")
+def free_concurrency(
+    original: Any, mapping: dict[str, Any], function: Any, configuration: Any, queue: dict[str, Any]
+) -> int:
+    """Return how many batches of a mapping may be in flight: none while messages are gathered for the next one.
+
+    The poller asks before it receives a batch.
+    """
+    window = int(mapping.get("MaximumBatchingWindowInSeconds") or 0) / _delay_speed
+    if window and not _is_gathered(mapping, queue, window):
+        return 0
+    return int(original(mapping, function, configuration, queue))
+
+
+def _is_gathered(mapping: dict[str, Any], queue: dict[str, Any], window: float) -> bool:
+    """Return whether the window is over or a batch is complete. The first message opens a window."""
+    mapping_id, visible = mapping["UUID"], len(queues.visible(queue))
+    if not visible:
+        _windows.pop(mapping_id, None)
+        return True
+    end = _windows.setdefault(mapping_id, time.time() + window)
+    remaining = end - time.time()
+    if remaining > 0 and visible < mapping.get("BatchSize", _DEFAULT_BATCH):
+        loop = app._MAIN_LOOP
+        loop.call_soon_threadsafe(loop.call_later, remaining, esm_wake.set)
+        return False
+    del _windows[mapping_id]
+    return True
 
 
 @dataclass(frozen=True)

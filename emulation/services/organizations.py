@@ -13,11 +13,13 @@ AWS (botocore model `organizations` 2016-11-28 and the Organizations API referen
 * A completed CreateAccount emits an event in us-east-1 (its shape is that of a captured event). An account that was
   created has the role OrganizationAccountAccessRole for the management account, an invited account has not
   (orgs_manage_accounts_access.html).
+* Every call of MoveAccount emits an event there, with an errorCode if it failed. It fails if the account is not in the
+  source parent (API_MoveAccount.html; cloudtrail-event-reference-record-contents.html in the CloudTrail user guide).
 * Each operation is throttled per account (orgs_reference_limits.html#throttling-limits); here only on request.
 
 ministack checks no parameters, has a single page, no trusted access, no `State` and no DeleteOrganization; each caller
-has an organization of its own; no call emits an event or is throttled. Like ministack, the emulation starts with an
-organization.
+has an organization of its own; no call emits an event or is throttled; an account is moved whatever its source parent.
+Like ministack, the emulation starts with an organization.
 """
 
 import json
@@ -32,9 +34,10 @@ from typing import Any
 
 from botocore.loaders import Loader
 from ministack.core.responses import error_response_json, get_account_id, new_uuid, request_scope
-from ministack.services import eventbridge, iam, organizations
+from ministack.services import iam, organizations
 
 from emulation.quotas import Quota, Throttle
+from emulation.services.events import cloudtrail_detail, emit, user_identity
 from emulation.services.paging import InvalidTokenError, page
 from emulation.services.patching import Patches
 from emulation.settings import MANAGEMENT_ACCOUNT
@@ -256,6 +259,20 @@ def create_account(original: Any, parameters: Parameters) -> Response:
     return response
 
 
+@patches.around(_DISPATCH, "MoveAccount")
+def move_account(original: Any, parameters: Parameters) -> Response:
+    """Move an account from the parent that it is in, and emit MoveAccount."""
+    account = organizations._accounts.get(parameters["AccountId"])
+    source = parameters["SourceParentId"]
+    if account and account["_ParentId"] != source:
+        message = f"We can't find a parent with the ParentId {source}."
+        response = _error("SourceParentNotFoundException", message)
+    else:
+        response = original(parameters)
+    _publish_move(parameters, response)
+    return response
+
+
 @patches.adds(_DISPATCH, "RemoveAccountFromOrganization")
 def remove_account(parameters: Parameters) -> Response:
     """Remove a member."""
@@ -392,40 +409,42 @@ def _publish_account_result(status: Mapping[str, Any]) -> None:
     """Emit CreateAccountResult as captured in github.com/mbruntink/cdk-alternate-contacts, lambda/update-contacts."""
     now = datetime.now(UTC)
     timestamp = f"{now:%b} {now.day}, {now.year} {now:%I:%M:%S %p}"
-    detail = {
-        "eventVersion": "1.08",
-        "userIdentity": {"accountId": MANAGEMENT_ACCOUNT, "invokedBy": "AWS Internal"},
-        "eventTime": f"{now:%Y-%m-%dT%H:%M:%SZ}",
-        "eventSource": "organizations.amazonaws.com",
-        "eventName": "CreateAccountResult",
-        "awsRegion": "us-east-1",
-        "sourceIPAddress": "AWS Internal",
-        "userAgent": "AWS Internal",
-        "requestParameters": None,
-        "responseElements": None,
-        "eventID": new_uuid(),
-        "readOnly": False,
-        "eventType": "AwsServiceEvent",
-        "managementEvent": True,
-        "recipientAccountId": MANAGEMENT_ACCOUNT,
-        "serviceEventDetails": {
-            "createAccountStatus": {
-                "id": status["Id"],
-                "state": status["State"],
-                "accountName": "****",
-                "accountId": status["AccountId"],
-                "requestedTimestamp": timestamp,
-                "completedTimestamp": timestamp,
-            }
-        },
-        "eventCategory": "Management",
+    created = {
+        "id": status["Id"],
+        "state": status["State"],
+        "accountName": "****",
+        "accountId": status["AccountId"],
+        "requestedTimestamp": timestamp,
+        "completedTimestamp": timestamp,
     }
-    entry = {
-        "Source": "aws.organizations",
-        "DetailType": "AWS Service Event via CloudTrail",
-        "Detail": json.dumps(detail),
-    }
-    eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
+    detail = cloudtrail_detail(
+        "CreateAccountResult",
+        "AwsServiceEvent",
+        userIdentity={"accountId": MANAGEMENT_ACCOUNT, "invokedBy": "AWS Internal"},
+        sourceIPAddress="AWS Internal",
+        userAgent="AWS Internal",
+        serviceEventDetails={"createAccountStatus": created},
+    )
+    emit("aws.organizations", "AWS Service Event via CloudTrail", detail)
+
+
+def _publish_move(parameters: Parameters, response: Response) -> None:
+    """Emit MoveAccount with the fields of the captured events, and the error of a failed call."""
+    error = {}
+    if response[0] != 200:
+        body = json.loads(response[2])
+        error = {"errorCode": body["__type"].rpartition("#")[2], "errorMessage": body.get("message", "")}
+    detail = cloudtrail_detail(
+        "MoveAccount",
+        "AwsApiCall",
+        userIdentity=user_identity(),
+        sourceIPAddress="127.0.0.1",
+        userAgent="aws-sdk",
+        requestParameters={f"{name[0].lower()}{name[1:]}": value for name, value in parameters.items()},
+        requestID=new_uuid(),
+        **error,
+    )
+    emit("aws.organizations", "AWS API Call via CloudTrail", detail)
 
 
 @contextmanager

@@ -9,7 +9,8 @@ AWS (SQS API reference and developer guide):
 * Fair queues (sqs-fair-queues-detailed.html): if more than a tenth of the messages in flight on a standard queue have
   one MessageGroupId, messages of other groups and without a group are received first.
 
-ministack accepts all of this, and receives from a standard queue in the order of sending. Its poller for Lambda and its
+ministack accepts all of this, receives from a standard queue in the order of sending, and has at most ten messages in a
+batch for Lambda. Its poller for Lambda and its
 request handlers replace a queue's list of messages in different threads without a common lock, and may undo each
 other's changes: here all take the same lock.
 
@@ -126,6 +127,16 @@ def receive(original: Any, queue: Queue, count: int, visibility_timeout: int) ->
         for message in messages:
             message["received_at"] = now
         return messages
+
+
+@patches.around("ministack.services.sqs._receive_messages_for_esm")
+def receive_batch(original: Any, queue_url: str, size: int) -> list[Message]:
+    """Receive a batch for Lambda, which may have more messages than the ten of one receive."""
+    batch: list[Message] = []
+    with lock:
+        while len(batch) < size and (messages := original(queue_url, size - len(batch))):
+            batch += messages
+    return batch
 
 
 def put(queue: Queue, body: str, attributes: Mapping[str, str] | None = None) -> None:

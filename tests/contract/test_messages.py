@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 from alternate_contacts.backfill import protocol as backfill
 from alternate_contacts.backfill.message import account_message_body
 from alternate_contacts.worker.errors import EventWithoutAccount, Permanent
-from alternate_contacts.worker.message import ACCOUNT_JOINED, EVENT_ACCOUNT, AccountMessage, parse_message
+from alternate_contacts.worker.message import (
+    ACCOUNT_JOINED,
+    EVENT_ACCOUNT,
+    MOVE_ACCOUNT,
+    AccountMessage,
+    parse_message,
+)
 from alternate_contacts.worker.protocol import Mode
 
 ROOT = Path(__file__).parents[2]
@@ -68,14 +74,15 @@ def test_both_functions_have_the_same_file(name: str) -> None:
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
 def test_the_worker_reads_every_recorded_event(path: Path) -> None:
     event = json.loads(path.read_text())
-    message = AccountMessage("111122223333", event["detail"]["eventName"])
+    name = event["detail"]["eventName"]
+    message = AccountMessage("111122223333", "account_moved" if name == MOVE_ACCOUNT else name)
     expected = {FAILED_CREATION: EventWithoutAccount, NEW_ORGANIZATION: None}.get(path.stem, message)
     assert message_or_error(path.read_text()) == expected
 
 
 def test_every_event_that_the_worker_reads_is_recorded() -> None:
     names = {json.loads(path.read_text())["detail"]["eventName"] for path in RECORDED}
-    assert names == {*EVENT_ACCOUNT, ACCOUNT_JOINED}
+    assert names == {*EVENT_ACCOUNT, ACCOUNT_JOINED, MOVE_ACCOUNT}
 
 
 def test_the_source_of_every_recorded_event_is_documented() -> None:

@@ -254,6 +254,28 @@ def test_a_mapping_cannot_be_updated_to_an_invalid_one(emulation: Emulation, fun
     functions.update_event_source_mapping(UUID=mapping_id, BatchSize=5)
 
 
+def test_a_batching_window_gathers_messages(emulation: Emulation, function: Callable[..., str]) -> None:
+    """The window of 300 s takes half a second here."""
+    sqs = emulation.client("sqs")
+    sqs.create_queue(QueueName="progress")
+    sqs.create_queue(QueueName="queue")
+    queue = f"arn:aws:sqs:us-east-1:{emulation.management_account}:queue"
+    source = """
+        import boto3
+        def handler(event, context):
+            boto3.client("sqs").send_message(QueueUrl="progress", MessageBody=str(len(event["Records"])))
+    """
+    arn = function("gatherer", source, {"Action": [*POLL, "sqs:SendMessage"], "Resource": "*"}, timeout=10)
+    emulation.client("lambda").create_event_source_mapping(
+        FunctionName=arn, EventSourceArn=queue, BatchSize=100, MaximumBatchingWindowInSeconds=300
+    )
+    for _ in range(2):
+        sqs.send_message_batch(
+            QueueUrl="queue", Entries=[{"Id": str(number), "MessageBody": "body"} for number in range(10)]
+        )
+    assert _bodies(sqs, 1) == {"20"}
+
+
 def _bodies(sqs: Any, count: int) -> set[str]:
     """Receive this many messages from the queue `progress`."""
     bodies: set[str] = set()

@@ -212,3 +212,30 @@ def test_create_account_emits_an_event(emulation: Emulation, event_queue: str) -
     assert detail["eventName"] == "CreateAccountResult"
     result = detail["serviceEventDetails"]["createAccountStatus"]
     assert result["accountId"] == status["CreateAccountStatus"]["AccountId"]
+
+
+def test_every_move_emits_an_event_in_us_east_1_and_a_failed_one_has_its_error(
+    emulation: Emulation, event_queue: str, caller: Callable[..., Any]
+) -> None:
+    organizations = caller({"Action": "organizations:MoveAccount", "Resource": "*"})("organizations")
+    [member] = emulation.create_accounts(1)
+    [root] = emulation.client("organizations").list_roots()["Roots"]
+    unit = emulation.client("organizations").create_organizational_unit(ParentId=root["Id"], Name="unit")
+    unit_id = unit["OrganizationalUnit"]["Id"]
+    move = {"AccountId": member, "SourceParentId": root["Id"], "DestinationParentId": unit_id}
+
+    organizations.move_account(**move)
+    with pytest.raises(ClientError, match="SourceParentNotFoundException"):
+        organizations.move_account(**move)
+
+    messages = emulation.client("sqs").receive_message(QueueUrl=event_queue, MaxNumberOfMessages=10)["Messages"]
+    moved, failed = (json.loads(message["Body"]) for message in messages)
+    assert (moved["source"], moved["detail-type"]) == ("aws.organizations", "AWS API Call via CloudTrail")
+    assert moved["detail"]["requestParameters"] == {
+        "accountId": member,
+        "sourceParentId": root["Id"],
+        "destinationParentId": unit_id,
+    }
+    assert moved["detail"]["userIdentity"]["arn"].endswith(":assumed-role/caller/test")
+    assert "errorCode" not in moved["detail"]
+    assert failed["detail"]["errorCode"] == "SourceParentNotFoundException"

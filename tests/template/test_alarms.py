@@ -13,7 +13,7 @@ from alternate_contacts.worker import retry
 from alternate_contacts.worker.contacts import ContactType
 from tests.fakes import telemetry
 from tests.fakes.cloudwatch import ACTIVE_HOURS, QueueHour, alarm_states
-from tests.template.conftest import Resources, environment, of_type
+from tests.template.conftest import Resources, arn, environment, of_type
 
 ALARMS = (
     "FailedAccountsAlarm",
@@ -60,7 +60,12 @@ def test_every_alarm_notifies_when_it_starts_and_ends_and_describes_the_next_ste
 
 
 def test_every_queue_and_function_has_an_alarm(resources: Resources, alarms: dict[str, Any]) -> None:
-    for name in (*of_type(resources, "AWS::SQS::Queue"), *of_type(resources, "AWS::Serverless::Function")):
+    """A change that cannot be applied fails BackfillFunction at once, and then is on UndeliveredQueue."""
+    redrive = resources["ChangeQueue"]["Properties"]["RedrivePolicy"]
+    assert redrive["deadLetterTargetArn"] == arn("UndeliveredQueue")
+    for name in {*of_type(resources, "AWS::SQS::Queue"), *of_type(resources, "AWS::Serverless::Function")} - {
+        "ChangeQueue"
+    }:
         assert f'"{name}"' in json.dumps(alarms), name
 
 
@@ -239,7 +244,8 @@ def test_an_email_address_is_subscribed_if_there_is_one(template: dict[str, Any]
 # ---- dashboard --------------------------------------------------------------------------------------------------
 
 CONDITIONS = [
-    dict(zip(("IsEnabled", "Reconciles"), values, strict=True)) for values in itertools.product((True, False), repeat=2)
+    dict(zip(("IsEnabled", "Reconciles", "HasContactsPath"), values, strict=True))
+    for values in itertools.product((True, False), repeat=3)
 ]
 NOT_SHOWN = {"ContactsIgnored", "ContactsFailed"}
 """Contacts that the package does not manage, and those of the failed accounts, which are shown."""

@@ -6,7 +6,7 @@ import re
 import sys
 from collections import UserDict
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,16 +14,26 @@ import pytest
 from alternate_contacts.backfill import invocation
 from alternate_contacts.backfill.counts import BackfillCounts
 from alternate_contacts.backfill.invocation import BackfillInvocation
+from alternate_contacts.backfill.message import account_message_body
 from alternate_contacts.backfill.protocol import SERVICE_PRINCIPAL, Mode, Trigger
 from alternate_contacts.backfill.response import CustomResourceResponse
 from alternate_contacts.backfill.service import MAX_BACKFILL_AGE
 from alternate_contacts.backfill.settings import BackfillSettings
+from alternate_contacts.cli.aws.queues import QueueMessage
+from alternate_contacts.cli.aws.undelivered import UndeliveredKind, undelivered_kind
 from alternate_contacts.worker.account_processor import AccountResult
 from alternate_contacts.worker.batch import ACCOUNTS_AT_A_TIME, QueueRecord, failure_attributes
+from alternate_contacts.worker.configuration_cache import KEPT_SECONDS
 from alternate_contacts.worker.contacts import ContactType
 from alternate_contacts.worker.decision import Outcome
 from alternate_contacts.worker.errors import AccessDenied
-from alternate_contacts.worker.message import ACCOUNT_JOINED, EVENT_ACCOUNT, AccountMessage
+from alternate_contacts.worker.message import (
+    ACCOUNT_JOINED,
+    EVENT_ACCOUNT,
+    MOVE_ACCOUNT,
+    AccountMessage,
+    parse_message,
+)
 from alternate_contacts.worker.settings import WorkerSettings
 from tests.template.conftest import (
     ALL_CONDITIONS,
@@ -38,7 +48,7 @@ from tests.template.conftest import (
 )
 
 NO_KEY = ALL_CONDITIONS | {"HasKmsKey": False}
-QUEUES = ("AccountQueue", "FailedAccountQueue", "UndeliveredQueue")
+QUEUES = ("AccountQueue", "FailedAccountQueue", "UndeliveredQueue", "ChangeQueue")
 ROLES = {"WorkerFunction": "WorkerRole", "BackfillFunction": "BackfillRole", "EventBridge Scheduler": "ScheduleRole"}
 """Roles by the principal that docs/permissions.md names."""
 
@@ -47,9 +57,8 @@ ROLES = {"WorkerFunction": "WorkerRole", "BackfillFunction": "BackfillRole", "Ev
 
 
 def test_the_rule_matches_exactly_the_events_that_the_worker_parses(resources: Resources) -> None:
-    [rule] = of_type(resources, "AWS::Events::Rule").values()
+    rule = of_type(resources, "AWS::Events::Rule")["AccountEventsRule"]
     assert rule["EventPattern"].keys() == {"account", "source", "detail"}
-    assert rule["EventPattern"]["account"] == [{"Ref": "AWS::AccountId"}]
     branches = rule["EventPattern"]["detail"]["$or"]
     assert {name for branch in branches for name in branch["eventName"]} == {*EVENT_ACCOUNT, ACCOUNT_JOINED}
     for branch in branches:
@@ -58,15 +67,63 @@ def test_the_rule_matches_exactly_the_events_that_the_worker_parses(resources: R
         assert states == ([] if branch["eventName"] == [ACCOUNT_JOINED] else [["SUCCEEDED"]])
 
 
+def test_rules_match_events_of_this_account_only_and_changes_only_with_a_path(resources: Resources) -> None:
+    for name, rule in of_type(resources, "AWS::Events::Rule").items():
+        assert rule["EventPattern"]["account"] == [{"Ref": "AWS::AccountId"}]
+        assert resources[name].get("Condition") == (None if name == "AccountEventsRule" else "HasContactsPath")
+
+
+def test_a_successful_move_is_reduced_to_an_account_message(resources: Resources) -> None:
+    rule = of_type(resources, "AWS::Events::Rule")["AccountMovesRule"]
+    detail = rule["EventPattern"]["detail"]
+    assert (detail["eventName"], detail["errorCode"]) == ([MOVE_ACCOUNT], [{"exists": False}])
+    body = transform(rule, {"$.detail.requestParameters.accountId": "111122223333"})
+    assert body == json.loads(account_message_body("111122223333", trigger=Trigger.ACCOUNT_MOVED, mode=Mode.ENFORCE))
+    assert parse_message(json.dumps(body)) == AccountMessage("111122223333", Trigger.ACCOUNT_MOVED)
+
+
+def test_a_change_of_a_parameter_is_reduced_to_its_name(resources: Resources) -> None:
+    rule = of_type(resources, "AWS::Events::Rule")["ParameterChangesRule"]
+    # Without the slash, the prefix would also match /alternate-contacts-of-others.
+    assert rule["EventPattern"]["detail"]["name"] == [{"prefix": {"Fn::Sub": "${ContactsPath}/"}}]
+    name = "/contacts/targets/111122223333"
+    body = transform(rule, {"$.detail.name": name})
+    assert body == {"version": 1, "parameter": name}
+    accounts = frozenset({"111122223333"})
+    expected = BackfillInvocation(Trigger.CONFIGURATION_CHANGE, Mode.ENFORCE, accounts)
+    assert invocation.parse_invocation({"Records": [{"body": json.dumps(body)}]}) == expected
+    assert undelivered_kind(message_of(json.dumps(body))) is UndeliveredKind.CONFIGURATION_CHANGE
+
+
+def transform(rule: dict[str, Any], values: Mapping[str, str]) -> dict[str, Any]:
+    """Return what the input transformer of a rule makes of an event, given its values by JSON path."""
+    [target] = rule["Targets"]
+    text = target["InputTransformer"]["InputTemplate"]
+    for name, path in target["InputTransformer"]["InputPathsMap"].items():
+        text = text.replace(f"<{name}>", json.dumps(values[path]))
+    body: dict[str, Any] = json.loads(text)
+    return body
+
+
+def message_of(body: str) -> QueueMessage:
+    return QueueMessage("id", "handle", body, {}, datetime(2026, 1, 1, tzinfo=UTC), redriven=False)
+
+
+QUEUE_OF_RULE = {"AccountEventsRule": "AccountQueue", "AccountMovesRule": "AccountQueue"} | {
+    "ParameterChangesRule": "ChangeQueue"
+}
+
+
 def test_events_and_invocations_are_retried_for_a_day_and_then_kept(resources: Resources) -> None:
-    [rule] = of_type(resources, "AWS::Events::Rule").values()
-    [event_target] = rule["Targets"]
-    assert event_target["Arn"] == arn("AccountQueue")
+    targets = {name: rule["Targets"] for name, rule in of_type(resources, "AWS::Events::Rule").items()}
+    assert {name: target["Arn"] for name, [target] in targets.items()} == {
+        name: arn(queue) for name, queue in QUEUE_OF_RULE.items()
+    }
     schedules = [schedule["Target"] for schedule in of_type(resources, "AWS::Scheduler::Schedule").values()]
     assert [(target["Arn"], target["RoleArn"]) for target in schedules] == [
         (arn("BackfillFunction"), arn("ScheduleRole"))
     ] * 2
-    for target in (event_target, *schedules):
+    for target in (*itertools.chain(*targets.values()), *schedules):
         assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 86400, "MaximumRetryAttempts": 185}
         assert target["DeadLetterConfig"] == {"Arn": arn("UndeliveredQueue")}
     on_failure = resources["BackfillFunction"]["Properties"]["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]
@@ -92,21 +149,62 @@ def test_every_queue_is_encrypted_and_denies_access_without_tls(resources: Resou
         assert deny["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
 
-def test_only_the_rule_of_the_stack_may_send_events(resources: Resources) -> None:
+@pytest.mark.parametrize("configured", [True, False])
+def test_only_the_rules_of_the_stack_may_send_events(resources: Resources, configured: bool) -> None:
     assert queue_statements(resources, "FailedAccountQueue", "Allow") == []
-    [rule] = of_type(resources, "AWS::Events::Rule")
-    for queue in ("AccountQueue", "UndeliveredQueue"):
+    conditions = ALL_CONDITIONS | {"HasContactsPath": configured}
+    rules = [rule for rule in QUEUE_OF_RULE if configured or "Condition" not in resources[rule]]
+    senders = {
+        "AccountQueue": [rule for rule in rules if QUEUE_OF_RULE[rule] == "AccountQueue"],
+        "ChangeQueue": ["ParameterChangesRule"],
+        "UndeliveredQueue": rules,
+    }
+    for queue, names in senders.items():
         [allow] = queue_statements(resources, queue, "Allow")
         assert allow["Principal"] == {"Service": "events.amazonaws.com"}
         assert (allow["Action"], allow["Resource"]) == ("sqs:SendMessage", arn(queue))
-        assert allow["Condition"] == {"ArnEquals": {"aws:SourceArn": arn(rule)}}
+        condition = resolve(allow["Condition"], conditions)
+        assert condition.keys() == {"ArnEquals"}
+        source = condition["ArnEquals"]["aws:SourceArn"]
+        sources = source if isinstance(source, list) else [source]
+        assert sorted(each["Fn::GetAtt"][0] for each in sources) == sorted(names)
 
 
-def test_only_failed_account_queue_is_a_dead_letter_queue(resources: Resources) -> None:
-    """It has no RedriveAllowPolicy of its own: `byQueue` would be a cycle with the redrive policy of AccountQueue."""
+def test_only_the_two_dead_letter_queues_may_be_ones(resources: Resources) -> None:
+    """`byQueue` would be a cycle with the redrive policies of AccountQueue and ChangeQueue."""
     allowed = {queue: resources[queue]["Properties"].get("RedriveAllowPolicy") for queue in QUEUES}
-    deny = {"redrivePermission": "denyAll"}
-    assert allowed == {"AccountQueue": deny, "FailedAccountQueue": None, "UndeliveredQueue": deny}
+    deny, allow = {"redrivePermission": "denyAll"}, {"redrivePermission": "allowAll"}
+    assert allowed == {
+        "AccountQueue": deny,
+        "FailedAccountQueue": None,
+        "UndeliveredQueue": allow,
+        "ChangeQueue": deny,
+    }
+
+
+def test_a_change_is_tried_until_it_is_undelivered(resources: Resources) -> None:
+    queue, mapping = resources["ChangeQueue"]["Properties"], resources["ChangeQueueMapping"]["Properties"]
+    timeout = resources["BackfillFunction"]["Properties"]["Timeout"]
+    assert queue["VisibilityTimeout"] == mapping["MaximumBatchingWindowInSeconds"] + 2 * timeout
+    assert queue["RedrivePolicy"] == {"deadLetterTargetArn": arn("UndeliveredQueue"), "maxReceiveCount": 5}
+    assert queue["VisibilityTimeout"] * queue["RedrivePolicy"]["maxReceiveCount"] < queue["MessageRetentionPeriod"]
+
+
+def test_the_changes_of_a_minute_run_at_most_two_backfills(resources: Resources) -> None:
+    mapping = resources["ChangeQueueMapping"]["Properties"]
+    assert mapping["EventSourceArn"] == arn("ChangeQueue")
+    assert mapping["FunctionName"] == {"Ref": "BackfillFunction"}
+    assert (mapping["MaximumBatchingWindowInSeconds"], mapping["BatchSize"]) == (60, 10_000)
+    assert mapping["ScalingConfig"] == {"MaximumConcurrency": 2}
+    # Throttled invocations would count as receives of good messages.
+    assert "ReservedConcurrentExecutions" not in resources["BackfillFunction"]["Properties"]
+    # IAM needs time for the permissions of the role, without which Lambda rejects the mapping.
+    assert resources["ChangeQueueMapping"]["DependsOn"] == "Backfill"
+
+
+def test_what_is_for_changes_exists_only_with_a_path(resources: Resources) -> None:
+    for name in ("ChangeQueue", "ChangeQueuePolicy", "ChangeQueueMapping", "ParameterChangesRule", "AccountMovesRule"):
+        assert resources[name]["Condition"] == "HasContactsPath"
 
 
 def test_a_failed_message_outlives_its_time_on_account_queue(resources: Resources) -> None:
@@ -114,6 +212,7 @@ def test_a_failed_message_outlives_its_time_on_account_queue(resources: Resource
     retention = {queue: resources[queue]["Properties"]["MessageRetentionPeriod"] for queue in QUEUES}
     assert retention["FailedAccountQueue"] == retention["UndeliveredQueue"] == 14 * 24 * 3600  # the maximum of SQS
     assert retention["AccountQueue"] <= retention["FailedAccountQueue"] / 2
+    assert retention["ChangeQueue"] <= retention["UndeliveredQueue"] / 2
 
 
 def test_a_failed_message_fits_with_its_attributes(resources: Resources) -> None:
@@ -214,16 +313,25 @@ def test_messages_of_an_update_are_delayed_until_no_worker_has_the_old_contacts(
     assert delay <= 900  # the maximum of SQS
 
 
+def test_messages_after_a_change_are_delayed_until_no_worker_has_the_old_configuration(resources: Resources) -> None:
+    assert int(environment(resources, "BackfillFunction")["UPDATE_DELAY"]) > KEPT_SECONDS
+
+
 def test_the_backfill_runs_after_everything_that_receives_or_keeps_its_messages(resources: Resources) -> None:
     policies, rules = of_type(resources, "AWS::SQS::QueuePolicy"), of_type(resources, "AWS::Events::Rule")
-    assert set(resources["Backfill"]["DependsOn"]) == {"WorkerFunctionLetters", *policies, *rules}
+    before = set(resources["Backfill"]["DependsOn"])
+    # Those under a condition by a property: DependsOn may not name them.
+    before |= set(re.findall(r"'(\w+(?:Rule|Policy))'", str(resources["Backfill"]["Properties"]["Changes"])))
+    assert "ParameterChangesRule" in str(resources["ChangeQueuePolicy"])
+    assert before | {"ParameterChangesRule"} == {"WorkerFunctionLetters", *policies, *rules}
 
 
 def test_a_changed_contact_policy_or_mode_runs_the_backfill_and_so_does_enabled(
     template: dict[str, Any], resources: Resources
 ) -> None:
     """Enabled too, because SQS deletes messages after seven days."""
-    references = re.findall(r"'Ref': '(\w+)'", str(resources["Backfill"]["Properties"]))
+    properties = {name: each for name, each in resources["Backfill"]["Properties"].items() if name != "Changes"}
+    references = re.findall(r"'Ref': '(\w+)'", str(properties))
     contacts = [name for name in template["Parameters"] if name.startswith(("Billing", "Operations", "Security"))]
     assert sorted(references) == sorted([*contacts, "Mode", "Enabled", "ContactsPath"])
 
@@ -273,7 +381,9 @@ def test_enabled_stops_worker_and_schedules_and_nothing_else(template: dict[str,
     assert template["Conditions"]["IsEnabled"] == {"Fn::Equals": [{"Ref": "Enabled"}, "true"]}
     assert {"Condition": "IsEnabled"} in template["Conditions"]["Reconciles"]["Fn::And"]
     [source] = resources["WorkerFunction"]["Properties"]["Events"].values()
-    assert source["Properties"]["Enabled"] == {"Fn::If": ["IsEnabled", True, False]}
+    mapping = resources["ChangeQueueMapping"]
+    for each in (source, mapping):
+        assert each["Properties"]["Enabled"] == {"Fn::If": ["IsEnabled", True, False]}
     for schedule in of_type(resources, "AWS::Scheduler::Schedule").values():
         assert schedule["State"] == {"Fn::If": ["Reconciles", "ENABLED", "DISABLED"]}
     for rule in of_type(resources, "AWS::Events::Rule").values():
@@ -351,7 +461,10 @@ def test_contacts_are_limited_to_accounts_of_the_organization_and_to_managed_con
 
 
 CONTACT_CONFIGURATION = {"WorkerRole": ["ssm:GetParametersByPath", "organizations:ListParents"]} | {
-    "BackfillRole": ["ssm:GetParametersByPath"]
+    "BackfillRole": [
+        "ssm:GetParametersByPath",
+        ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
+    ]
 }
 
 
@@ -510,7 +623,9 @@ def test_logs_outlive_the_stack_and_nothing_else_does(resources: Resources) -> N
 def test_no_resource_has_a_name_that_would_collide_with_a_second_stack(resources: Resources) -> None:
     for logical_id, each in resources.items():
         names = r"(Queue|Function|Role|LogGroup|Schedule|Topic|Alarm|Dashboard)?Name"
-        assert not {key for key in each["Properties"] if re.fullmatch(names, key)}, logical_id
+        named = {key for key in each["Properties"] if re.fullmatch(names, key)}
+        # The name of a mapping's function refers to it.
+        assert named == ({"FunctionName"} if logical_id == "ChangeQueueMapping" else set()), logical_id
 
 
 def test_both_functions_run_on_python_3_13_and_arm64(template: dict[str, Any]) -> None:
@@ -522,6 +637,9 @@ def test_every_resource_that_can_have_tags_has_the_tag_of_the_package(
     template: dict[str, Any], resources: Resources
 ) -> None:
     assert template["Globals"]["Function"]["Tags"] == {"Application": "alternate-contacts"}
-    for resource_type in ("SQS::Queue", "IAM::Role", "Logs::LogGroup", "SNS::Topic", "CloudWatch::Alarm"):
+    for resource_type in (
+        *("SQS::Queue", "IAM::Role", "Logs::LogGroup", "SNS::Topic", "CloudWatch::Alarm"),
+        "Lambda::EventSourceMapping",
+    ):
         for name, properties in of_type(resources, f"AWS::{resource_type}").items():
             assert properties["Tags"] == [{"Key": "Application", "Value": "alternate-contacts"}], name

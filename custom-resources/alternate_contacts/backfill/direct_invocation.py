@@ -1,4 +1,4 @@
-"""Run a backfill, or report its age, for a schedule or an operator."""
+"""Run a backfill, or report its age, for a schedule, an operator or ChangeQueue."""
 
 import json
 from collections.abc import Callable
@@ -36,7 +36,7 @@ class DirectInvocation:
         """Do what ``event`` asks for, a backfill until ``deadline``; return the result for the caller.
 
         Raises:
-            BackfillError: anything failed. The caller and UndeliveredQueue get its message.
+            BackfillError: anything failed. The caller and UndeliveredQueue get its message; ChangeQueue keeps its own.
         """
         counts, invocation = BackfillCounts(), None
         try:

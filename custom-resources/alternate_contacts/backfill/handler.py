@@ -16,7 +16,7 @@ _function = build_function(os.environ)
 
 @_function.telemetry.logger.inject_lambda_context(log_event=False)
 def lambda_handler(event: Any, context: "LambdaContext") -> BackfillResult | BackfillAgeResult | None:
-    """Respond to CloudFormation, or run what the schedule or the operator asks for."""
+    """Respond to CloudFormation, or run what the schedule, the operator or ChangeQueue asks for."""
     deadline = deadline_after(context.get_remaining_time_in_millis())
     if isinstance(event, dict) and "RequestType" in event:
         _function.custom_resource.respond(event, deadline)

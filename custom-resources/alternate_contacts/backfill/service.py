@@ -1,6 +1,6 @@
-"""The backfill for its three callers: CloudFormation, the schedule and the operator."""
+"""The backfill for its four callers: CloudFormation, the schedule, the operator and ChangeQueue."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Event
@@ -75,7 +75,7 @@ class BackfillService:
         return counts.summary
 
     def backfill_for_invocation(self, invocation: BackfillInvocation, *, counts: BackfillCounts, stop: Event) -> bool:
-        """Backfill for the schedule or the operator; return False if a reconcile was skipped.
+        """Backfill for the schedule, the operator or ChangeQueue; return False if a reconcile was skipped.
 
         Only a reconcile is skipped while messages are waiting: it would send them again, and use up their quota.
 
@@ -89,11 +89,21 @@ class BackfillService:
             return False
         # A worker keeps a contact configuration for a minute, and this backfill may be there because it was changed.
         delay = self.settings.update_delay if self.settings.contacts_path else 0
-        self._backfill(invocation.trigger, invocation.mode, delay=delay, counts=counts, stop=stop)
+        only = invocation.accounts
+        self._backfill(invocation.trigger, invocation.mode, delay=delay, counts=counts, stop=stop, only=only)
         return True
 
-    def _backfill(self, trigger: Trigger, mode: Mode, *, delay: int, counts: BackfillCounts, stop: Event) -> None:
-        """Run the checks, then send one message per account. No message is sent if a check fails."""
+    def _backfill(
+        self,
+        trigger: Trigger,
+        mode: Mode,
+        *,
+        delay: int,
+        counts: BackfillCounts,
+        stop: Event,
+        only: Set[str] | None = None,
+    ) -> None:
+        """Run the checks, then send one message per account, or only for some. None is sent if a check fails."""
         mode = mode.stricter(self.settings.mode)
         ensure_ready(
             self.directory,
@@ -108,9 +118,13 @@ class BackfillService:
         def make_body(account_id: str) -> str:
             return account_message_body(account_id, trigger=trigger, mode=mode)
 
-        accounts = self.directory.list_accounts()
+        # Listed all the same: a target may remain of an account that has left the organization, or was closed.
+        accounts = (each for each in self.directory.list_accounts() if only is None or each.account_id in only)
         enqueue_accounts(accounts, self.queue, make_body, delay=delay, counts=counts, stop=stop)
-        self.telemetry.backfill_completed(trigger, mode, counts, stack_mode=mode is self.settings.mode)
+        if only is None:
+            self.telemetry.backfill_completed(trigger, mode, counts, stack_mode=mode is self.settings.mode)
+        else:
+            self.telemetry.changed_accounts_enqueued(only, mode, counts)
 
     def _find_denied_actions(self) -> Sequence[str]:
         """Return what WorkerRole is denied on a member account.

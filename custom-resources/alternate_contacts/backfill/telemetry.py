@@ -1,7 +1,7 @@
 """The log lines and metrics of the backfill. They never contain contact data or a ResponseURL."""
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
@@ -43,6 +43,19 @@ class BackfillTelemetry:
         if stack_mode:
             _write_metric(BACKFILL_COMPLETED, 1)
             self.days_since_backfill(0)
+
+    def changed_accounts_enqueued(self, accounts: Set[str], mode: Mode, counts: BackfillCounts) -> None:
+        """Log the counts for ``accounts`` whose own targets have changed. This is no backfill."""
+        self.logger.info(
+            "changed accounts enqueued",
+            extra={
+                "changed": len(accounts),
+                "mode": mode.value,
+                "enqueued": counts.enqueued,
+                "skipped": dict(counts.skipped),
+                "configuration_problems": len(counts.configuration_problems),
+            },
+        )
 
     def configuration_validated(self, problems: Sequence[ConfigurationProblem]) -> None:
         """Count the problems of the contact configuration, and log each, `_PROBLEMS_LOGGED` at most."""

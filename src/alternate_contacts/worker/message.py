@@ -1,4 +1,7 @@
-"""Parse the body of a message on AccountQueue: an event of AWS as it came, or an account message of the backfill."""
+"""Parse the body of a message on AccountQueue: an event of AWS as it came, or an account message.
+
+The backfill writes account messages, and the rule AccountMovesRule reduces an event to one.
+"""
 
 import json
 import re
@@ -7,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from alternate_contacts.worker.errors import EventWithoutAccount, InvalidMessage
-from alternate_contacts.worker.protocol import READABLE_MESSAGE_VERSIONS, Mode
+from alternate_contacts.worker.protocol import READABLE_MESSAGE_VERSIONS, Mode, Trigger
 
 EVENT_ACCOUNT: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -27,6 +30,12 @@ https://aws.amazon.com/about-aws/whats-new/2026/05/aws-organizations-cloudtrail/
 """
 NEW_ACCOUNT_EVENTS = frozenset({*EVENT_ACCOUNT, ACCOUNT_JOINED})
 """The events of an account that is new in the organization or in Control Tower."""
+
+MOVE_ACCOUNT = "MoveAccount"
+"""An account was moved to another OU, or the call failed. A message with the whole event is not from the rule.
+
+https://docs.aws.amazon.com/organizations/latest/APIReference/API_MoveAccount.html
+"""
 
 _DETAIL_KEYS = ("serviceEventDetails", "requestParameters", "responseElements")
 """The parts of that event's detail in which the account ID may be."""
@@ -51,7 +60,8 @@ class AccountMessage:
 def parse_message(body: str) -> AccountMessage | None:
     """Return the account message in ``body``, or None if there is nothing to do.
 
-    There is nothing to do for the first event of a new organization: its management account joined it.
+    There is nothing to do for the first event of a new organization, whose management account joined it, and for a move
+    that failed.
 
     Raises:
         InvalidMessage: the body is neither a known event nor an account message of a known version.
@@ -89,6 +99,8 @@ def _from_event(content: dict[str, object]) -> AccountMessage | None:
     name = detail.get("eventName")
     if name == ACCOUNT_JOINED:
         return _from_account_joined(detail, content.get("account", detail.get("recipientAccountId")))
+    if name == MOVE_ACCOUNT:
+        return _from_move(detail)
     path = EVENT_ACCOUNT.get(name) if isinstance(name, str) else None
     if path is None:
         raise InvalidMessage("unknown_event")
@@ -98,6 +110,16 @@ def _from_event(content: dict[str, object]) -> AccountMessage | None:
     if not _is_account_id(value):
         raise EventWithoutAccount("no_account_id")
     return AccountMessage(str(value), str(name))
+
+
+def _from_move(detail: dict[str, object]) -> AccountMessage | None:
+    if "errorCode" in detail:
+        return None
+    parameters = detail.get("requestParameters")
+    account_id = parameters.get("accountId") if isinstance(parameters, dict) else None
+    if not _is_account_id(account_id):
+        raise EventWithoutAccount("no_account_id")
+    return AccountMessage(str(account_id), Trigger.ACCOUNT_MOVED)
 
 
 def _from_account_joined(detail: dict[str, object], management_account: object) -> AccountMessage | None:

@@ -36,14 +36,18 @@ class Mode(StrEnum):
 
 
 class Trigger(StrEnum):
-    """What caused an account message of the backfill: CloudFormation, the schedule, or an operator.
+    """What caused an account message: CloudFormation, the schedule, an operator, or one of two reduced events.
 
-    For a message that EventBridge sent, the trigger is the event's name.
+    For any other event of EventBridge, which arrives as AWS sent it, the trigger is the event's name.
     """
 
     BACKFILL = "backfill"
     RECONCILE = "reconcile"
     MANUAL = "manual"
+    CONFIGURATION_CHANGE = "configuration_change"
+    """A parameter of the contact configuration has changed."""
+    ACCOUNT_MOVED = "account_moved"
+    """MoveAccount has moved the account. The rule in template.yaml reduces the event to this message."""
 
 
 def account_state(account: Mapping[str, object]) -> str:

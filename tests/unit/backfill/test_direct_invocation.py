@@ -5,6 +5,7 @@ from typing import NoReturn
 
 import pytest
 
+from alternate_contacts.backfill.deadline import deadline_after
 from alternate_contacts.backfill.direct_invocation import DirectInvocation
 from alternate_contacts.backfill.errors import BackfillError
 from alternate_contacts.backfill.telemetry import BackfillTelemetry
@@ -71,6 +72,15 @@ def test_a_failure_is_logged_and_raised_without_the_text_of_the_error(
     *_, line = map(json.loads, capsys.readouterr().out.splitlines())
     assert (line["level"], line["message"], line["failure"]) == ("ERROR", "backfill failed", str(raised.value))
     assert "secret" not in str(line)
+
+
+def test_a_failed_backfill_after_a_change_leaves_its_messages_on_change_queue(function: DeployedFunction) -> None:
+    """Lambda deletes the messages of a batch only if the function returns."""
+    fail_while_listing(function)
+    records = [{"body": json.dumps({"version": 1, "parameter": "/contacts/version"})}]
+    with pytest.raises(BackfillError, match="ListAccounts"):
+        function.build().direct_invocation.run({"Records": records}, deadline_after(900_000))
+    assert function.sent_to("UNDELIVERED_QUEUE_URL") == []
 
 
 @pytest.mark.parametrize(("trigger", "is_recorded"), [("reconcile", True), ("manual", False)])

@@ -1,4 +1,6 @@
-"""The input that the schedule and the operator may send, in this release and in the previous one."""
+"""The input that the schedule, the operator and ChangeQueue may send, in this release and in the previous one."""
+
+import json
 
 import pytest
 
@@ -45,10 +47,51 @@ def test_parses_an_input_recorded_from_the_previous_release(
     assert parse_invocation(event) == invocation
 
 
+def changes(*parameters: object) -> dict[str, object]:
+    """Return the event of Lambda with a message for each parameter."""
+    return {"Records": [{"body": json.dumps({"version": 1, "parameter": parameter})} for parameter in parameters]}
+
+
+TARGET, OTHER_TARGET = "/contacts/targets/111111111111", "/contacts/of/teams/targets/222222222222"
+
+
+@pytest.mark.parametrize(
+    ("event", "accounts"),
+    [
+        (changes(TARGET), {"111111111111"}),
+        (changes(TARGET, OTHER_TARGET, TARGET), {"111111111111", "222222222222"}),
+        (changes(TARGET, "/contacts/sets/payments"), None),
+        (changes("/contacts/version"), None),
+        (changes("/contacts/targets/ou-ab12-12345678"), None),
+        (changes("/contacts/targets/r-ab12"), None),
+        (changes("/contacts/targets/1111111111112"), None),
+        (changes("/contacts/targets/111111111111/more"), None),
+        # A change must not be lost, whatever its message looks like.
+        (changes(TARGET, None), None),
+        ({"Records": [{"body": "no json"}]}, None),
+        ({"Records": [{"body": "[" * 100_000}]}, None),
+        ({"Records": [{"body": "[1]"}]}, None),
+        ({"Records": [{}]}, None),
+        ({"Records": [None]}, None),
+        ({"Records": []}, None),
+    ],
+)
+def test_changes_concern_the_accounts_that_are_targets_or_every_account(
+    event: dict[str, object], accounts: set[str] | None
+) -> None:
+    invocation = parse_invocation(event)
+    assert invocation == BackfillInvocation(
+        Trigger.CONFIGURATION_CHANGE, Mode.ENFORCE, None if accounts is None else frozenset(accounts)
+    )
+
+
 @pytest.mark.parametrize(
     "event",
     [
         {},
+        {"trigger": "configuration_change"},  # ChangeQueue only
+        {"trigger": "account_moved"},
+        {"Records": "text"},
         {"trigger": "backfill"},  # CloudFormation only
         {"trigger": "watch"},
         {"trigger": None, "reason": "manual"},

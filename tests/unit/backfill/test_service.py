@@ -38,7 +38,7 @@ SETTINGS = BackfillSettings.from_environment({**BACKFILL, "AWS_REGION": "us-east
 ACCOUNTS = [ListedAccount(f"{number:012}") for number in range(1, 13)]
 PATH = "/contacts"
 CONFIGURED = replace(SETTINGS, contacts_path=PATH)
-TRIGGERS = [Trigger.MANUAL, Trigger.RECONCILE]
+TRIGGERS = [Trigger.MANUAL, Trigger.RECONCILE, Trigger.CONFIGURATION_CHANGE]
 
 Line = dict[str, object]
 
@@ -66,6 +66,7 @@ def run(
     settings: BackfillSettings = SETTINGS,
     directory: FakeAccountDirectory | None = None,
     parameters: Mapping[str, str | None] | None = None,
+    accounts: frozenset[str] | None = None,
 ) -> tuple[bool, BackfillCounts]:
     counts = BackfillCounts()
     service = BackfillService(
@@ -77,7 +78,7 @@ def run(
         FakeWorkerPermissions(),
         lambda path: {PATH: parameters or {}}[path],
     )
-    invocation = BackfillInvocation(trigger, mode)
+    invocation = BackfillInvocation(trigger, mode, accounts)
     return service.backfill_for_invocation(invocation, counts=counts, stop=FakeStop()), counts
 
 
@@ -176,8 +177,9 @@ def test_a_reconcile_is_skipped_and_logged_while_messages_are_waiting(capsys: py
     assert metrics == {"ReconcileSkipped": 1}
 
 
-def test_a_backfill_of_an_operator_is_not_skipped() -> None:
-    assert run(FakeBackfillQueue(depth=7), Trigger.MANUAL)[0]
+@pytest.mark.parametrize("trigger", [Trigger.MANUAL, Trigger.CONFIGURATION_CHANGE])
+def test_a_backfill_of_an_operator_or_after_a_change_is_not_skipped(trigger: Trigger) -> None:
+    assert run(FakeBackfillQueue(depth=7), trigger)[0]
 
 
 @pytest.mark.parametrize("trigger", TRIGGERS)
@@ -257,4 +259,40 @@ def test_no_message_is_sent_with_a_configuration_that_cannot_be_used(
     queue = FakeBackfillQueue()
     with pytest.raises(BackfillError, match=f"configuration_unreadable, {detail}"):
         run(queue, Trigger.MANUAL, settings=CONFIGURED, parameters=parameters)
+    assert queue.sends == []
+
+
+# ---- changes of single accounts -------------------------------------------------------------------------------------
+
+CHANGED = frozenset({"000000000003", "000000000004", "999999999999"})
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_only_the_changed_accounts_that_are_active_get_a_message_and_this_is_no_backfill(
+    mode: Mode, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A target may remain of an account that was closed or has left the organization: that is no failure."""
+    accounts = [*ACCOUNTS[:3], replace(ACCOUNTS[3], state="SUSPENDED"), *ACCOUNTS[4:]]
+    queue = FakeBackfillQueue()
+    run(
+        queue,
+        Trigger.CONFIGURATION_CHANGE,
+        settings=replace(CONFIGURED, mode=mode),
+        directory=FakeAccountDirectory(accounts),
+        parameters={"version": "1", "targets/000000000003": "{"},
+        accounts=CHANGED,
+    )
+    (body,) = map(json.loads, queue.bodies)
+    assert (body["accountId"], body["trigger"], body["mode"]) == ("000000000003", "configuration_change", mode.value)
+    assert queue.delays == [180]
+    lines, metrics = read_log(capsys)
+    expected: Line = {"message": "changed accounts enqueued", "changed": 3, "enqueued": 1, "skipped": {"SUSPENDED": 1}}
+    assert expected.items() <= lines[-1].items()
+    assert metrics == {"ConfigurationProblems": 1}
+
+
+def test_changed_accounts_wait_for_a_usable_configuration() -> None:
+    queue = FakeBackfillQueue()
+    with pytest.raises(BackfillError, match="configuration_unreadable, no_version"):
+        run(queue, Trigger.CONFIGURATION_CHANGE, settings=CONFIGURED, accounts=CHANGED)
     assert queue.sends == []

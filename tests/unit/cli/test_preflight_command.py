@@ -115,7 +115,8 @@ def test_json_is_one_document(clients: dict[str, tuple[Any, Stubber]]) -> None:
         "check": "trail of management events",
         "state": "missing",
         "message": "Trail main selects management events, but its logging is off. Without a trail of write management "
-        "events, EventBridge may receive no events about new accounts.",
+        "events, EventBridge may receive no events about new accounts, and receives none about accounts that move to "
+        "another OU.",
         "commands": ["aws cloudtrail start-logging --region us-east-1 --name main"],
     }
 

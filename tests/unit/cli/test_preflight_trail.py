@@ -1,5 +1,6 @@
-"""The trail: which selectors include the event about a new account, and the results of the check."""
+"""The trail: which selectors include the events about new and moved accounts, and the results of the check."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -38,6 +39,20 @@ MANAGEMENT = {"eventCategory": {"Equals": ["Management"]}}
 )
 def test_the_trail_logs_a_new_account(trail: Trail) -> None:
     assert check_trails([trail], "us-east-1") == ok(NAME, "Trail main logs management events.")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"eventType": {"Equals": ["AwsServiceEvent"]}}, {"eventName": {"StartsWith": ["CreateAccount"]}}],
+)
+def test_a_trail_without_moves_is_enough_unless_contacts_depend_on_the_ou(fields: dict[str, Any]) -> None:
+    without_moves = advanced(**MANAGEMENT, **fields)
+    result = check_trails([without_moves], "us-east-1")
+    assert result.state is CheckState.OK
+    assert "MoveAccount" in result.message
+    moves = advanced(**MANAGEMENT, eventName={"Equals": ["MoveAccount"]})
+    assert "MoveAccount" not in check_trails([without_moves, moves], "us-east-1").message
+    assert "MoveAccount" in check_trails([without_moves, replace(moves, logging=False)], "us-east-1").message
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from alternate_contacts.cli.aws.session import Session
 from alternate_contacts.cli.aws.undelivered import UndeliveredKind, undelivered_kind
 from alternate_contacts.cli.terminal import output
 from alternate_contacts.cli.terminal.errors import CliError
+from alternate_contacts.worker.message import AccountMessage, parse_message
 from tests.fakes.cli import PARAMETERS, SECRETS, STACK, FakeSqs, deny, failed_attributes
 from tests.fakes.clock import FakeClock
 from tests.fakes.wire import FakeWire, HttpResponse, error_response
@@ -30,6 +32,11 @@ from tests.unit.cli.conftest import Run
 ACCOUNT, OTHER, THIRD = "111111111111", "222222222222", "333333333333"
 EVENT = json.dumps({"source": "aws.organizations", "detail": {"eventName": "CreateAccountResult"}})
 INVOCATION = json.dumps({"requestPayload": {"ResponseURL": "https://secret.invalid"}})
+PARAMETER_CHANGE = json.dumps(
+    {"source": "aws.ssm", "detail": {"name": "/contacts/version", "operation": "Delete", "description": "of Jane Doe"}}
+)
+QUEUED_CHANGE = json.dumps({"version": 1, "parameter": "/contacts/version"})
+MOVE = (Path(__file__).parents[2] / "events" / "move-account.json").read_text().replace("111122223333", ACCOUNT)
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DISABLED = replace(STACK, parameters={**PARAMETERS, "Enabled": "false"})
 
@@ -404,7 +411,7 @@ class TestReplayUndelivered:
             "notSent": 0,
             "notDeleted": 0,
             "backfillStarted": False,
-            "failedInvocationsRemaining": 1,
+            "replacedMessagesRemaining": 1,
         }
         assert (sqs.bodies("AccountQueue"), sqs.bodies("UndeliveredQueue")) == ([EVENT], [INVOCATION])
 
@@ -414,6 +421,9 @@ class TestReplayUndelivered:
             (EVENT, UndeliveredKind.EVENT),
             (json.dumps({"version": 1, "accountId": ACCOUNT, "reason": "manual"}), UndeliveredKind.ACCOUNT_MESSAGE),
             (INVOCATION, UndeliveredKind.INVOCATION),
+            (PARAMETER_CHANGE, UndeliveredKind.CONFIGURATION_CHANGE),
+            (QUEUED_CHANGE, UndeliveredKind.CONFIGURATION_CHANGE),
+            (MOVE, UndeliveredKind.EVENT),
             ('{"reason": "reconcile"}', UndeliveredKind.INVOCATION),
             ("no json", UndeliveredKind.INVOCATION),
             ("[1]", UndeliveredKind.INVOCATION),
@@ -441,6 +451,21 @@ class TestReplayUndelivered:
         assert started() == [{"trigger": "manual", "reason": "manual", "mode": "enforce"}]
         assert "secret" not in result.output
 
+    def test_one_backfill_replaces_changes_and_a_move_is_sent_without_its_session(
+        self, run: Run, sqs: FakeSqs, started: Callable[[], list[dict[str, Any]]]
+    ) -> None:
+        for body in (PARAMETER_CHANGE, QUEUED_CHANGE, INVOCATION, MOVE):
+            sqs.put("UndeliveredQueue", body)
+        result = run("replay", "--undelivered", "--yes")
+        assert result.exit_code == 0
+        assert "delete 2 configuration changes and 1 failed invocation that it replaces." in result.stdout
+        [body] = sqs.bodies("AccountQueue")
+        assert parse_message(body) == AccountMessage(ACCOUNT, "account_moved")
+        assert "Jane" in MOVE
+        assert "Jane" not in body
+        assert sqs.bodies("UndeliveredQueue") == []
+        assert len(started()) == 1
+
     def test_failed_invocations_stay_until_the_backfill_is_started(self, run: Run, sqs: FakeSqs, aws: FakeWire) -> None:
         sqs.put("UndeliveredQueue", INVOCATION)
         deny(aws, "Invoke")
@@ -455,7 +480,13 @@ class TestReplayUndelivered:
     ) -> None:
         sqs.put("UndeliveredQueue", EVENT)
         document = json.loads(run("replay", "--undelivered", "--yes", "--json").stdout)
-        assert document["plan"] == {"send": 1, "backfill": False, "failedInvocations": 0, "remarks": []}
+        assert document["plan"] == {
+            "send": 1,
+            "backfill": False,
+            "failedInvocations": 0,
+            "configurationChanges": 0,
+            "remarks": [],
+        }
         assert document["result"] == {"sent": 1, "notSent": 0, "notDeleted": 0}
         assert started() == []
 
@@ -476,7 +507,7 @@ class TestReplayUndelivered:
         sqs.rejections["DeleteMessageBatch"] = lambda _: "InternalError"
         result = run("replay", "--undelivered", "--yes")
         assert result.exit_code == 1
-        assert "1 failed invocation not deleted" in result.stdout
+        assert "1 replaced message not deleted" in result.stdout
         assert len(started()) == 1
 
     def test_an_empty_queue_needs_no_confirmation(self, run: Run) -> None:

@@ -28,6 +28,22 @@ def event(name: object, details: object) -> dict[str, object]:
     return {"version": "0", "source": "aws.x", "detail": {"eventName": name, "serviceEventDetails": details}}
 
 
+def move(**detail: object) -> str:
+    return json.dumps({"source": "aws.organizations", "detail": {"eventName": "MoveAccount"} | detail})
+
+
+def test_a_move_concerns_the_account_that_was_moved_and_a_failed_move_none() -> None:
+    parameters = {"accountId": ACCOUNT, "sourceParentId": "r-ab12", "destinationParentId": "ou-ab12-12345678"}
+    assert parse_message(move(requestParameters=parameters)) == AccountMessage(ACCOUNT, "account_moved")
+    assert parse_message(move(requestParameters=parameters, errorCode="AccessDeniedException")) is None
+
+
+@pytest.mark.parametrize("parameters", [None, {}, {"accountId": "me"}, {"accountId": [ACCOUNT]}, [ACCOUNT]])
+def test_a_move_without_an_account_is_a_permanent_error(parameters: object) -> None:
+    with pytest.raises(EventWithoutAccount):
+        parse_message(move(requestParameters=parameters))
+
+
 def test_a_message_without_mode_enforces() -> None:
     assert parse_message(json.dumps(content_without("mode"))) == AccountMessage(ACCOUNT, "backfill", Mode.ENFORCE)
 

@@ -1,4 +1,4 @@
-"""The CloudTrail trail without which EventBridge receives no events about new accounts.
+"""The CloudTrail trail without which EventBridge receives no events about new accounts and moves between OUs.
 
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudtrail.html
 """
@@ -12,9 +12,18 @@ from alternate_contacts.cli.preflight.result import CheckResult, missing, ok, un
 
 NAME = "trail of management events"
 
-_REASON = "Without a trail of write management events, EventBridge may receive no events about new accounts."
+_REASON = (
+    "Without a trail of write management events, EventBridge may receive no events about new accounts, and receives "
+    "none about accounts that move to another OU."
+)
+_NO_MOVES = (
+    "No trail that logs includes MoveAccount: with ContactsPath, an account that moves to another OU waits for the "
+    "next reconcile."
+)
 
 Selector = Mapping[str, Any]
+Event = Mapping[str, str]
+"""The fields of an event that selectors can use."""
 
 
 @dataclass(frozen=True)
@@ -33,18 +42,25 @@ class Trail:
     def covers(self, region: str) -> bool:
         return self.multi_region or self.home_region == region
 
-    def selects_new_accounts(self) -> bool:
-        """Return whether the selectors include the event about a new account."""
-        return any(map(_basic_includes, self.basic)) or any(map(_advanced_includes, self.advanced))
+    def selects(self, event: Event) -> bool:
+        """Return whether the selectors include the event."""
+        return any(_basic_includes(selector, event) for selector in self.basic) or any(
+            _advanced_includes(selector, event) for selector in self.advanced
+        )
 
 
 def check_trails(trails: Sequence[Trail], region: str) -> CheckResult:
-    """Check that one trail covers ``region``, selects the events and logs."""
+    """Check that one trail covers ``region``, selects the events and logs.
+
+    Without the events of moves the package works too: only a contact configuration needs them.
+    """
     here = [trail for trail in trails if trail.covers(region)]
-    selecting = [trail for trail in here if trail.selects_new_accounts()]
+    selecting = [trail for trail in here if trail.selects(_NEW_ACCOUNT)]
     for trail in selecting:
         if trail.logging:
-            return ok(NAME, f"Trail {trail.name} logs management events.")
+            logs_moves = any(other.logging and other.selects(_MOVED_ACCOUNT) for other in here)
+            note = "" if logs_moves else f" {_NO_MOVES}"
+            return ok(NAME, f"Trail {trail.name} logs management events.{note}")
     for trail in here:
         if trail.error:
             return unknown(NAME, f"Trail {trail.name} could not be read. {trail.error}")
@@ -65,24 +81,17 @@ def check_trails(trails: Sequence[Trail], region: str) -> CheckResult:
     )
 
 
-_NEW_ACCOUNT: Mapping[str, str] = MappingProxyType(
-    {
-        "eventCategory": "Management",
-        "readOnly": "false",
-        "eventType": "AwsServiceEvent",
-        "eventSource": "organizations.amazonaws.com",
-        "eventName": "CreateAccountResult",
-    }
-)
-"""The fields of the event about a new account that selectors can use."""
+_WRITE: Event = {"eventCategory": "Management", "readOnly": "false", "eventSource": "organizations.amazonaws.com"}
+_NEW_ACCOUNT: Event = MappingProxyType({**_WRITE, "eventType": "AwsServiceEvent", "eventName": "CreateAccountResult"})
+_MOVED_ACCOUNT: Event = MappingProxyType({**_WRITE, "eventType": "AwsApiCall", "eventName": "MoveAccount"})
 
 
-def _basic_includes(selector: Selector) -> bool:
+def _basic_includes(selector: Selector, event: Event) -> bool:
     """https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_EventSelector.html"""
     return (
         bool(selector.get("IncludeManagementEvents", True))
         and selector.get("ReadWriteType", "All") in ("All", "WriteOnly")
-        and _NEW_ACCOUNT["eventSource"] not in selector.get("ExcludeManagementEventSources", [])
+        and event["eventSource"] not in selector.get("ExcludeManagementEventSources", [])
     )
 
 
@@ -98,13 +107,13 @@ _OPERATORS: Mapping[str, Callable[[str, list[str]], bool]] = MappingProxyType(
 )
 
 
-def _advanced_includes(selector: Selector) -> bool:
+def _advanced_includes(selector: Selector, event: Event) -> bool:
     """Return whether all conditions on all fields hold. A field that the event does not have is empty.
 
     https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_AdvancedFieldSelector.html
     """
     return all(
-        holds(_NEW_ACCOUNT.get(field["Field"], ""), field[name])
+        holds(event.get(field["Field"], ""), field[name])
         for field in selector["FieldSelectors"]
         for name, holds in _OPERATORS.items()
         if field.get(name)

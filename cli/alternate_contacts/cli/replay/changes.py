@@ -111,7 +111,7 @@ class DeleteMessages:
 
 
 class RedriveUndelivered:
-    """Send events back to AccountQueue, then start one backfill and delete the failed invocations that it replaces."""
+    """Send events back to AccountQueue, then start one backfill and delete the messages that it replaces."""
 
     def __init__(
         self,
@@ -120,33 +120,33 @@ class RedriveUndelivered:
         lease: QueueLease,
         *,
         to_send: Sequence[QueueMessage],
-        failed_invocations: Sequence[QueueMessage],
+        replaced: Sequence[QueueMessage],
     ) -> None:
         self._session = session
         self._stack = stack
         self._lease = lease
-        self._invocations = failed_invocations
+        self._replaced = replaced
         self._send = SendToAccountQueue(session.client("sqs"), stack, lease, to_send)
         self._is_started = False
         self._deleted = 0
 
     def run(self) -> None:
         self._send.run()
-        if self._invocations:
+        if self._replaced:
             start_backfill(self._session, self._stack.backfill_function)
             self._is_started = True
-            self._deleted = len(self._invocations) - self._lease.delete(self._invocations)
+            self._deleted = len(self._replaced) - self._lease.delete(self._replaced)
 
     def result(self) -> ApplyResult:
         sent = self._send.result()
-        if not self._invocations:
+        if not self._replaced:
             return sent
-        remaining = len(self._invocations) - self._deleted
+        remaining = len(self._replaced) - self._deleted
         lines = ["A backfill was started."] if self._is_started else ["No backfill was started."]
         if remaining:
-            lines.append(f"{count(remaining, 'failed invocation')} not deleted. Run the command again.")
+            lines.append(f"{count(remaining, 'replaced message')} not deleted. Run the command again.")
         return ApplyResult(
             [*sent.lines, *lines],
-            {**sent.document, "backfillStarted": self._is_started, "failedInvocationsRemaining": remaining},
+            {**sent.document, "backfillStarted": self._is_started, "replacedMessagesRemaining": remaining},
             complete=sent.complete and not remaining,
         )

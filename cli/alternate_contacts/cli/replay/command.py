@@ -27,8 +27,8 @@ def replay(
         bool,
         typer.Option(
             "--undelivered",
-            help="Replay UndeliveredQueue instead: send events to AccountQueue, and replace failed invocations with "
-            "one backfill.",
+            help="Replay UndeliveredQueue instead: send events to AccountQueue, and replace failed invocations and "
+            "configuration changes with one backfill.",
         ),
     ] = False,
     dry_run: DryRun = False,
@@ -100,7 +100,5 @@ def _redrive_undelivered(session: Session, stack: Stack, options: ApplyOptions) 
     client = session.client("sqs")
     with lease_queue(client, stack, UNDELIVERED_QUEUE, decision_seconds=options.decision_seconds) as (lease, snapshot):
         plan = UndeliveredMessages(snapshot.messages, snapshot.remarks, stack.enabled)
-        change = RedriveUndelivered(
-            session, stack, lease, to_send=plan.to_send, failed_invocations=plan.failed_invocations
-        )
+        change = RedriveUndelivered(session, stack, lease, to_send=plan.to_send, replaced=plan.replaced)
         return apply(plan, change, options) and not (plan.left_in_place or plan.remarks)

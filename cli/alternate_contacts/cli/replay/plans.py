@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from alternate_contacts.cli.aws.failed_messages import NO_ACCOUNT, by_account, parse_failure
 from alternate_contacts.cli.aws.queues import QueueDepth, QueueMessage
-from alternate_contacts.cli.aws.undelivered import UndeliveredKind, undelivered_kind
+from alternate_contacts.cli.aws.undelivered import UndeliveredKind, count_kinds, reduce_move, undelivered_kind
 from alternate_contacts.cli.terminal.output import count
 
 _DISABLED = "The package is disabled: messages wait on AccountQueue until it is enabled."
@@ -91,9 +91,13 @@ class SelectedMessages:
         return f"Delete {messages} permanently." if self.discard else f"Send {messages} back to AccountQueue."
 
 
+_REPLACED = (UndeliveredKind.INVOCATION, UndeliveredKind.CONFIGURATION_CHANGE)
+"""What a backfill does again."""
+
+
 @dataclass(frozen=True)
 class UndeliveredMessages:
-    """Send events back to AccountQueue, and replace failed invocations with one backfill."""
+    """Send events back to AccountQueue, and replace failed invocations and configuration changes with one backfill."""
 
     messages: Sequence[QueueMessage]
     remarks: Sequence[str]
@@ -101,50 +105,51 @@ class UndeliveredMessages:
 
     @property
     def to_send(self) -> list[QueueMessage]:
-        return [message for message in self.messages if undelivered_kind(message) is not UndeliveredKind.INVOCATION]
+        return [reduce_move(message) for message in self.messages if undelivered_kind(message) not in _REPLACED]
 
     @property
-    def failed_invocations(self) -> list[QueueMessage]:
-        """The failed invocations that a backfill replaces."""
-        return self._invocations if self.enabled else []
+    def replaced(self) -> list[QueueMessage]:
+        """The messages that a backfill replaces."""
+        return self._replaceable if self.enabled else []
 
     @property
     def left_in_place(self) -> list[QueueMessage]:
-        """The failed invocations if the package is disabled: it then rejects a backfill, and runs one when enabled."""
-        return [] if self.enabled else self._invocations
+        """The same messages if the package is disabled: it then rejects a backfill, and runs one when enabled."""
+        return [] if self.enabled else self._replaceable
 
     @property
-    def _invocations(self) -> list[QueueMessage]:
-        return [message for message in self.messages if undelivered_kind(message) is UndeliveredKind.INVOCATION]
+    def _replaceable(self) -> list[QueueMessage]:
+        return [message for message in self.messages if undelivered_kind(message) in _REPLACED]
 
     @property
     def is_empty(self) -> bool:
-        return not (self.to_send or self.failed_invocations)
+        return not (self.to_send or self.replaced)
 
     @property
     def lines(self) -> list[str]:
         lines: list[str] = []
         if self.to_send:
             lines.append(f"Send {count(len(self.to_send), 'event')} back to AccountQueue.")
-        if self.failed_invocations:
-            lines.append(
-                f"Start one backfill, and delete {count(len(self.failed_invocations), 'failed invocation')} that it "
-                "replaces."
-            )
+        if self.replaced:
+            kinds = count_kinds(self.replaced)
+            described = " and ".join(count(number, kind) for kind, number in kinds.items())
+            lines.append(f"Start one backfill, and delete {described} that it replaces.")
         if not self.messages:
             lines.append("UndeliveredQueue is empty.")
         if self.messages and not self.enabled:
             lines.append(
-                "The package is disabled: until it is enabled, events wait on AccountQueue, and failed invocations "
-                "stay on UndeliveredQueue."
+                "The package is disabled: until it is enabled, events wait on AccountQueue, and failed invocations and "
+                "configuration changes stay on UndeliveredQueue."
             )
         return lines + list(self.remarks)
 
     def document(self) -> dict[str, object]:
         """Return the plan for ``--json``."""
+        kinds = count_kinds(self.replaced)
         return {
             "send": len(self.to_send),
-            "backfill": bool(self.failed_invocations),
-            "failedInvocations": len(self.failed_invocations),
+            "backfill": bool(self.replaced),
+            "failedInvocations": kinds.get(UndeliveredKind.INVOCATION, 0),
+            "configurationChanges": kinds.get(UndeliveredKind.CONFIGURATION_CHANGE, 0),
             "remarks": list(self.remarks),
         }

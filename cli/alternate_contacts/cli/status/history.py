@@ -57,7 +57,7 @@ class BackfillRun:
 
 @dataclass(frozen=True)
 class History:
-    """The newest run started by CloudFormation or an operator, and the newest run started by the schedule."""
+    """The newest run that the schedule has not started, and the newest run that it has."""
 
     backfill: BackfillRun | None = None
     reconcile: BackfillRun | None = None
