@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from alternate_contacts.cli.aws.protection import policy_name
+from alternate_contacts.cli.preflight.command import TARGET_ID
 from alternate_contacts.worker.contacts import ContactType
+from tests.fakes.cli import STACK
 from tests.template.conftest import Resources, resolve, statements
 
 MAX_POLICY_CHARACTERS = 5_120
@@ -37,6 +40,10 @@ def test_it_is_attached_to_the_target_alone_after_the_preflight_of_the_stack(
 ) -> None:
     assert resources["ProtectionPolicy"]["DependsOn"] == "Backfill"
     assert policy["TargetIds"] == [{"Ref": "ProtectedTargetId"}]
+
+
+def test_it_has_the_name_by_which_the_command_finds_it(policy: dict[str, Any]) -> None:
+    assert policy["Name"]["Fn::Sub"].replace("${AWS::StackName}", STACK.name) == policy_name(STACK)
 
 
 def test_it_denies_changes_of_own_contacts_and_of_those_that_the_worker_sets(
@@ -81,6 +88,7 @@ def test_a_root_or_an_ou_can_be_protected(template: dict[str, Any], value: str) 
     parameter = template["Parameters"]["ProtectedTargetId"]
     assert re.fullmatch(parameter["AllowedPattern"], value)
     assert len(value) <= parameter["MaxLength"]
+    assert re.fullmatch(TARGET_ID, value)
 
 
 @pytest.mark.parametrize(
@@ -88,3 +96,4 @@ def test_a_root_or_an_ou_can_be_protected(template: dict[str, Any], value: str) 
 )
 def test_nothing_else_can_be_protected(template: dict[str, Any], value: str) -> None:
     assert not re.fullmatch(template["Parameters"]["ProtectedTargetId"]["AllowedPattern"], value)
+    assert not re.fullmatch(TARGET_ID, value)

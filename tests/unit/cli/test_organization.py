@@ -70,7 +70,8 @@ def test_state_has_precedence_over_status(
     wire: FakeWire, session: boto3.Session, fields: dict[str, str], state: str
 ) -> None:
     [account] = list_accounts(wire, session, {"Id": "222222222222", "Name": "Sandbox", **fields})
-    assert account == OrganizationAccount("222222222222", "Sandbox", state, ("Root",))
+    ancestry = ("222222222222", ROOT)
+    assert account == OrganizationAccount("222222222222", "Sandbox", state, ("Root",), ancestry)
 
 
 def test_paths_hold_the_units_and_each_name_is_read_once(wire: FakeWire, session: boto3.Session) -> None:
@@ -87,6 +88,7 @@ def test_paths_hold_the_units_and_each_name_is_read_once(wire: FakeWire, session
         ("Root", "Workloads", "Production"),
         ("Root",),
     ]
+    assert accounts[0].ancestry == ("111111111111", PRODUCTION, WORKLOADS, ROOT)
     assert len(wire.requests_of("DescribeOrganizationalUnit")) == 2
     assert wire.requests_of("ListParents") == []
 
@@ -101,6 +103,7 @@ def test_without_paths_parents_are_read_and_those_of_units_once(wire: FakeWire, 
         ("Root", "Workloads", "Production"),
         ("Root",),
     ]
+    assert accounts[0].ancestry == ("111111111111", PRODUCTION, WORKLOADS, ROOT)
     assert [request["ChildId"] for request in wire.requests_of("ListParents")] == [
         "111111111111",
         PRODUCTION,

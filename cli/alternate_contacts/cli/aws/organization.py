@@ -45,12 +45,18 @@ _NAME_UNKNOWN = ACCESS_DENIED | THROTTLED | UNAVAILABLE | _LEFT
 
 @dataclass(frozen=True)
 class OrganizationAccount:
-    """An account that ListAccounts returned. ``unit`` holds the names of the root and the units above it."""
+    """An account that ListAccounts returned.
+
+    Attributes:
+        unit: the names of the root and the units above the account.
+        ancestry: the IDs of the account, its unit, the unit's parents, and the root.
+    """
 
     account_id: str
     name: str = ""
     state: str = ACTIVE
     unit: tuple[str, ...] = (_ROOT,)
+    ancestry: tuple[str, ...] = ()
 
 
 class OrganizationTree:
@@ -73,11 +79,13 @@ class OrganizationTree:
         """Yield every account, page by page."""
         for page in self._client.get_paginator("list_accounts").paginate():
             for account in page["Accounts"]:
+                path = self._path(account)
                 yield OrganizationAccount(
                     account_id=account["Id"],
                     name=account.get("Name", ""),
                     state=account_state(account),
-                    unit=tuple(self._name(identifier) for identifier in self._path(account)),
+                    unit=tuple(map(self._name, path)),
+                    ancestry=(account["Id"], *reversed(path)),
                 )
 
     def _path(self, account: "AccountTypeDef") -> tuple[str, ...]:
