@@ -156,7 +156,7 @@ def test_a_delegated_administrator_below_the_target_is_denied_for_every_account(
 
 
 def test_the_worker_is_not_denied(organization: Organization) -> None:
-    changed = {**organization.package.desired["SECURITY"], "Name": "Somebody Else"}
+    changed = {**organization.package.desired["SECURITY"], "Name": "Another Name"}
     organization.emulation.set_contact(organization.inside, changed)
     organization.package.send(organization.package.message_body(organization.inside))
     organization.wait_until_compliant()

@@ -222,10 +222,10 @@ def test_the_backfill_runs_after_everything_that_receives_or_keeps_its_messages(
 def test_a_changed_contact_policy_or_mode_runs_the_backfill_and_so_does_enabled(
     template: dict[str, Any], resources: Resources
 ) -> None:
-    """Enabled too, because SQS deletes messages after seven days."""
+    """Enabled too, because SQS deletes messages after seven days; and the protected target, for the preflight."""
     references = re.findall(r"'Ref': '(\w+)'", str(resources["Backfill"]["Properties"]))
     contacts = [name for name in template["Parameters"] if name.startswith(("Billing", "Operations", "Security"))]
-    assert sorted(references) == sorted([*contacts, "Mode", "Enabled", "ContactsPath"])
+    assert sorted(references) == sorted([*contacts, "Mode", "Enabled", "ContactsPath", "ProtectedTargetId"])
 
 
 def test_the_response_has_every_attribute_that_an_output_reads(template: dict[str, Any]) -> None:

@@ -158,7 +158,7 @@ def test_accounts_that_the_package_sets_are_not_listed() -> None:
 
 
 @pytest.mark.parametrize("policy", ["fill", "ignore"])
-def test_a_type_that_is_not_protected_locks_nobody_out(policy: str) -> None:
+def test_a_type_that_is_not_protected_locks_no_account_out(policy: str) -> None:
     stack = deployed(ContactsPath=PATH, BillingPolicy=policy)
     message = locked(stack=stack, unit={"billing": "ignore"}).message
     assert "Warning" not in message
