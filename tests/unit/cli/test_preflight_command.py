@@ -11,6 +11,7 @@ from typing import Any
 import boto3
 import pytest
 import typer
+from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 from rich.console import Console
 from typer.testing import CliRunner
@@ -28,6 +29,7 @@ ACCOUNT = "111122223333"
 MEMBER = "444455556666"
 UNIT = "ou-ab12-12345678"
 LONG = "aws iam create-role --assume-role-policy-document " + "x" * 300
+NOT_DEPLOYED = CliError("No stack was found.")
 
 
 @dataclass
@@ -37,14 +39,14 @@ class FakeContext:
     create_client: Callable[..., Any]
     region: str = "us-east-1"
     account_id: str = ACCOUNT
-    deployed: Stack | None = None
+    deployed: Stack | Exception = NOT_DEPLOYED
 
     def session(self) -> "FakeContext":
         return self
 
     def stack(self) -> Stack:
-        if self.deployed is None:
-            raise CliError("No stack was found.")
+        if isinstance(self.deployed, Exception):
+            raise self.deployed
         return self.deployed
 
     def client(self, service: str, region: str | None = None, *, config: Any = None) -> Any:  # noqa: ARG002
@@ -81,7 +83,7 @@ def add_trail(clients: dict[str, tuple[Any, Stubber]], *, logging: bool) -> None
     stub.add_response("get_event_selectors", {"EventSelectors": selectors})
 
 
-def run(clients: dict[str, tuple[Any, Stubber]], *arguments: str, deployed: Stack | None = None) -> Any:
+def run(clients: dict[str, tuple[Any, Stubber]], *arguments: str, deployed: Stack | Exception = NOT_DEPLOYED) -> Any:
     app = typer.Typer()
     app.command()(preflight)
     context = FakeContext(lambda service, _: clients[service][0], deployed=deployed)
@@ -149,6 +151,15 @@ def test_disabled_policies_and_an_unknown_target_are_problems(
     assert result.exit_code == 1
     states = {each["check"]: each["state"] for each in json.loads(result.stdout)["checks"]}
     assert (states[ENABLED], states[ATTACHABLE], states[LOCKED]) == ("missing", "missing", "unknown")
+
+
+def test_a_stack_that_cannot_be_read_makes_one_check_unknown(clients: dict[str, tuple[Any, Stubber]]) -> None:
+    add_trail(clients, logging=True)
+    throttled = ClientError({"Error": {"Code": "Throttling", "Message": "Rate exceeded"}}, "DescribeStacks")
+    result = run(clients, "--no-control-tower", "--json", deployed=throttled)
+    assert result.exit_code == 2
+    unknown_checks = [each for each in json.loads(result.stdout)["checks"] if each["state"] == "unknown"]
+    assert [each["check"] for each in unknown_checks] == [ATTACHABLE]
 
 
 def test_an_account_cannot_be_the_protected_target(clients: dict[str, tuple[Any, Stubber]]) -> None:

@@ -5,14 +5,15 @@ from collections.abc import Iterator
 from typing import Annotated
 
 import typer
+from botocore.exceptions import BotoCoreError, ClientError
 
 from alternate_contacts.backfill.aws import AwsAccountDirectory
 from alternate_contacts.cli.preflight import protection, report
 from alternate_contacts.cli.preflight.aws import AwsEnvironment, AwsProtectionView
-from alternate_contacts.cli.preflight.result import CheckResult, exit_code
+from alternate_contacts.cli.preflight.result import CheckResult, exit_code, unknown
 from alternate_contacts.cli.preflight.run import PreflightOptions, run_preflight
 from alternate_contacts.cli.terminal import output
-from alternate_contacts.cli.terminal.errors import CliError
+from alternate_contacts.cli.terminal.errors import CliError, describe_aws_error
 from alternate_contacts.cli.terminal.options import AsJson
 
 TARGET_ID = r"r-[0-9a-z]{4,32}|ou-[0-9a-z]{4,32}-[0-9a-z]{8,32}"
@@ -80,6 +81,9 @@ def _check_protection(context: typer.Context, target: str | None) -> Iterator[Ch
         stack = context.obj.stack()
     except CliError:
         stack = None  # not deployed yet, for example
+    except (ClientError, BotoCoreError) as error:
+        yield unknown(protection.ATTACHABLE, str(describe_aws_error(error)))
+        return
     target = target or (stack.protected_target if stack else None)
     if target:
         yield from protection.run_checks(AwsProtectionView(context.obj.session()), target, stack)
