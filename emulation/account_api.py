@@ -5,9 +5,8 @@ these checks in this order: quota, validation by the API model, injected faults,
 AWS does not publish its own order; the quota comes first because that order is the strictest.
 
 A rule follows what AWS documents or what others recorded, and names that source. Where AWS's behavior is unknown, the
-rule denies the call and its comment states that. Three things are left out: IAM policies (`emulation.services.iam` has
-them), delegated administrators (a member that passes an ``AccountId`` is denied), and the delay between a Put and the
-Get that returns it.
+rule denies the call and its comment states that. Two things are left out: policies of IAM and Organizations
+(`emulation.services.iam` has them), and the delay between a Put and the Get that returns it.
 
 Sources:
 
@@ -15,6 +14,7 @@ Sources:
 [quotas]    https://docs.aws.amazon.com/accounts/latest/reference/quotas.html
 [quotas-cn] https://docs.amazonaws.cn/en_us/accounts/latest/reference/quotas.html
 [contacts]  https://docs.aws.amazon.com/accounts/latest/reference/manage-acct-update-contact-alternate.html
+[delegated] https://docs.aws.amazon.com/accounts/latest/reference/using-orgs-delegated-admin.html
 [steampipe] responses of AWS recorded in https://github.com/turbot/steampipe-plugin-aws: issue 1309, and
             aws/table_aws_account_alternate_contact.go
 [adf]       a response of AWS recorded in https://github.com/awslabs/aws-deployment-framework/issues/764
@@ -117,6 +117,9 @@ class Membership(Protocol):
 
     def has_trusted_access(self) -> bool:
         """Return whether the organization enabled trusted access for ``account.amazonaws.com``."""
+
+    def is_delegated_administrator(self, account_id: str) -> bool:
+        """Return whether the account is the delegated administrator of AWS Account Management."""
 
 
 @dataclass(frozen=True)
@@ -337,9 +340,13 @@ class AccountApi:
         """Deny an ``AccountId`` that the caller may not pass: its documentation in [model], and recorded responses."""
         if call.given_account_id is None:
             return None  # The caller's own account, member or not, with trusted access or without. [steampipe]
-        if call.caller != self._membership.management_account_id:
-            return _denied(call)  # Any ID, even the caller's own. [steampipe]
-        if call.given_account_id == call.caller:
+        management = self._membership.management_account_id
+        if call.caller != management:
+            if not self._membership.is_delegated_administrator(call.caller):
+                return _denied(call)  # Any ID, even the caller's own. [steampipe]
+            if call.given_account_id == management:
+                return _denied(call)  # A delegated administrator manages members only. [delegated]
+        if call.given_account_id == management:
             # [steampipe]
             return _denied(
                 call,

@@ -163,6 +163,9 @@ class _ActiveMembers:
     def has_trusted_access(self) -> bool:
         return True
 
+    def is_delegated_administrator(self, _account_id: str) -> bool:
+        return False
+
 
 def main() -> None:
     """Print the endpoint's URL as the first line, and serve until standard input ends."""

@@ -15,6 +15,18 @@ STATEMENTS: list[dict[str, Any]] = [
         "Resource": "*",
     },
     {
+        "Sid": "Protection",
+        "Effect": "Allow",
+        "Action": [
+            "cloudformation:DescribeStacks",
+            "organizations:DescribeOrganizationalUnit",
+            "organizations:ListPoliciesForTarget",
+            "organizations:ListRoots",
+            "ssm:GetParametersByPath",
+        ],
+        "Resource": "*",
+    },
+    {
         "Sid": "Trail",
         "Effect": "Allow",
         "Action": ["cloudtrail:DescribeTrails", "cloudtrail:GetEventSelectors", "cloudtrail:GetTrailStatus"],

@@ -17,6 +17,8 @@ AWS (service authorization reference: list_awsaccountmanagement.html, list_awsor
 * An access denied error names caller, action and resource; SQS writes the action in lower case.
 * A service assumes a role only if the role's trust policy allows it, with its conditions. The keys `aws:SourceArn` and
   `aws:SourceAccount` are those of the resource that the service acts for.
+* Service control policies limit the principals of a member account (`emulation.services.policies`). An access denied
+  error names the type of policy that denied (troubleshoot_access-denied.html in the IAM user guide).
 * `aws:PrincipalArn` of a role session is the role's ARN (reference_policies_condition-keys.html), and
   `aws:PrincipalOrgID` of every member the organization's ID.
 * The resource of SimulatePrincipalPolicy is the simulated role. It evaluates the role's policies and permissions
@@ -24,8 +26,9 @@ AWS (service authorization reference: list_awsaccountmanagement.html, list_awsor
 
 ministack has no route for the account API, one invented ARN for all calls of Organizations, "*" for move tasks and
 GetParametersByPath, none of these condition keys, an action of its own for each batch call, the log group itself for
-FilterLogEvents, and mostly no resource in its errors. It takes the session's ARN for `aws:PrincipalArn`, and each
-account for an organization. Its policy simulator knows neither condition keys nor boundaries.
+FilterLogEvents, no service control policies, and mostly no resource in its errors. It takes the session's ARN for
+`aws:PrincipalArn`, and each account for an organization. Its policy simulator knows neither condition keys nor
+boundaries.
 """
 
 import base64
@@ -33,6 +36,7 @@ import itertools
 import json
 import re
 from contextvars import ContextVar
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -40,7 +44,7 @@ from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_region
 from ministack.services import iam
 
-from emulation.services import organizations
+from emulation.services import organizations, policies
 from emulation.services.patching import Patches
 from emulation.settings import MANAGEMENT_ACCOUNT
 
@@ -52,6 +56,10 @@ _DECISIONS = {"Allow": "allowed", "Deny": "explicitDeny", "ImplicitDeny": "impli
 # For ministack's own threads, such as scheduled rules: AWS services call each other over TLS.
 _ORIGIN: ContextVar[tuple[str, bool]] = ContextVar("request_origin", default=("127.0.0.1", True))
 patches.value("ministack.core.iam_evaluator._request_origin", _ORIGIN)
+
+_ALLOW_ALL = {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+#: The Sid of statements in service control policies, and then the policy that a denial names.
+_SCP = "service control policy"
 
 # The actions of the account API come from botocore's model, as for other services.
 patches.value("ministack.core.iam_actions._BOTOCORE_SERVICE_MAP", ["account"], "account")
@@ -80,9 +88,9 @@ def extract_resource_arn(
     parameters = _parameters(service, body)
     if service == "account":
         member = parameters.get("AccountId")
-        return f"arn:aws:account::{account}:account" + (
-            f"/{organizations.organization_id()}/{member}" if member else ""
-        )
+        if member:
+            return f"arn:aws:account::{MANAGEMENT_ACCOUNT}:account/{organizations.organization_id()}/{member}"
+        return f"arn:aws:account::{account}:account"
     if service == "organizations":
         return _organizations_arn(parameters)
     if service == "sqs" and (source := parameters.get("SourceArn") or _source_of(parameters.get("TaskHandle"))):
@@ -114,12 +122,41 @@ def access_denied_response(
     original: Any, service: str, action: str, principal_arn: str, *rest: Any, **more: Any
 ) -> Any:
     """Return an access denied error that names caller, action and resource."""
-    if not more.get("error_code") and not more.get("message") and not more.get("resource_policy_arn"):
+    if more.get("resource_policy_arn") == _SCP:
+        reason = f"with an explicit deny in a {_SCP}"
+        more["message"] = (
+            f"User: {principal_arn} is not authorized to perform: {action} on resource: {more['resource_arn']} {reason}"
+        )
+    elif not more.get("error_code") and not more.get("message") and not more.get("resource_policy_arn"):
         shown = action.lower() if service == "sqs" else action
         more["message"] = iam_actions.identity_denial_message(
             shown, principal_arn, more.get("resource_arn", "*"), bool(more.get("explicit_deny"))
         )
     return original(service, action, principal_arn, *rest, **more)
+
+
+@patches.around("ministack.core.iam_evaluator.resolve_principal")
+def resolve_principal(original: Any, *arguments: Any) -> Any:
+    """Return the principal with the service control policies of its account."""
+    principal = original(*arguments)
+    if isinstance(principal, iam_evaluator.AuthError):
+        return principal
+    levels = policies.service_control_policies(principal.account)
+    if not levels:
+        return principal
+    limits = [[_parse_service_control_policy(document) for document in level] for level in levels]
+    # ministack allows a root user everything, without an evaluation.
+    own = [iam_evaluator.parse_policy_document(_ALLOW_ALL)] if principal.policies is None else principal.policies
+    return replace(principal, policies=own, limits=[*principal.limits, *limits])
+
+
+@patches.around("ministack.core.iam_evaluator.evaluate")
+def evaluate(original: Any, *arguments: Any) -> Any:
+    """Return the decision, and for a denial by a service control policy that type of policy."""
+    result = original(*arguments)
+    if result.decision == "Deny" and result.matched_sid == _SCP:
+        result.resource_policy_arn = _SCP
+    return result
 
 
 @patches.around("ministack.core.iam_evaluator._resolve_condition_key")
@@ -200,6 +237,10 @@ def role_may(role_arn: str, service: str, source_arn: str, action: str, resource
     session = f"arn:aws:sts::{account}:assumed-role/{name}/{service}"
     context = _context(session, "AssumedRole", account, action, resource, {})
     return _allows(context, iam_evaluator._gather_role_policies(name, account))
+
+
+def _parse_service_control_policy(document: str) -> list[Any]:
+    return [replace(statement, sid=_SCP) for statement in iam_evaluator.parse_policy_document(document)]
 
 
 def _role(role_arn: str) -> dict[str, Any] | None:

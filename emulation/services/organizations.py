@@ -8,6 +8,8 @@ AWS (botocore model `organizations` 2016-11-28 and the Organizations API referen
   (without the values PENDING_ACTIVATION and CLOSED), and `Paths`.
 * Trusted access is off at first. To enable it, the organization must have all features. It is eventually consistent:
   for about a minute, calls of the service are still denied.
+* A member can be the delegated administrator of AWS Account Management, one per organization, once trusted access is on
+  (using-orgs-delegated-admin.html in the Account Management reference).
 * Before CreateOrganization, every call fails with AWSOrganizationsNotInUseException. The management account may make
   all calls, a member only DescribeOrganization.
 * A completed CreateAccount emits an event in us-east-1 (its shape is that of a captured event). An account that was
@@ -17,9 +19,9 @@ AWS (botocore model `organizations` 2016-11-28 and the Organizations API referen
   source parent (API_MoveAccount.html; cloudtrail-event-reference-record-contents.html in the CloudTrail user guide).
 * Each operation is throttled per account (orgs_reference_limits.html#throttling-limits); here only on request.
 
-ministack checks no parameters, has a single page, no trusted access, no `State` and no DeleteOrganization; each caller
-has an organization of its own; no call emits an event or is throttled; an account is moved whatever its source parent.
-Like ministack, the emulation starts with an organization.
+ministack checks no parameters, has a single page, no trusted access, no delegated administrators, no `State` and no
+DeleteOrganization; each caller has an organization of its own; no call emits an event or is throttled; an account is
+moved whatever its source parent. Like ministack, the emulation starts with an organization.
 """
 
 import json
@@ -73,6 +75,8 @@ class _State:
 
     exists: bool = True
     trusted_since: dict[str, float] = field(default_factory=dict)
+    delegated_administrators: dict[str, str] = field(default_factory=dict)
+    """By service principal, the account ID."""
     throttled_calls: int = 0
     throttle: Throttle = field(default_factory=lambda: Throttle({}))
     created_accounts: int = 0
@@ -102,6 +106,10 @@ class MembershipView:
         since = _STATE.trusted_since.get("account.amazonaws.com")
         return since is not None and time.time() - since >= self.trusted_access_delay
 
+    def is_delegated_administrator(self, account_id: str) -> bool:
+        """Return whether the account is the delegated administrator of AWS Account Management."""
+        return _STATE.delegated_administrators.get("account.amazonaws.com") == account_id
+
 
 def is_member(account_id: str) -> bool:
     """Return whether the account is in the organization."""
@@ -118,6 +126,22 @@ def organization_id() -> str:
     """Return the organization's ID, `o-...`."""
     with _organization():
         return str(organizations._orgs["self"]["Id"])
+
+
+def ancestry(account_id: str) -> list[str]:
+    """Return the IDs of the root and the OUs above a member, and its own."""
+    with _organization():
+        return _path(organizations._accounts[account_id]).strip("/").split("/")[1:]
+
+
+def call(operation: str, parameters: Parameters) -> Response:
+    """Make a call as an AWS service does for the management account."""
+    violation = _violation(operation, parameters)
+    if violation:
+        return violation
+    with _organization():
+        response: Response = organizations._DISPATCH[operation](parameters)
+        return response
 
 
 # The functions of the control API.
@@ -310,6 +334,38 @@ def enable_service_access(parameters: Parameters) -> Response:
 def disable_service_access(parameters: Parameters) -> Response:
     """Disable trusted access for an AWS service."""
     _STATE.trusted_since.pop(parameters["ServicePrincipal"], None)
+    return _ok({})
+
+
+@patches.adds(_DISPATCH, "RegisterDelegatedAdministrator")
+def register_delegated_administrator(parameters: Parameters) -> Response:
+    """Make a member the delegated administrator of an AWS service."""
+    account_id, principal = parameters["AccountId"], parameters["ServicePrincipal"]
+    administrator = _STATE.delegated_administrators.get(principal)
+    if organizations._accounts.get(account_id) is None:
+        return _error("AccountNotFoundException", "You specified an account that doesn't exist.")
+    if administrator == account_id:
+        return _error("AccountAlreadyRegisteredException", "The account is already a delegated administrator.")
+    reason = ""
+    if account_id == MANAGEMENT_ACCOUNT:
+        reason = "CANNOT_REGISTER_MASTER_AS_DELEGATED_ADMINISTRATOR"
+    elif principal not in _STATE.trusted_since:
+        reason = "SERVICE_ACCESS_NOT_ENABLED"
+    elif administrator:
+        reason = "MAX_DELEGATED_ADMINISTRATORS_FOR_SERVICE_LIMIT_EXCEEDED"
+    if reason:
+        return _error("ConstraintViolationException", "The account cannot be registered.", {"Reason": reason})
+    _STATE.delegated_administrators[principal] = account_id
+    return _ok({})
+
+
+@patches.adds(_DISPATCH, "DeregisterDelegatedAdministrator")
+def deregister_delegated_administrator(parameters: Parameters) -> Response:
+    """Make the delegated administrator of an AWS service a member like all others."""
+    account_id, principal = parameters["AccountId"], parameters["ServicePrincipal"]
+    if _STATE.delegated_administrators.get(principal) != account_id:
+        return _error("AccountNotRegisteredException", "The account is not a delegated administrator.")
+    del _STATE.delegated_administrators[principal]
     return _ok({})
 
 

@@ -46,6 +46,9 @@ class OneMember:
     def has_trusted_access(self) -> bool:
         return True
 
+    def is_delegated_administrator(self, _account_id: str) -> bool:
+        return False
+
 
 @contextmanager
 def client_of(endpoint: str, read_timeout: float = 10, connections: int = 10) -> "Iterator[AccountClient]":

@@ -329,11 +329,11 @@ def test_the_backfill_runs_after_everything_that_receives_or_keeps_its_messages(
 def test_a_changed_contact_policy_or_mode_runs_the_backfill_and_so_does_enabled(
     template: dict[str, Any], resources: Resources
 ) -> None:
-    """Enabled too, because SQS deletes messages after seven days."""
+    """Enabled too, because SQS deletes messages after seven days; and the protected target, for the preflight."""
     properties = {name: each for name, each in resources["Backfill"]["Properties"].items() if name != "Changes"}
     references = re.findall(r"'Ref': '(\w+)'", str(properties))
     contacts = [name for name in template["Parameters"] if name.startswith(("Billing", "Operations", "Security"))]
-    assert sorted(references) == sorted([*contacts, "Mode", "Enabled", "ContactsPath"])
+    assert sorted(references) == sorted([*contacts, "Mode", "Enabled", "ContactsPath", "ProtectedTargetId"])
 
 
 def test_the_response_has_every_attribute_that_an_output_reads(template: dict[str, Any]) -> None:
@@ -623,8 +623,12 @@ def test_logs_outlive_the_stack_and_nothing_else_does(resources: Resources) -> N
 def test_no_resource_has_a_name_that_would_collide_with_a_second_stack(resources: Resources) -> None:
     for logical_id, each in resources.items():
         names = r"(Queue|Function|Role|LogGroup|Schedule|Topic|Alarm|Dashboard)?Name"
-        named = {key for key in each["Properties"] if re.fullmatch(names, key)}
-        # The name of a mapping's function refers to it.
+        # The name of a mapping's function refers to it, and a name with that of the stack is another in each stack.
+        named = {
+            key
+            for key, name in each["Properties"].items()
+            if re.fullmatch(names, key) and "${AWS::StackName}" not in str(name)
+        }
         assert named == ({"FunctionName"} if logical_id == "ChangeQueueMapping" else set()), logical_id
 
 
@@ -639,7 +643,7 @@ def test_every_resource_that_can_have_tags_has_the_tag_of_the_package(
     assert template["Globals"]["Function"]["Tags"] == {"Application": "alternate-contacts"}
     for resource_type in (
         *("SQS::Queue", "IAM::Role", "Logs::LogGroup", "SNS::Topic", "CloudWatch::Alarm"),
-        "Lambda::EventSourceMapping",
+        *("Lambda::EventSourceMapping", "Organizations::Policy"),
     ):
         for name, properties in of_type(resources, f"AWS::{resource_type}").items():
             assert properties["Tags"] == [{"Key": "Application", "Value": "alternate-contacts"}], name

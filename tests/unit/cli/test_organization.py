@@ -102,6 +102,7 @@ def test_without_paths_parents_are_read_and_those_of_units_once(wire: FakeWire, 
         ("Root", "Workloads", "Production"),
         ("Root",),
     ]
+    assert accounts[0].ancestry == ("111111111111", PRODUCTION, WORKLOADS, ROOT)
     assert [request["ChildId"] for request in wire.requests_of("ListParents")] == [
         "111111111111",
         PRODUCTION,

@@ -53,12 +53,16 @@ class FakeMembership:
     management_account_id: str = MANAGEMENT
     states: dict[str, str] = field(default_factory=lambda: dict.fromkeys((MANAGEMENT, MEMBER, OTHER), "ACTIVE"))
     trusted_access: bool = True
+    delegated_administrator: str | None = None
 
     def account_state(self, account_id: str) -> str | None:
         return self.states.get(account_id)
 
     def has_trusted_access(self) -> bool:
         return self.trusted_access
+
+    def is_delegated_administrator(self, account_id: str) -> bool:
+        return self.delegated_administrator == account_id
 
 
 class Clock:
@@ -340,6 +344,18 @@ def test_a_forbidden_account_id_is_denied(
     message = DENIED.format(caller, operation) + why
     assert response == Response(403, {"message": message}, "AccessDeniedException")
     assert api.contacts() == before
+
+
+@pytest.mark.parametrize(
+    ("account_id", "trusted", "status"),
+    [(OTHER, True, 200), (MEMBER, True, 200), (MANAGEMENT, True, 403), (NOT_A_MEMBER, True, 403), (OTHER, False, 403)],
+)
+def test_a_delegated_administrator_manages_members(
+    api: AccountApi, membership: FakeMembership, account_id: str, trusted: bool, status: int
+) -> None:
+    membership.delegated_administrator = MEMBER
+    membership.trusted_access = trusted
+    assert call(api, PUT, account_id, caller=MEMBER).status == status
 
 
 @pytest.mark.parametrize("caller", [MANAGEMENT, MEMBER, NOT_A_MEMBER])

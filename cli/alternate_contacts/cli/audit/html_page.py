@@ -28,23 +28,7 @@ from alternate_contacts.worker.contacts import ContactType
 
 def render(report: AuditReport) -> str:
     """Return the page. It shows contact data only if the rows of the report have it."""
-<<<<<<< HEAD
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_finalize
-    )
-    environment.filters |= {
-        "describe": describe_problem,
-        "number": "{:,}".format,
-        "sha256": _sha256,
-        # The link to a unit has its name as the data of the page has it.
-        "urlencode": lambda query: do_urlencode(_visible_document(query)),
-    }
-    # The keys of the document have an order.
-    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
-    return environment.from_string(_read("page.html")).render(
-=======
     return _template().render(
->>>>>>> h-speed
         report=report,
         document=_visible_document(json_document.build(report)),
         period=output.format_period(report.first_read_at, report.last_read_at)
@@ -70,6 +54,7 @@ def _template() -> Template:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_finalize
     )
     environment.filters |= {
+        "describe": describe_problem,
         "number": "{:,}".format,
         "sha256": _sha256,
         # The link to a unit has its name as the data of the page has it.

@@ -92,6 +92,12 @@ class Stack:
         return None if path == "none" else path
 
     @property
+    def protected_target(self) -> str | None:
+        """The root or OU below which members may not change contacts; None if there is none."""
+        target = self.parameters.get("ProtectedTargetId", "none")
+        return None if target == "none" else target
+
+    @property
     def reconcile(self) -> str:
         """daily, weekly, monthly or off."""
         return self.parameters.get("Reconcile", "off")

@@ -1,16 +1,23 @@
 """The only module of the preflight that calls AWS. It only reads."""
 
 import json
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from alternate_contacts.cli.aws.contact_parameters import read_contact_parameters
+from alternate_contacts.cli.aws.organization import RETRIES, OrganizationAccount, OrganizationTree
+from alternate_contacts.cli.aws.session import Session
 from alternate_contacts.cli.preflight.execution_role import Role
 from alternate_contacts.cli.preflight.pipeline import EXPORT, LandingZone
 from alternate_contacts.cli.preflight.policy import Policy
+from alternate_contacts.cli.preflight.protection import Root
 from alternate_contacts.cli.preflight.trail import Trail
 from alternate_contacts.cli.terminal.errors import describe_aws_error, error_code
+from alternate_contacts.worker.contact_configuration import ContactConfiguration
+
+_POLICY_TYPE: Final = "SERVICE_CONTROL_POLICY"
 
 
 class CreateClient(Protocol):
@@ -124,3 +131,33 @@ class AwsEnvironment:
             return None
         policy: Policy = json.loads(text)
         return policy
+
+
+class AwsProtectionView:
+    """The organization, as far as its service control policies and contact sets go."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._organizations = session.client("organizations", config=RETRIES)
+
+    def root(self) -> Root:
+        [root] = self._organizations.list_roots()["Roots"]
+        enabled = {"Type": _POLICY_TYPE, "Status": "ENABLED"} in root["PolicyTypes"]
+        return Root(root["Id"], enabled)
+
+    def attached_policies(self, target: str) -> list[str] | None:
+        """Return the names of the service control policies of a root or OU itself; None: it does not exist."""
+        pages = self._organizations.get_paginator("list_policies_for_target").paginate(
+            TargetId=target, Filter=_POLICY_TYPE
+        )
+        try:
+            return [policy["Name"] for page in pages for policy in page["Policies"]]
+        except self._organizations.exceptions.TargetNotFoundException:
+            return None
+
+    def accounts(self) -> Iterator[OrganizationAccount]:
+        return OrganizationTree(self._organizations, require_parents=True).accounts()
+
+    def configuration(self, path: str) -> ContactConfiguration:
+        """Return the contact configuration below a path."""
+        return read_contact_parameters(self._session, path).configuration

@@ -1,6 +1,6 @@
 """Which checks run, and in which order."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
@@ -68,8 +68,13 @@ class PreflightReport:
     remark: str = ""
 
 
-def run_preflight(view: OrganizationView, environment: Environment, options: PreflightOptions) -> PreflightReport:
-    """Run every check that applies to this account."""
+def run_preflight(
+    view: OrganizationView,
+    environment: Environment,
+    options: PreflightOptions,
+    check_protection: Callable[[], Iterable[CheckResult]] = tuple,
+) -> PreflightReport:
+    """Run every check that applies to this account; ``check_protection`` is for the management account only."""
     results = list(organization.run_checks(view))
     if any(
         result.check == organization.MANAGEMENT_ACCOUNT and result.state is CheckState.MISSING for result in results
@@ -77,6 +82,7 @@ def run_preflight(view: OrganizationView, environment: Environment, options: Pre
         return PreflightReport(results, remark="The other checks only apply to the management account.")
     region = region_of_events(view.region)
     results.append(run_check(trail.NAME, lambda: trail.check_trails(environment.trails(), region)))
+    results += check_protection()
     landing_zone, remark = _find_landing_zone(environment, options, region)
     if landing_zone:
         results += _check_control_tower(environment, landing_zone, account_id=view.account_id, main_region=region)
