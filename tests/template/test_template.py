@@ -102,6 +102,14 @@ def test_only_the_rule_of_the_stack_may_send_events(resources: Resources) -> Non
         assert allow["Condition"] == {"ArnEquals": {"aws:SourceArn": arn(rule)}}
 
 
+def test_no_other_account_and_no_other_service_may_invoke_a_function(resources: Resources) -> None:
+    """Without a resource policy, only principals of the account with lambda:InvokeFunction may."""
+    assert of_type(resources, "AWS::Lambda::Permission") == {}
+    functions = of_type(resources, "AWS::Serverless::Function")
+    assert {event["Type"] for each in functions.values() for event in each.get("Events", {}).values()} == {"SQS"}
+    assert not any("FunctionUrlConfig" in each for each in functions.values())
+
+
 def test_only_failed_account_queue_is_a_dead_letter_queue(resources: Resources) -> None:
     """It has no RedriveAllowPolicy of its own: `byQueue` would be a cycle with the redrive policy of AccountQueue."""
     allowed = {queue: resources[queue]["Properties"].get("RedriveAllowPolicy") for queue in QUEUES}
