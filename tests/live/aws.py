@@ -1,6 +1,7 @@
 """The organization and the stack that the checks are about: clients, log lines, metrics and accounts."""
 
 import json
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any, TypeVar
 import boto3
 import pytest
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from alternate_contacts.backfill.protocol import ACTIVE, account_state
 
@@ -152,6 +153,20 @@ class Aws:
                 skip(f"nothing was observed within {seconds:.0f} s")
             time.sleep(0.2 if self.delay_speed > 1 else 5)
         return found
+
+
+def confirm_account(account: str, session: boto3.Session) -> str | None:
+    """Ask STS whether the credentials are of ``account``; return why the checks must not run, or None."""
+    if not re.fullmatch("[0-9]{12}", account, re.ASCII):
+        return f"{account!r} is not an account ID of 12 digits. Nothing was called."
+    try:
+        sts = session.client("sts", region_name=session.region_name or "us-east-1")
+        caller = sts.get_caller_identity()["Account"]
+    except (BotoCoreError, ClientError) as error:
+        return f"GetCallerIdentity failed: {type(error).__name__}. Nothing else was called."
+    if caller != account:
+        return f"The credentials are of account {caller}, not {account}. Nothing else was called."
+    return None
 
 
 def skip(reason: str) -> Any:

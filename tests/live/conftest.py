@@ -4,17 +4,15 @@ Without ``--live-account`` every check is skipped, and no client is created. Wit
 STS; if they differ, nothing else is called.
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.live import redaction
-from tests.live.aws import Aws
+from tests.live.aws import Aws, confirm_account
 from tests.live.cleanup import Cleanup
 
 _FACT, _OTHERWISE = "fact", "otherwise"
@@ -62,17 +60,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.fixture(scope="session")
 def aws(pytestconfig: pytest.Config) -> Aws:
     """The management account of the option ``--live-account``, whose ID STS has confirmed."""
-    account = pytestconfig.getoption("--live-account")
-    if not re.fullmatch("[0-9]{12}", account):
-        pytest.exit(f"{account!r} is not an account ID of 12 digits. Nothing was called.", returncode=2)
-    session = boto3.Session()
-    try:
-        sts = session.client("sts", region_name=session.region_name or "us-east-1")
-        caller = sts.get_caller_identity()["Account"]
-    except (BotoCoreError, ClientError) as error:
-        pytest.exit(f"GetCallerIdentity failed: {type(error).__name__}. Nothing else was called.", returncode=2)
-    if caller != account:
-        pytest.exit(f"The credentials are of account {caller}, not {account}. Nothing else was called.", returncode=2)
+    account, session = pytestconfig.getoption("--live-account"), boto3.Session()
+    if refusal := confirm_account(account, session):
+        pytest.exit(refusal, returncode=2)
     speed = pytestconfig.getoption("--live-emulation") or 1
     return Aws(session, account, pytestconfig.getoption("--live-stack"), speed)
 

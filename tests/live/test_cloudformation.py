@@ -44,7 +44,7 @@ def test_an_invalid_parameter_is_rejected(aws: Aws, cleanup: Cleanup, parameter:
 
 
 @pytest.mark.fact(
-    "CloudFormation accepts what the patterns are meant to accept: letters of any language, commas, slashes.",
+    "CloudFormation accepts what the patterns are meant to accept: words of any language, commas, slashes.",
     otherwise="A valid contact is rejected with a message: the patterns of template.yaml.",
 )
 @pytest.mark.writes("a change set of the stack that is never executed")

@@ -266,9 +266,8 @@ def test_a_forged_request_with_a_foreign_url_gets_figures_only(function: Deploye
     assert request.headers == {"Content-type": ""}
     figures = {"Status", "Reason", "PhysicalResourceId", "StackId", "RequestId", "LogicalResourceId", "Data"}
     assert response.keys() == figures
-    secrets = [*CONTACT[1:], "session token", "secret key", *function.environment.values()]
-    text = json.dumps(response)
-    assert [secret for secret in secrets if len(secret) > 3 and secret in text] == []
+    secrets = [*CONTACT[1:], "session token", "secret key", function.environment["ACCOUNT_QUEUE_URL"]]
+    assert [secret for secret in secrets if secret in json.dumps(response)] == []
 
 
 # ---- The log --------------------------------------------------------------------------------------------------------
