@@ -67,6 +67,12 @@ class Aws:
             if not parameter["ParameterKey"].endswith(("Name", "Title", "EmailAddress", "PhoneNumber", "AlarmEmail"))
         }
 
+    @property
+    def is_older_than_evidence(self) -> bool:
+        """Whether the stack was created before `EVIDENCE`."""
+        [stack] = self.client("cloudformation").describe_stacks(StackName=self.stack)["Stacks"]
+        return bool(stack["CreationTime"] < datetime.now(UTC) - EVIDENCE)
+
     def physical_id(self, logical_id: str) -> str:
         """Return the name that CloudFormation gave to a resource of the template."""
         response = self.client("cloudformation").describe_stack_resource(
@@ -100,30 +106,31 @@ class Aws:
 
     # ---- evidence -----------------------------------------------------------------------------------------------
 
-    def log_lines(self, group: str, pattern: str) -> list[dict[str, Any]]:
-        """Return the JSON log lines of `EVIDENCE` that match, oldest first, each with its ``at`` in seconds.
+    def log_lines(self, group: str, pattern: str, since: datetime | None = None) -> list[dict[str, Any]]:
+        """Return the JSON log lines that match, oldest first, each with its ``at`` in seconds.
 
         Args:
             group: the output with the name of the log group.
+            since: the time of the first line; None: `EVIDENCE` ago.
             pattern: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
         """
         pages = self.client("logs").get_paginator("filter_log_events")
         found = pages.paginate(
             logGroupName=self.outputs[group],
-            startTime=round((datetime.now(UTC) - EVIDENCE).timestamp() * 1000),
+            startTime=round((since or datetime.now(UTC) - EVIDENCE).timestamp() * 1000),
             filterPattern=pattern,
             PaginationConfig={"MaxItems": _PAGES * 1000},
         )
         events = [event for page in found for event in page["events"]]
         return [json.loads(event["message"]) | {"at": event["timestamp"] / 1000} for event in events]
 
-    def worker_lines(self, message: str) -> list[dict[str, Any]]:
+    def worker_lines(self, message: str, since: datetime | None = None) -> list[dict[str, Any]]:
         """Return the log lines of the worker with a message."""
-        return self.log_lines("WorkerLogGroupName", f'{{ $.message = "{message}" }}')
+        return self.log_lines("WorkerLogGroupName", f'{{ $.message = "{message}" }}', since)
 
-    def backfill_lines(self, message: str) -> list[dict[str, Any]]:
+    def backfill_lines(self, message: str, since: datetime | None = None) -> list[dict[str, Any]]:
         """Return the log lines of the backfill with a message."""
-        return self.log_lines("BackfillLogGroupName", f'{{ $.message = "{message}" }}')
+        return self.log_lines("BackfillLogGroupName", f'{{ $.message = "{message}" }}', since)
 
     def metric(self, namespace: str, name: str, statistic: str, **dimensions: str) -> list[float]:
         """Return the values of a metric in `EVIDENCE` by the hour, without hours that have none."""
@@ -145,19 +152,19 @@ class Aws:
         body = {"version": 1, "accountId": account, "trigger": "manual", "reason": "manual", "mode": "report"}
         self.client("sqs").send_message(QueueUrl=self.outputs["AccountQueueUrl"], MessageBody=json.dumps(body))
 
-    def wait_for(self, find: Callable[[], Found | None], seconds: float) -> Found:
-        """Return what ``find`` returns as soon as it is true; skip the check after ``seconds``."""
+    def wait_for(self, find: Callable[[], Found | None], seconds: float, *, or_skip: bool = False) -> Found:
+        """Return what ``find`` returns as soon as it is true; after ``seconds`` the check fails, or is skipped."""
         deadline = time.monotonic() + seconds
         while not (found := find()):
             if time.monotonic() > deadline:
-                skip(f"nothing was observed within {seconds:.0f} s")
+                (skip if or_skip else pytest.fail)(f"nothing was observed within {seconds:.0f} s")
             time.sleep(0.2 if self.delay_speed > 1 else 5)
         return found
 
 
 def confirm_account(account: str, session: boto3.Session) -> str | None:
     """Ask STS whether the credentials are of ``account``; return why the checks must not run, or None."""
-    if not re.fullmatch("[0-9]{12}", account, re.ASCII):
+    if not re.fullmatch("[0-9]{12}", account):
         return f"{account!r} is not an account ID of 12 digits. Nothing was called."
     try:
         sts = session.client("sts", region_name=session.region_name or "us-east-1")

@@ -2,6 +2,7 @@
 
 import uuid
 from collections import defaultdict
+from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
@@ -94,9 +95,11 @@ def test_a_message_overtakes_a_backfill(aws: Aws) -> None:
 
     if waiting() < BACKLOG:
         skip(f"needs {BACKLOG} messages of a backfill on AccountQueue: run `alternate-contacts backfill` before")
-    earlier = len(aws.worker_lines("account processed"))
+    start = datetime.now(UTC)
     aws.report(aws.members[0])
-    aws.wait_for(lambda: any(line["mode"] == "report" for line in aws.worker_lines("account processed")[earlier:]), 600)
+    aws.wait_for(
+        lambda: any(line["mode"] == "report" for line in aws.worker_lines("account processed", since=start)), 600
+    )
     assert waiting() > 0
 
 
