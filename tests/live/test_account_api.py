@@ -63,6 +63,19 @@ def test_an_inactive_account_is_denied(aws: Aws) -> None:
 
 
 @pytest.mark.fact(
+    "The IAM policy simulator decides on the account API as the API does, with its ARNs and condition key.",
+    otherwise="A first deployment warns without cause, or not at all: `AwsWorkerPermissions` of the backfill.",
+)
+def test_the_simulator_decides_as_the_api(aws: Aws) -> None:
+    responses = aws.backfill_lines("custom resource response")
+    created = [line["response_reason"] for line in responses if line["request_type"] == "Create"]
+    if not created or not aws.worker_lines("account processed"):
+        skip("needs a first deployment within 14 days")
+    denied = [line for line in aws.worker_lines("account failed") if line["reason"] == "access_denied"]
+    assert ("WorkerRole is denied" in created[-1]) is bool(denied)
+
+
+@pytest.mark.fact(
     "An account can be processed within an hour of the event that it is new; until then AWS answers with a 403.",
     otherwise="New accounts need a replay: `retry_delay` of retry.py, and `classify` of errors.py.",
 )
