@@ -15,7 +15,7 @@ export PIP_CONSTRAINT := /dev/null
 ACCOUNTS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test suites unit contract template emulated browser-test check scan format package build build-matrix screenshots reference lock clean
+.PHONY: help setup demo test suites unit contract template emulated live browser-test check scan format package build build-matrix screenshots reference lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -76,13 +76,19 @@ format: setup ## let ruff write
 	$(DEV)/ruff format .
 	$(DEV)/ruff check --fix .
 
-# Options of package come from the command line only. A variable in the environment would change the package unnoticed.
+# Options of package and live come from the command line only. A variable in the environment would act unnoticed.
 # The exception is HOME_REGION, which docs/control-tower.md exports: control_tower.package compares it with the manifest.
 option = $(if $($(1)),$(if $(filter command,$(origin $(1))),$(2) "$($(1))",$(error \
-  $(1) is set in the environment. Unset it, or write make package $(1)=...)))
+  $(1) is set in the environment. Unset it, or write make $@ $(1)=...)))
 package: setup ## a configuration package for CfCT in dist/cfct/ (see docs/control-tower.md)
 	$(DEV)/python -m control_tower.package $(call option,BUCKET,--bucket) $(call option,MANIFEST,--manifest) \
 	  $(call option,MERGE,--merge) $(if $(filter command,$(origin HOME_REGION)),--home-region "$(HOME_REGION)")
+
+live: setup ## checks of facts about AWS in ACCOUNT=<management account> (see docs/verify-on-aws.md)
+	$(if $(ACCOUNT),,$(error Name the management account: make live ACCOUNT=111122223333))
+	$(DEV)/python -m pytest tests/live --tb=short $(call option,ACCOUNT,--live-account) \
+	  $(if $(filter "yes",$(call option,WRITE,)),--live-write) $(call option,STACK,--live-stack) \
+	  $(call option,FIXTURES,--live-fixtures) $(call option,CAPTURE,--live-capture)
 
 build: setup ## the two Lambda zips, in .aws-sam/build
 	$(SAM)/sam build

@@ -2,8 +2,10 @@
 
 import json
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from emulation import deploy
 from emulation.demo import wanted_contacts
@@ -95,6 +97,32 @@ class Package:
             FunctionName=self.outputs["BackfillFunctionName"], Payload=json.dumps(payload)
         )
         return dict(json.load(response["Payload"]))
+
+    def client_of_role(self, service: str, **statement: str) -> Any:
+        """Return a client of a new role of the management account, with one statement that allows something."""
+        iam, name = self.emulation.client("iam"), f"role-{uuid4().hex}"
+        trust = {"Effect": "Allow", "Principal": {"AWS": self.emulation.management_account}, "Action": "sts:AssumeRole"}
+        arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))["Role"]["Arn"]
+        policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **statement}]}
+        iam.put_role_policy(RoleName=name, PolicyName="policy", PolicyDocument=json.dumps(policy))
+        keys = self.emulation.assume_role(arn)
+        return self.emulation.client(
+            service,
+            aws_access_key_id=keys["AccessKeyId"],
+            aws_secret_access_key=keys["SecretAccessKey"],
+            aws_session_token=keys["SessionToken"],
+        )
+
+    def run_schedule(self, logical_id: str) -> None:
+        """Let Scheduler use the target of a schedule of the stack now, instead of in a week."""
+        scheduler = self.emulation.client("scheduler")
+        [name] = [item["Name"] for item in scheduler.list_schedules()["Schedules"] if logical_id in item["Name"]]
+        scheduler.create_schedule(
+            Name="now",
+            ScheduleExpression=f"at({datetime.now(UTC):%Y-%m-%dT%H:%M:%S})",
+            FlexibleTimeWindow={"Mode": "OFF"},
+            Target=scheduler.get_schedule(Name=name)["Target"],
+        )
 
     def enable_worker(self, enabled: bool) -> None:
         """Start or stop the delivery of messages to the worker."""

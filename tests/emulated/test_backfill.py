@@ -5,7 +5,6 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -80,13 +79,7 @@ def test_throttled_calls_of_organizations_are_retried(package: Package) -> None:
 def test_the_schedule_corrects_a_changed_contact(package: Package) -> None:
     account = package.accounts[1]
     package.emulation.set_contact(account, {**package.desired["BILLING"], "Name": "Another Name"})
-    # The target of the schedule itself, invoked now instead of in a week.
-    package.emulation.client("scheduler").create_schedule(
-        Name="now",
-        ScheduleExpression=f"at({datetime.now(UTC):%Y-%m-%dT%H:%M:%S})",
-        FlexibleTimeWindow={"Mode": "OFF"},
-        Target=schedule(package, "ReconcileSchedule")["Target"],
-    )
+    package.run_schedule("ReconcileSchedule")
     eventually(lambda: package.is_compliant(account), within=30)
     [line] = [line for line in log_lines(package, "backfill completed") if line["trigger"] == "reconcile"]
     assert (line["mode"], line["listed"], line["enqueued"], line["skipped"]) == ("enforce", 5, 5, {})

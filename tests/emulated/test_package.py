@@ -246,12 +246,40 @@ def test_the_rule_matches_every_recorded_event_of_this_account_but_failures(pack
     assert not any(map(matches, foreign))
 
 
+def test_a_principal_of_the_account_cannot_put_an_event_that_the_rule_matches(
+    package: Package,
+) -> None:
+    """Only AWS puts events whose source begins with `aws.`, and the rule matches no other."""
+    account = package.new_account()
+    forged = json.loads(event("create-account-result", account))
+    put = package.client_of_role("events", Action="events:PutEvents", Resource="*").put_events
+    sources = ["aws.organizations", "aws.controltower", "AWS.organizations", "acme.organizations"]
+    entries = [
+        {"Source": source, "DetailType": forged["detail-type"], "Detail": json.dumps(forged["detail"])}
+        for source in sources
+    ]
+    results = [put(Entries=[entry])["Entries"][0].get("ErrorCode") for entry in entries]
+    assert results[:2] == ["NotAuthorizedForSourceException"] * 2
+    next_account = package.new_account()
+    package.emit_event(next_account)
+    eventually(lambda: package.is_compliant(next_account))
+    assert package.emulation.contacts().get(account) is None
+
+
+def test_a_forged_message_sets_no_other_contact_than_that_of_the_configuration(package: Package) -> None:
+    account = package.new_account()
+    contact = {"Name": "Mallory", "EmailAddress": "mallory@attacker.test", "contacts": {"SECURITY": "Mallory"}}
+    package.send(json.dumps(json.loads(package.message_body(account)) | contact), Reason="forged", AccountId="0" * 12)
+    eventually(lambda: package.is_compliant(account))
+
+
 def test_no_contact_data_and_no_response_url_is_logged(package: Package) -> None:
     account = package.new_account()
     package.emulation.set_fault(account, "ValidationException", operation="PutAlternateContact")
     package.emit_event(account)
     package.failure_of(account)
     lines = str(package.log_lines()) + str(package.log_lines("BackfillLogGroupName"))
+    lines += str(package.messages("FailedAccountQueue"))
     assert account in lines
     secrets = {
         value

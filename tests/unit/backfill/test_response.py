@@ -6,6 +6,7 @@ import json
 import traceback
 import urllib.error
 import urllib.request
+import urllib.response
 from collections.abc import Callable
 from email.message import Message
 from typing import Any
@@ -183,6 +184,25 @@ def test_an_invalid_url_is_not_repeated(url: str) -> None:
     with pytest.raises(ResponseDeliveryError) as raised:
         send(urllib.request.urlopen, request=request)
     assert SIGNATURE not in "".join(traceback.format_exception(raised.value))
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed(status: int) -> None:
+    """The response goes to the host of the request, or nowhere."""
+    opened = []
+
+    class Redirect(urllib.request.HTTPSHandler):
+        def https_open(self, request: urllib.request.Request) -> Any:
+            opened.append(request.full_url)
+            headers = Message()
+            headers["Location"] = "http://attacker.invalid/"
+            response = urllib.response.addinfourl(io.BytesIO(), headers, request.full_url, status)
+            response.msg = "Redirect"  # type: ignore[attr-defined]
+            return response
+
+    with pytest.raises(ResponseDeliveryError):
+        send(urllib.request.build_opener(Redirect).open)
+    assert opened == [RESPONSE_URL] * ATTEMPTS
 
 
 def test_all_attempts_take_less_than_the_reserved_seconds() -> None:

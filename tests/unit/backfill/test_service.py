@@ -244,6 +244,18 @@ def test_broken_targets_are_reported_once_and_stop_nothing(capsys: pytest.Captur
     assert len(counts.summary) < 500
 
 
+@pytest.mark.parametrize("name", ["a\nb", '"}\n{"level":"INFO"', "\x1b[2J", "\r", "%s {0}", "x" * 1011])
+def test_the_name_of_a_parameter_cannot_forge_a_log_line(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    """Parameter Store itself allows none of these characters but the last ones."""
+    parameters = {"version": "1", f"sets/{name}": "{}", f"targets/{name}": "{}", name: "{}"}
+    _, counts = run(FakeBackfillQueue(), Trigger.MANUAL, settings=CONFIGURED, parameters=parameters)
+    lines, _ = read_log(capsys)
+    problems = [line["parameter"] for line in lines if line["message"] == "configuration problem"]
+    assert problems == sorted([name, f"sets/{name}", f"targets/{name}"])
+    assert len(lines) == len(problems) + 1
+    assert len(counts.summary) < 500
+
+
 def test_a_configuration_without_problems_is_counted_too(capsys: pytest.CaptureFixture[str]) -> None:
     run(FakeBackfillQueue(), Trigger.MANUAL, settings=CONFIGURED, parameters={"version": "1"})
     assert read_log(capsys)[1]["ConfigurationProblems"] == 0

@@ -196,8 +196,9 @@ def assert_message_or_permanent_error(body: str) -> None:
     except Permanent:
         return
     assert message is not None
+    # What is logged cannot begin a line, a field or an escape sequence.
     assert re.fullmatch("[0-9]{12}", message.account_id, re.ASCII)
-    assert message.trigger
+    assert re.fullmatch("[A-Za-z_]{1,64}", message.trigger)
 
 
 @given(st.text())

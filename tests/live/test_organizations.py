@@ -1,0 +1,82 @@
+"""AWS Organizations: what it returns about accounts."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+from botocore.exceptions import ClientError
+
+from alternate_contacts.backfill.deadline import RESERVED_SECONDS
+from tests.live.aws import NOT_MY_ACCOUNT, Aws, skip
+
+BACKFILL_TIMEOUT = 900
+
+
+@pytest.mark.fact(
+    "ListAccounts returns the field State for every account.",
+    otherwise="`account_state` of protocol.py has to go on reading Status, without CLOSED and PENDING_ACTIVATION.",
+)
+def test_every_account_has_a_state(aws: Aws, save: Callable[..., None]) -> None:
+    for state in {account.get("State") for account in aws.accounts}:
+        account = next(account for account in aws.accounts if account.get("State") == state)
+        save({"Accounts": [account]}, f"list-accounts-{str(state).lower().replace('_', '-')}", member=account["Id"])
+    assert [account["Id"] for account in aws.accounts if "State" not in account] == []
+
+
+@pytest.mark.fact(
+    "The botocore of Lambda's runtime returns State too: the backfill has skipped the accounts that are not ACTIVE.",
+    otherwise="Closed accounts fail as access_denied instead of being skipped: the zip of the functions needs its own "
+    "botocore.",
+)
+def test_the_backfill_skipped_accounts_by_their_state(aws: Aws) -> None:
+    inactive = [account for account in aws.accounts if account.get("State") != "ACTIVE"]
+    completed = aws.backfill_lines("backfill completed")
+    if not inactive or not completed:
+        skip("needs an account that is not ACTIVE, and a backfill within 14 days")
+    assert sum(completed[-1]["skipped"].values()) > 0
+
+
+@pytest.mark.fact(
+    "DescribeAccount fails with AccountNotFoundException for an account outside the organization.",
+    otherwise="`classify` of errors.py needs the code: such accounts now fail as access_denied.",
+)
+def test_an_account_outside_the_organization_is_not_found(aws: Aws) -> None:
+    with pytest.raises(ClientError) as raised:
+        aws.client("organizations").describe_account(AccountId=NOT_MY_ACCOUNT)
+    assert raised.value.response["Error"]["Code"] == "AccountNotFoundException"
+
+
+@pytest.mark.fact(
+    "DescribeAccount returns Paths, the OUs above an account.",
+    otherwise="The worker calls ListParents instead, at two calls per second: `describes_ancestry` of ancestry.py.",
+)
+def test_an_account_has_paths(aws: Aws, save: Callable[..., None]) -> None:
+    account = aws.client("organizations").describe_account(AccountId=aws.members[0])["Account"]
+    save({"Account": account}, "describe-account", member=account["Id"])
+    assert account.get("Paths")
+
+
+@pytest.mark.fact(
+    "The botocore of Lambda's runtime knows Paths: WorkerFunction never calls ListParents.",
+    otherwise="A backfill with an OU as a target is slower: the zip of the worker needs its own botocore.",
+)
+@pytest.mark.aws_only("it has no CloudTrail history of Organizations")
+def test_the_worker_lists_no_parents(aws: Aws) -> None:
+    if aws.parameters["ContactsPath"] == "none":
+        skip("ContactsPath is none")
+    calls = aws.client("cloudtrail").lookup_events(
+        LookupAttributes=[{"AttributeKey": "EventName", "AttributeValue": "ListParents"}], MaxResults=50
+    )["Events"]
+    assert aws.outputs["WorkerFunctionName"] not in {call.get("Username") for call in calls}
+
+
+@pytest.mark.fact(
+    "All pages of ListAccounts fit into one invocation of BackfillFunction.",
+    otherwise="A very large organization does not fit into one backfill: docs/backfill-size.md.",
+)
+def test_the_accounts_are_listed_in_time(aws: Aws) -> None:
+    start = time.monotonic()
+    pages = sum(1 for _ in aws.client("organizations").get_paginator("list_accounts").paginate())
+    seconds = time.monotonic() - start
+    print(f"ListAccounts: {pages} pages, {seconds:.1f} s")  # noqa: T201 - the measurement, for docs/backfill-size.md
+    assert seconds < BACKFILL_TIMEOUT - RESERVED_SECONDS
