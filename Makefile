@@ -15,7 +15,7 @@ export PIP_CONSTRAINT := /dev/null
 ACCOUNTS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit contract template emulated browser-test check scan format package build build-matrix screenshots reference lock clean
+.PHONY: help setup demo test unit contract template emulated browser-test check scan format package release build build-matrix screenshots reference lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -76,7 +76,10 @@ option = $(if $($(1)),$(if $(filter command,$(origin $(1))),$(2) "$($(1))",$(err
   $(1) is set in the environment. Unset it, or write make package $(1)=...)))
 package: setup ## a configuration package for CfCT in dist/cfct/ (see docs/control-tower.md)
 	$(DEV)/python -m control_tower.package $(call option,BUCKET,--bucket) $(call option,MANIFEST,--manifest) \
-	  $(call option,MERGE,--merge) $(if $(filter command,$(origin HOME_REGION)),--home-region "$(HOME_REGION)")
+	  $(call option,MERGE,--merge) $(call option,BUNDLE,--bundle) $(if $(filter command,$(origin HOME_REGION)),--home-region "$(HOME_REGION)")
+
+release: $(VENV)/dev/.done ## the bundle of a release in dist/release/ (see docs/release.md)
+	$(DEV)/python -m tools.release
 
 build: setup ## the two Lambda zips, in .aws-sam/build
 	$(SAM)/sam build
