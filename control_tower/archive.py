@@ -97,7 +97,7 @@ class Output:
 
 
 def write_zip(target: BinaryIO, files: Mapping[str, bytes]) -> None:
-    """Write a zip of files, given by their path. It is not compressed, because zlib's output differs between versions."""
+    """Write a zip of files, given by their path. It is not compressed: zlib's output differs between versions."""
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         for name in sorted(files):
             entry = zipfile.ZipInfo(name, _NO_TIME)
