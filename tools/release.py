@@ -197,10 +197,13 @@ def bundle_files(
 
 
 def parameters(project: Path) -> bytes:
-    """Return the parameters of the manifest for CfCT, in the form of the AWS CLI."""
+    """Return the parameters of the manifest for CfCT as `aws cloudformation deploy` reads them from a file.
+
+    Versions 1 and 2 of the AWS CLI read a list of texts, and only version 2 reads ParameterKey and ParameterValue:
+    https://docs.aws.amazon.com/cli/v1/reference/cloudformation/deploy/
+    """
     manifest = Manifest.parse((project / "manifest.yaml").read_text(encoding="utf-8"))
-    values = manifest.parameters(MAIN)
-    return _json([{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()])
+    return _json([f"{key}={value}" for key, value in manifest.parameters(MAIN).items()])
 
 
 def zipped(files: Mapping[str, bytes]) -> bytes:

@@ -1,0 +1,132 @@
+"""The bundle of a release, deployed with the commands of its page: by the AWS CLI and a bucket, in an empty folder."""
+
+import json
+import re
+import shutil
+import subprocess
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from control_tower.bundle import bundle_name
+from emulation import deploy
+from emulation.demo import wanted_contacts
+from emulation.organization import Emulation
+from emulation.settings import ROOT
+from emulation.waiting import eventually
+from tests.emulated.conftest import SETTINGS
+from tools import release
+
+PAGE = (ROOT / "docs" / "install-bundle.md").read_text()
+[CHECK, DEPLOY, REASONS, REMOVE] = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+BUCKET = "code-of-acme"
+
+
+@dataclass
+class Bundle:
+    """An unpacked bundle, and the organization that it is deployed to."""
+
+    folder: Path
+    emulation: Emulation
+
+    def run(self, script: str) -> "subprocess.CompletedProcess[str]":
+        """Run commands of the page in the folder of the bundle."""
+        return subprocess.run(  # noqa: S603
+            ["sh", "-e", "-c", script.replace("YOUR-BUCKET", BUCKET)],  # noqa: S607
+            cwd=self.folder,
+            env=self.emulation.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def fill_in(self, **values: str) -> None:
+        """Write contacts.json as the page says."""
+        parameters = json.loads((self.folder / "parameters.json").read_text())
+        filled = dict(parameter.split("=", 1) for parameter in parameters) | deploy.parameters() | values
+        (self.folder / "contacts.json").write_text(json.dumps([f"{key}={value}" for key, value in filled.items()]))
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The zip of a bundle of the files in this checkout, with byte code only where this machine has python3.13."""
+    folder = tmp_path_factory.mktemp("release")
+    code = release.build_functions(ROOT, folder / "build")
+    files = release.bundle_files(ROOT, code, {"commit": "", "python": ""})
+    return release.write_bundle(files, folder / "output")[1]
+
+
+@pytest.fixture(scope="module")
+def bundle(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bundle]:
+    if shutil.which("aws") is None:
+        pytest.skip("the AWS CLI is not installed here")
+    folder = tmp_path_factory.mktemp("empty folder")
+    with zipfile.ZipFile(archive) as files:
+        files.extractall(folder)
+    [unpacked] = folder.iterdir()
+    with Emulation(SETTINGS) as emulation:
+        yield Bundle(unpacked, emulation)
+
+
+def test_the_checksums_match(bundle: Bundle) -> None:
+    checked = bundle.run(CHECK)
+    assert checked.returncode == 0, checked.stderr
+    files = {path.relative_to(bundle.folder).as_posix() for path in bundle.folder.rglob("*") if path.is_file()}
+    assert {line.removesuffix(": OK") for line in checked.stdout.splitlines()} == files - {"SHA256SUMS"}
+
+
+def test_without_a_bucket_nothing_is_deployed(bundle: Bundle) -> None:
+    bundle.fill_in()
+    process = bundle.run(DEPLOY)
+    assert process.returncode != 0
+    assert "Bucket does not exist" in process.stderr
+    assert bundle.emulation.client("cloudformation").describe_stacks()["Stacks"] == []
+
+
+def test_the_commands_of_the_page_set_the_contacts_of_every_account(bundle: Bundle) -> None:
+    accounts = bundle.emulation.create_accounts(3)
+    bundle.emulation.client("s3").create_bucket(Bucket=BUCKET)
+    bundle.fill_in(SecurityTitle="SOC, Level 2")
+    process = bundle.run(DEPLOY)
+    assert process.returncode == 0, process.stderr + bundle.run(REASONS).stdout
+    version = json.loads((bundle.folder / "release.json").read_text())["version"]
+    assert re.search(rf"Version +\| +{re.escape(version)} ", process.stdout)
+    wanted = wanted_contacts({**deploy.parameters(), "SecurityTitle": "SOC, Level 2"})
+    eventually(lambda: all(bundle.emulation.contacts().get(account) == wanted for account in accounts), within=30)
+
+
+def test_the_same_release_again_uploads_no_other_code(bundle: Bundle) -> None:
+    """The key of the code is the hash of its bytes. Other bytes have another key, so the stack is updated."""
+    before = code_keys(bundle)
+    assert len(before) == 2
+    process = bundle.run(DEPLOY)
+    assert "No changes to deploy" in process.stdout + process.stderr
+    assert code_keys(bundle) == before
+
+
+def test_the_last_command_removes_the_stack(bundle: Bundle) -> None:
+    process = bundle.run(REMOVE)
+    assert process.returncode == 0, process.stderr
+    assert bundle.emulation.client("cloudformation").describe_stacks()["Stacks"] == []
+    assert bundle.emulation.contact_count() > 0
+
+
+def test_the_bundle_has_one_version_and_its_own_name(archive: Path) -> None:
+    with zipfile.ZipFile(archive) as files:
+        content = {name: files.read(name) for name in files.namelist()}
+    version = json.loads(next(each for name, each in content.items() if name.endswith("/release.json")))["version"]
+    assert {name.partition("/")[0] for name in content} == {bundle_name(version)}
+    template = content[f"{bundle_name(version)}/template.yaml"].decode()
+    assert template.count(version) == 4  # Metadata, two zips, output
+    assert [name for name in content if name.endswith(f"-{version}.zip")] == [
+        f"{bundle_name(version)}/alternate-contacts-{each}-{version}.zip" for each in ("backfill", "worker")
+    ]
+
+
+def code_keys(bundle: Bundle) -> set[str]:
+    contents = bundle.emulation.client("s3").list_objects_v2(Bucket=BUCKET)["Contents"]
+    return {each["Key"] for each in contents if not each["Key"].endswith(".template")}
