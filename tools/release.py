@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -155,8 +155,14 @@ def build_functions(project: Path, folder: Path) -> dict[str, dict[str, bytes]]:
         )
         if process.returncode:
             raise ReleaseError(f"Building {function} failed: {process.stdout[-_TAIL:].strip()}")
-        code[function] = {path.relative_to(artifacts).as_posix(): path.read_bytes() for path in _files(artifacts)}
+        code[function] = read_files(artifacts)
     return code
+
+
+def read_files(folder: Path) -> dict[str, bytes]:
+    """Return the content of the files below a folder, by their path there."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
 def check_byte_code(function: str, files: Mapping[str, bytes]) -> None:
@@ -187,8 +193,7 @@ def bundle_files(
     version = version_of(text)
     zips = {zip_name(function, version): zipped(code[function]) for function in FUNCTIONS}
     files = {path: (project / source).read_bytes() for path, source in _COPIES.items()}
-    module = project / "terraform"
-    files |= {f"terraform/{path.relative_to(module).as_posix()}": path.read_bytes() for path in _files(module)}
+    files |= {f"terraform/{path}": content for path, content in read_files(project / "terraform").items()}
     files |= zips
     files[TEMPLATE] = bundle_template(text).encode()
     files["parameters.json"] = parameters(project)
@@ -247,10 +252,6 @@ def write_bundle(files: Mapping[str, bytes], output: Path) -> Sequence[Path]:
     except OSError as error:
         raise ReleaseError(f"Writing to {output} failed: {error.strerror}.") from None
     return folder, archive, checksum
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    return (path for path in folder.rglob("*") if path.is_file())
 
 
 def _json(value: object) -> bytes:

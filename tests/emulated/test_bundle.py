@@ -18,10 +18,12 @@ from emulation.organization import Emulation
 from emulation.settings import ROOT
 from emulation.waiting import eventually
 from tests.emulated.conftest import SETTINGS
+from tests.fakes.aws_command import commands
 from tools import release
 
 PAGE = (ROOT / "docs" / "install-bundle.md").read_text()
 [CHECK, DEPLOY, REASONS, REMOVE] = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+PACKAGE, UPDATE, DESCRIBE = commands(DEPLOY)
 BUCKET = "code-of-acme"
 
 
@@ -44,6 +46,20 @@ class Bundle:
             check=False,
         )
 
+    def deploy(self) -> "subprocess.CompletedProcess[str]":
+        """Run the three commands. The second leaves its change set to this process, because it waits for 30 seconds."""
+        process = self.run(f"{PACKAGE}\n{UPDATE} --no-execute-changeset")
+        change_set = re.search(r"arn:\S+:changeSet/\S+", process.stdout)
+        if change_set is None:
+            return process
+        self.emulation.client("cloudformation").execute_change_set(ChangeSetName=change_set[0])
+        eventually(lambda: not self.stack_status().endswith("_IN_PROGRESS"), within=60)
+        return self.run(DESCRIBE)
+
+    def stack_status(self) -> str:
+        client = self.emulation.client("cloudformation")
+        return str(client.describe_stacks(StackName="alternate-contacts")["Stacks"][0]["StackStatus"])
+
     def fill_in(self, **values: str) -> None:
         """Write contacts.json as the page says."""
         parameters = json.loads((self.folder / "parameters.json").read_text())
@@ -52,12 +68,12 @@ class Bundle:
 
 
 @pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def archive(build: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The zip of a bundle of the files in this checkout, with byte code only where this machine has python3.13."""
-    folder = tmp_path_factory.mktemp("release")
-    code = release.build_functions(ROOT, folder / "build")
+    functions = {"src": "WorkerFunction", "custom-resources": "BackfillFunction"}
+    code = {folder: release.read_files(build / "build" / name) for folder, name in functions.items()}
     files = release.bundle_files(ROOT, code, {"commit": "", "python": ""})
-    return release.write_bundle(files, folder / "output")[1]
+    return release.write_bundle(files, tmp_path_factory.mktemp("release"))[1]
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +97,7 @@ def test_the_checksums_match(bundle: Bundle) -> None:
 
 def test_without_a_bucket_nothing_is_deployed(bundle: Bundle) -> None:
     bundle.fill_in()
-    process = bundle.run(DEPLOY)
+    process = bundle.deploy()
     assert process.returncode != 0
     assert "Bucket does not exist" in process.stderr
     assert bundle.emulation.client("cloudformation").describe_stacks()["Stacks"] == []
@@ -91,7 +107,7 @@ def test_the_commands_of_the_page_set_the_contacts_of_every_account(bundle: Bund
     accounts = bundle.emulation.create_accounts(3)
     bundle.emulation.client("s3").create_bucket(Bucket=BUCKET)
     bundle.fill_in(SecurityTitle="SOC, Level 2")
-    process = bundle.run(DEPLOY)
+    process = bundle.deploy()
     assert process.returncode == 0, process.stderr + bundle.run(REASONS).stdout
     version = json.loads((bundle.folder / "release.json").read_text())["version"]
     assert re.search(rf"Version +\| +{re.escape(version)} ", process.stdout)
@@ -103,7 +119,7 @@ def test_the_same_release_again_uploads_no_other_code(bundle: Bundle) -> None:
     """The key of the code is the hash of its bytes. Other bytes have another key, so the stack is updated."""
     before = code_keys(bundle)
     assert len(before) == 2
-    process = bundle.run(DEPLOY)
+    process = bundle.deploy()
     assert "No changes to deploy" in process.stdout + process.stderr
     assert code_keys(bundle) == before
 
