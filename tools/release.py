@@ -145,7 +145,7 @@ def build_functions(project: Path, folder: Path) -> dict[str, dict[str, bytes]]:
         artifacts = folder / function
         artifacts.mkdir(parents=True)
         process = subprocess.run(  # noqa: S603
-            ["make", "-C", str(project / function), target, f"ARTIFACTS_DIR={artifacts}"],  # noqa: S607
+            ["make", "--no-print-directory", "-C", str(project / function), target, f"ARTIFACTS_DIR={artifacts}"],  # noqa: S607
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

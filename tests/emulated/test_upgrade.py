@@ -1,4 +1,4 @@
-"""The upgrade from the previous release, and back: no message is lost, and each understands the messages of the other."""
+"""The upgrade from the previous release, and back: no message is lost, and each release understands the other's."""
 
 import json
 import re
@@ -247,6 +247,22 @@ def test_the_new_backfill_understands_the_invocations_of_the_earlier_release(upg
         assert "summary" in upgrade.package.invoke_backfill(reason=reason)
     # CloudWatch returns the start of a period of two hours, so a backfill of a minute ago may count as 0.1 days old.
     assert upgrade.package.invoke_backfill(reason="watch")["daysSinceBackfill"] < 1
+
+
+def test_the_earlier_release_can_be_deployed_again(upgrade: Upgrade, release: Release) -> None:
+    package = upgrade.package
+    eventually(lambda: package.message_count("AccountQueue") == 0, within=30)
+    package.enable_worker(False)
+    [waiting] = package.emulation.create_accounts(1)
+    sent = package.send(message(waiting))
+    package.build, package.project = release.build, release.project
+    package.update()
+    assert package.url("AccountQueue") == upgrade.urls["AccountQueue"]
+    package.enable_worker(True)
+    eventually(lambda: package.message_count("AccountQueue") == 0, within=30)
+    assert sent
+    assert package.is_compliant(waiting)
+    assert package.messages("FailedAccountQueue") == []
 
 
 # ---- the rollback ---------------------------------------------------------------------------------------------------
