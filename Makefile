@@ -15,7 +15,7 @@ export PIP_CONSTRAINT := /dev/null
 ACCOUNTS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test suites unit contract template emulated live browser-test check scan format package build build-matrix screenshots reference lock clean
+.PHONY: help setup demo test suites unit contract template emulated live browser-test check scan format package release build build-matrix screenshots reference lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -82,7 +82,10 @@ option = $(if $($(1)),$(if $(filter command,$(origin $(1))),$(2) "$($(1))",$(err
   $(1) is set in the environment. Unset it, or write make $@ $(1)=...)))
 package: setup ## a configuration package for CfCT in dist/cfct/ (see docs/control-tower.md)
 	$(DEV)/python -m control_tower.package $(call option,BUCKET,--bucket) $(call option,MANIFEST,--manifest) \
-	  $(call option,MERGE,--merge) $(if $(filter command,$(origin HOME_REGION)),--home-region "$(HOME_REGION)")
+	  $(call option,MERGE,--merge) $(call option,BUNDLE,--bundle) $(if $(filter command,$(origin HOME_REGION)),--home-region "$(HOME_REGION)")
+
+release: $(VENV)/dev/.done ## the bundle of a release in dist/release/ (see docs/release.md)
+	$(DEV)/python -m tools.release
 
 live: setup ## checks of facts about AWS in ACCOUNT=<management account> (see docs/verify-on-aws.md)
 	$(if $(ACCOUNT),,$(error Name the management account: make live ACCOUNT=111122223333))

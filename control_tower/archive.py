@@ -4,6 +4,7 @@ import shutil
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 from control_tower.errors import PackagingError
 from control_tower.manifest import FORWARDER, MAIN, Manifest
@@ -78,7 +79,8 @@ class Output:
             shutil.rmtree(self._old, ignore_errors=True)
             if with_zip:
                 new = self.zip.with_name(f".{NAME}.zip.new")
-                _write_zip(new, files)
+                with new.open("wb") as file_of_zip:
+                    write_zip(file_of_zip, {path: text.encode() for path, text in files.items()})
                 new.replace(self.zip)
         except OSError as error:
             raise PackagingError(f"Writing to {self.path} failed: {error.strerror}.") from None
@@ -94,10 +96,10 @@ class Output:
         return sorted(paths - {"manifest.yaml", manifest.path(MAIN), manifest.path(FORWARDER)})
 
 
-def _write_zip(path: Path, files: Mapping[str, str]) -> None:
-    """Write a zip. It is not compressed, because zlib's output differs between versions."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+def write_zip(target: BinaryIO, files: Mapping[str, bytes]) -> None:
+    """Write a zip of files, given by their path. It is not compressed: zlib's output differs between versions."""
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         for name in sorted(files):
             entry = zipfile.ZipInfo(name, _NO_TIME)
             entry.create_system, entry.external_attr = 3, _READABLE
-            archive.writestr(entry, files[name].encode())
+            archive.writestr(entry, files[name])

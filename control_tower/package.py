@@ -15,7 +15,15 @@ from tempfile import TemporaryDirectory
 from control_tower import sam
 from control_tower.archive import Output
 from control_tower.aws import Aws
-from control_tower.configuration import ROOT, Configuration, merged_configuration, new_configuration, read_templates
+from control_tower.bundle import check_bundle
+from control_tower.configuration import (
+    ROOT,
+    TEMPLATE,
+    Configuration,
+    merged_configuration,
+    new_configuration,
+    read_templates,
+)
 from control_tower.errors import NotVerifiedError, PackagingError
 from control_tower.manifest import MAIN, MAIN_REGION
 from control_tower.merge import rest
@@ -41,9 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             configuration = new_configuration(options.manifest, options.home_region)
         check_exported_region(configuration, options.home_region)
+        released = check_bundle(options.bundle, TEMPLATE.read_text(encoding="utf-8")) if options.bundle else None
         configuration = check_with_aws(configuration, options.bucket, Aws())
         with TemporaryDirectory() as folder:
-            template = upload_code(sam.build(Path(folder)), options.bucket)
+            template = upload_code(released or sam.build(Path(folder)), Path(folder), options.bucket)
         output.write(configuration.files(template), with_zip=options.merge is None)
     except PackagingError as error:
         sys.stderr.write("".join(f"{message}\n" for message in error.messages))
@@ -93,13 +102,18 @@ def check_with_aws(configuration: Configuration, bucket: str | None, aws: Aws) -
     return replace(configuration, manifest=completed, notes=notes)
 
 
-def upload_code(built: Path, bucket: str | None) -> str:
+def upload_code(built: Path, folder: Path, bucket: str | None) -> str:
     """Upload the code, and return the template that refers to it.
+
+    Args:
+        built: the template that refers to the code on this machine.
+        folder: for temporary files.
+        bucket: in the stack's region; None is the bucket that SAM creates and manages there.
 
     Raises:
         PackagingError: `sam package` failed, or the template is too large for CloudFormation.
     """
-    template = sam.package(built, bucket)
+    template = sam.package(built, folder, bucket)
     if local := Template(template).functions_with_local_code():
         raise PackagingError(f"`sam package` did not upload the code of {', '.join(local)}.")
     if len(template.encode()) > _LARGEST_TEMPLATE:
@@ -160,6 +174,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--manifest", type=Path, default=MANIFEST, help="your contacts (default: manifest.yaml)")
     parser.add_argument("--merge", type=Path, help="the manifest of an existing configuration to add them to")
     parser.add_argument("--home-region", help="Control Tower's (default: the region in the manifest)")
+    parser.add_argument("--bundle", type=Path, help="an unpacked bundle of a release, whose code is used")
     parser.add_argument("--output", type=Path, default=OUTPUT, help="the folder to write to (dist/cfct)")
     return parser
 

@@ -25,19 +25,20 @@ def build(folder: Path) -> Path:
     return folder / "build" / "template.yaml"
 
 
-def package(template: Path, bucket: str | None) -> str:
+def package(template: Path, folder: Path, bucket: str | None) -> str:
     """Upload the functions' code, and return the template that refers to it there.
 
     Args:
-        template: what `build` returned.
+        template: what `build` returned, or the template of a bundle.
+        folder: for the packaged template.
         bucket: in the stack's region; None is the bucket that SAM creates and manages there.
 
     Raises:
         PackagingError: sam failed; with the end of its output.
     """
-    packaged = template.with_name("packaged.yaml")
+    packaged = folder / "packaged.yaml"
     destination = ["--s3-bucket", bucket] if bucket else ["--resolve-s3"]
-    files = ["--template-file", str(template), "--output-template-file", str(packaged)]
+    files = ["--template-file", str(template.resolve()), "--output-template-file", str(packaged)]
     _run("package", "--region", MAIN_REGION, "--s3-prefix", _PREFIX, *destination, *files)
     return packaged.read_text(encoding="utf-8")
 

@@ -18,7 +18,8 @@ import pytest
 
 from emulation import deploy
 from emulation.organization import Emulation
-from emulation.settings import Settings
+from emulation.settings import ROOT, Settings
+from tools import release
 
 #: The quotas of samconfig.toml, which configures the worker for them; an hour of retries takes six seconds.
 SETTINGS = Settings(quota_speed=10, delay_speed=600)
@@ -40,6 +41,15 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
             deploy.build(unfinished)
             unfinished.rename(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def bundle_folder(build: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundle of a release of the files here, with byte code only where this machine has python3.13."""
+    functions = {"src": "WorkerFunction", "custom-resources": "BackfillFunction"}
+    code = {folder: release.read_files(build / "build" / name) for folder, name in functions.items()}
+    files = release.bundle_files(ROOT, code, {"commit": "none", "python": "none"})
+    return release.write_bundle(files, tmp_path_factory.mktemp("release"))[0]
 
 
 @pytest.fixture(scope="session")

@@ -204,6 +204,18 @@ def test_a_second_package_has_the_same_template_and_merges_into_an_existing_conf
     assert forwarder["deployment_targets"] == main["deployment_targets"] == {"accounts": [MANAGEMENT_ACCOUNT]}
 
 
+def test_with_a_bundle_the_code_is_that_of_the_release(packaged: Workspace, bundle_folder: Path) -> None:
+    before = set(packaged.objects(CODE))
+    process = packaged.make_package("--bucket", CODE, "--bundle", str(bundle_folder), output="released")
+    assert process.returncode == 0, process.stderr
+    s3, uploaded = packaged.emulation.client("s3"), set(packaged.objects(CODE)) - before
+    content = {s3.get_object(Bucket=CODE, Key=key)["Body"].read() for key in uploaded}
+    assert content == {path.read_bytes() for path in bundle_folder.glob("*.zip")}
+    template = packaged.template("released")
+    assert {key for key in uploaded if f"CodeUri: s3://{CODE}/{key}\n" in template} == uploaded
+    assert not (bundle_folder / "packaged.yaml").exists()
+
+
 # ---- deployed -------------------------------------------------------------------------------------------------------
 
 

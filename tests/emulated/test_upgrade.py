@@ -1,6 +1,7 @@
-"""Upgrades from each release, and back: no message is lost, and each release understands the messages of the other."""
+"""The upgrade from the previous release, and back: no message is lost, and each release understands the other's."""
 
 import json
+import re
 import shutil
 import subprocess
 import tarfile
@@ -26,8 +27,8 @@ from emulation.waiting import eventually
 from tests.emulated.conftest import SETTINGS
 from tests.emulated.package import QUEUES, Package, event
 
-RELEASES = {"v0.1.0": "802aaa44", "the release before the new terms": "432e778"}
-"""Commits, because a clone may lack the tags."""
+LINK = re.compile(r"^\[[^]]+\]: \S+/compare/([0-9a-f]{40})\.\.\.\S+$", re.MULTILINE)
+"""The link of a release to its changes since the commit of the previous release."""
 STABLE_TYPES = {
     "AWS::SQS::Queue",
     "AWS::SQS::QueuePolicy",
@@ -77,12 +78,19 @@ class Release:
         return package
 
 
-@pytest.fixture(scope="module", params=list(RELEASES.values()), ids=list(RELEASES))
-def release(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Release:
-    """Every earlier release; skips the tests where git does not have its commit."""
-    archive = git("archive", "--format=tar", request.param)
+def previous_commit() -> str:
+    """Return the commit of the previous release, from the first link in CHANGELOG.md: a clone may lack the tags."""
+    links = LINK.findall((ROOT / "CHANGELOG.md").read_text())
+    return str(links[0])
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory: pytest.TempPathFactory) -> Release:
+    """The previous release; skips the tests where git does not have its commit."""
+    commit = previous_commit()
+    archive = git("archive", "--format=tar", commit)
     if archive is None:
-        pytest.skip(f"commit {request.param} is not here: not a git clone, or a shallow one")
+        pytest.skip(f"commit {commit} is not here: not a git clone, or a shallow one")
     project = tmp_path_factory.mktemp("project")
     with tarfile.open(fileobj=BytesIO(archive)) as files:
         files.extractall(project, filter="data")
@@ -239,6 +247,22 @@ def test_the_new_backfill_understands_the_invocations_of_the_earlier_release(upg
         assert "summary" in upgrade.package.invoke_backfill(reason=reason)
     # CloudWatch returns the start of a period of two hours, so a backfill of a minute ago may count as 0.1 days old.
     assert upgrade.package.invoke_backfill(reason="watch")["daysSinceBackfill"] < 1
+
+
+def test_the_earlier_release_can_be_deployed_again(upgrade: Upgrade, release: Release) -> None:
+    package = upgrade.package
+    eventually(lambda: package.message_count("AccountQueue") == 0, within=30)
+    package.enable_worker(False)
+    [waiting] = package.emulation.create_accounts(1)
+    sent = package.send(message(waiting))
+    package.build, package.project = release.build, release.project
+    package.update()
+    assert package.url("AccountQueue") == upgrade.urls["AccountQueue"]
+    package.enable_worker(True)
+    eventually(lambda: package.message_count("AccountQueue") == 0, within=30)
+    assert sent
+    assert package.is_compliant(waiting)
+    assert package.messages("FailedAccountQueue") == []
 
 
 # ---- the rollback ---------------------------------------------------------------------------------------------------

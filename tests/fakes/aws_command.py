@@ -11,7 +11,14 @@ from botocore.exceptions import UnknownServiceError
 
 _SESSION = botocore.session.get_session()
 _GLOBAL = {"region", "query", "output", "profile"}
-_HIGH_LEVEL_COMMANDS = {("s3", "cp"), ("s3", "ls"), ("cloudformation", "deploy"), ("logs", "tail")}
+_HIGH_LEVEL_COMMANDS = {
+    ("s3", "cp"),
+    ("s3", "ls"),
+    ("cloudformation", "deploy"),
+    ("cloudformation", "package"),
+    ("cloudformation", "wait"),
+    ("logs", "tail"),
+}
 """Commands of the AWS CLI that are no API operations."""
 
 

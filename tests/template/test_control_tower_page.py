@@ -23,7 +23,6 @@ from tests.template.cfct.samples import filled, with_values
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "control-tower.md").read_text()
 SCRIPTS = "\n".join(re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
-[TERRAFORM] = re.findall(r"^```hcl\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 OURS = [line for line in SCRIPTS.splitlines() if line.startswith("alternate-contacts ")]
 
 
@@ -84,7 +83,7 @@ def test_make_has_the_target_and_uses_the_variables(line: str) -> None:
     assert all(f'"{variable.partition("=")[2]}"' in process.stdout for variable in variables)
 
 
-@pytest.mark.parametrize("name", ["BUCKET", "MANIFEST", "MERGE"])
+@pytest.mark.parametrize("name", ["BUCKET", "BUNDLE", "MANIFEST", "MERGE"])
 def test_make_takes_no_option_from_the_environment(name: str) -> None:
     process = dry_run("package", **{name: "value"})
     assert process.returncode != 0
@@ -98,27 +97,10 @@ def test_make_does_not_pass_an_exported_home_region() -> None:
     assert '--home-region "eu-west-1"' in dry_run("package", "HOME_REGION=eu-west-1").stdout
 
 
-def test_the_terraform_example_uses_parameters_and_outputs_of_the_template(template: dict[str, Any]) -> None:
-    [block] = re.findall(r"parameters = {(.*?)}", TERRAFORM, re.DOTALL)
-    given = re.findall(r"^ +(\w+) += \"", block, re.MULTILINE)
-    wanted = [name for name in template["Parameters"] if re.search("Name|Title|EmailAddress|PhoneNumber", name)]
-    assert sorted(given) == sorted(wanted)
-    for name in re.findall(r'outputs\["(\w+)"\]', TERRAFORM):
-        assert name in template["Outputs"]
-    timeout = template["Resources"]["Backfill"]["Properties"]["ServiceTimeout"]
-    assert f"{int(timeout) // 60} minutes" in TERRAFORM
-
-
 def test_the_outputs_on_the_page_exist(template: dict[str, Any], home: dict[str, Any]) -> None:
     named = set(re.findall(r"output\s+`(\w+)`", PAGE))
     assert named == {"BackfillSummary", "WorkerLogGroupName", "AlarmTopicArn", "ForwardingFailedQueueUrl"}
     assert named <= template["Outputs"].keys() | home["Outputs"].keys()
-
-
-def test_the_contacts_in_the_terraform_example_differ() -> None:
-    for field in ("Name", "EmailAddress", "PhoneNumber"):
-        values = re.findall(rf'{field} += "(.*)"', TERRAFORM)
-        assert len(values) == len(set(values)) == 3
 
 
 def test_the_look_up_on_the_page_is_one_that_the_package_accepts() -> None:
