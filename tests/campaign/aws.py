@@ -4,9 +4,8 @@ The account API is that of the emulation, with AWS's token buckets in virtual ti
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -24,8 +23,17 @@ from tests.fakes.wire import HttpResponse, error_response, parse_request, to_bot
 READ_TIMEOUT = 10
 """Seconds after which a response counts as lost: the longest of the worker's clients."""
 
-EFFECTS = ("throttled", "server error", "unavailable", "not connected", "connection closed", "response lost", "slow")
-"""What can happen to a call of any service. After the last three, AWS has done what the call asks for."""
+EFFECTS = (
+    "throttled",
+    "server error",
+    "unavailable",
+    "not connected",
+    "request late",
+    "response late",
+    "response lost",
+    "connection closed",
+)
+"""What can happen to a call of any service. After the last four, AWS does what the call asks for."""
 
 _ACCOUNT_OPERATIONS = ("GetAlternateContact", "PutAlternateContact")
 _THROTTLED = {
@@ -131,6 +139,8 @@ class SimulatedAws:
         effect = self._effect(operation, parameters)
         if effect is not None:
             self.injected[effect] += 1
+        if effect == "request late":
+            self._time.sleep(self._faults.dice.uniform(1, 8))
         if effect == "not connected":
             raise EndpointConnectionError(endpoint_url=str(request.url))
         response = self._failure(service, effect) or self._respond(operation, parameters)
@@ -143,7 +153,7 @@ class SimulatedAws:
         if effect == "response lost":
             self._time.sleep(READ_TIMEOUT)
             raise ReadTimeoutError(endpoint_url=str(request.url))
-        if effect == "slow":
+        if effect == "response late":
             self._time.sleep(self._faults.dice.uniform(1, 8))
         return to_botocore(request, response)
 

@@ -70,9 +70,8 @@ class LambdaService:
     ) -> None:
         self.started: dict[str, int] = {"worker": 0, "backfill": 0}
         self.killed = 0
-        self.batches = 0
-        self.invalid_responses = 0
-        """Partial batch responses that Lambda would not accept, and errors of the worker's handler."""
+        self.rejected_responses: list[str] = []
+        """Partial batch responses that Lambda does not accept, and errors of the worker's handler."""
         self._time = time
         self._start = start
         self._queue = account_queue
@@ -100,7 +99,6 @@ class LambdaService:
             if environment is None or is_gone or self._kills.dice.random() < self._kills.replaced:
                 environment = self._open("worker")
             self._time.sleep(0.02)
-            self.batches += 1
             if self._kills.dice.random() < self._kills.share_of_batches:
                 self._kill_later(environment, self._kills.dice.uniform(0, 10))
             event = {"Records": [_record(message) for message in messages]}
@@ -151,7 +149,7 @@ class LambdaService:
         ids = {message.message_id for message in messages}
         remaining = None if response.exception() else _remaining(response.result())
         if remaining is None or not remaining <= ids:
-            self.invalid_responses += 1
+            self.rejected_responses.append(repr(response.exception() or response.result()))
             return
         for message in messages:
             if message.message_id not in remaining:

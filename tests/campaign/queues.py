@@ -54,6 +54,10 @@ class Deliveries:
     rejected_entries: float = 0.0
     """The share of entries of a batch that SQS rejects."""
 
+    def stop(self) -> None:
+        """Deliver each message once from now on, and accept every entry."""
+        self.duplicates = self.rejected_entries = 0.0
+
 
 @dataclass(eq=False)
 class SimulatedQueue:
@@ -68,7 +72,7 @@ class SimulatedQueue:
     dead_letter_queue: "SimulatedQueue | None" = None
     messages: dict[str, StoredMessage] = field(default_factory=dict)
     duplicates: int = 0
-    rejected_entries: int = 0
+    rejected: int = 0
     _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
     _due: list[tuple[float, int, StoredMessage]] = field(default_factory=list)
     _visible: list[StoredMessage] = field(default_factory=list)
@@ -153,7 +157,7 @@ class SimulatedQueue:
             code = self._violation(entry)
             if code is None and self.deliveries.dice.random() < self.deliveries.rejected_entries:
                 code = "InternalError"
-                self.rejected_entries += 1
+                self.rejected += 1
             if code:
                 failed.append({"Id": entry["Id"], "Code": code, "SenderFault": code != "InternalError"})
             else:
