@@ -15,7 +15,7 @@ export PIP_CONSTRAINT := /dev/null
 ACCOUNTS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit contract template emulated browser-test check scan format package build build-matrix screenshots reference lock clean
+.PHONY: help setup demo test unit contract template simulated emulated campaign browser-test check scan format package build build-matrix screenshots reference lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -35,7 +35,7 @@ $(VENV)/%/.done: requirements/%.txt
 demo: setup ## deploy to an organization on this machine and watch it work (ACCOUNTS=500 for a larger one)
 	$(DEV)/python -m emulation.demo --accounts $(ACCOUNTS)
 
-test: setup check unit contract template emulated ## everything that must hold before a change lands
+test: setup check unit contract template simulated emulated ## everything that must hold before a change lands
 
 unit: setup ## milliseconds each, no sockets
 	$(DEV)/python -m pytest tests/unit --numprocesses 2
@@ -46,8 +46,18 @@ contract: setup ## what the two functions write and read, and what AWS really se
 template: setup ## the template as data, and the linters
 	$(DEV)/python -m pytest tests/template
 
+simulated: setup ## both functions in virtual time: small fault campaigns, and a model of the contacts
+	$(DEV)/python -m pytest tests/campaign --numprocesses 2
+
 emulated: setup ## the real template, deployed by sam to the emulation, IAM enforced
 	$(DEV)/python -m pytest tests/emulated --numprocesses 2 --dist loadfile
+
+# The first run of pytest is the model and 10,000 bodies, the second every other property, with five times the examples.
+campaign: setup ## large fault campaigns and many examples of each property, in minutes; writes docs/campaign.md
+	PYTHONPATH=src:custom-resources:cli:. $(DEV)/python -m tests.campaign
+	TEST_PROFILE=campaign $(DEV)/python -m pytest tests/campaign/test_model.py tests/campaign/test_bodies.py \
+	  --numprocesses 2 --timeout 3600
+	TEST_PROFILE=campaign $(DEV)/python -m pytest tests/unit tests/template -m hypothesis --numprocesses 2 --timeout 3600
 
 browser-test: setup ## the script of the audit page, in headless Chromium; skipped where there is none
 	$(DEV)/python -m pytest tests/browser -rfE

@@ -1,4 +1,4 @@
-"""Run one campaign: a deployment with faults, the operator's fixes and a replay, then a reconcile; and check what must hold.
+"""Run one campaign, and check what must hold: a deployment with faults, fixes and a replay, then a reconcile.
 
 After the faults, every account is compliant, on FailedAccountQueue with a reason, or skipped with a reason. After fixes
 and replay all accounts that are not skipped are compliant, and the reconcile changes nothing. At no time a Put follows

@@ -20,6 +20,8 @@ BATCH_SIZE = 5
 CONCURRENCY = 2
 WORKER_TIMEOUT = 180
 BACKFILL_TIMEOUT = 900
+_LONGEST_PAUSE = 5.0
+"""Seconds between two polls of an empty queue."""
 _ASYNC_ATTEMPTS = 2
 _ASYNC_RETRY_SECONDS = 60
 
@@ -77,6 +79,7 @@ class LambdaService:
         self._queue = account_queue
         self._kills = kills
         self._environments: dict[Process, Environment] = {}
+        self._backfill_environment: Environment | None = None
         self._numbers = itertools.count(1)
 
     def kill(self, process: Process) -> None:
@@ -84,16 +87,17 @@ class LambdaService:
         self.killed += 1
         environment = self._environments.pop(process)
         self._time.kill(process)
-        if environment.invocation is not None and not environment.invocation.done():
+        if environment.invocation is not None and _is_busy(environment):
             environment.invocation.set_result(None)
 
     def poll(self) -> None:
-        """Act as one of the two concurrent pollers of the event source, for ever."""
+        """Act as one of the two concurrent pollers of the event source, forever."""
         environment: Environment | None = None
         while True:
             messages = self._queue.receive(BATCH_SIZE)
             if not messages:
-                self._time.sleep(1.0)
+                # A message may arrive before the next one that waits.
+                self._time.sleep(min(self._queue.seconds_until_visible(), _LONGEST_PAUSE))
                 continue
             is_gone = environment is None or environment.process.is_killed
             if environment is None or is_gone or self._kills.dice.random() < self._kills.replaced:
@@ -111,7 +115,10 @@ class LambdaService:
         for attempt in range(_ASYNC_ATTEMPTS):
             if attempt:
                 self._time.sleep(_ASYNC_RETRY_SECONDS)
-            future = self._invoke(self._open("backfill"), event, BACKFILL_TIMEOUT)
+            environment = self._backfill_environment
+            if environment is None or environment.process.is_killed or _is_busy(environment):
+                environment = self._backfill_environment = self._open("backfill")
+            future = self._invoke(environment, event, BACKFILL_TIMEOUT)
             if future is not None and future.exception() is None:
                 return True
         return False
@@ -139,7 +146,7 @@ class LambdaService:
     def _kill_later(self, environment: Environment, seconds: float) -> None:
         def kill() -> None:
             self._time.sleep(seconds)
-            if not environment.process.is_killed and environment.invocation and not environment.invocation.done():
+            if not environment.process.is_killed and _is_busy(environment):
                 self.kill(environment.process)
 
         self._time.start(kill, Process("killer"))
@@ -154,6 +161,10 @@ class LambdaService:
         for message in messages:
             if message.message_id not in remaining:
                 self._queue.delete(message)
+
+
+def _is_busy(environment: Environment) -> bool:
+    return environment.invocation is not None and not environment.invocation.done()
 
 
 def _remaining(response: object) -> set[str] | None:

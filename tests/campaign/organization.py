@@ -180,7 +180,9 @@ class Organization:
         start = parameters.get("NextToken", "")
         ids = sorted(account_id for account_id in self.accounts if account_id >= start)
         size = 0 if self._dice.random() < 0.05 else _PAGE
-        self.listed_as_inactive.update(account_id for account_id in ids[:size] if self.accounts[account_id].state != ACTIVE)
+        self.listed_as_inactive.update(
+            account_id for account_id in ids[:size] if self.accounts[account_id].state != ACTIVE
+        )
         body: dict[str, Any] = {"Accounts": [self._describe(account_id) for account_id in ids[:size]]}
         return HttpResponse(body=body | ({"NextToken": ids[size]} if len(ids) > size else {}))
 

@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_Operat
 
 import heapq
 import itertools
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -121,10 +122,15 @@ class SimulatedQueue:
         else:
             self._remove(message)
 
-    def next_visible(self) -> float | None:
-        """Return when a message becomes visible, or None if there is no message."""
+    def seconds_until_visible(self) -> float:
+        """Return the time until a message becomes visible; infinite if there is no message."""
         self._move_due()
-        return self.time.monotonic() if self._visible else self._due[0][0] if self._due else None
+        return 0 if self._visible else self._due[0][0] - self.time.monotonic() if self._due else math.inf
+
+    def purge(self) -> None:
+        """Delete all messages."""
+        for message in list(self.messages.values()):
+            self._remove(message)
 
     def respond(self, operation: str, parameters: Mapping[str, Any]) -> HttpResponse:
         """Return the response to a call, without injected faults but those of `deliveries`."""
@@ -218,8 +224,10 @@ class SimulatedQueue:
     def _violation(self, parameters: Mapping[str, Any]) -> str | None:
         attributes = _attributes(parameters)
         body = parameters["MessageBody"]
-        if not body or not 0 <= parameters.get("DelaySeconds", 0) <= _MAX_DELAY or _size(parameters) > (
-            self.max_message_size
+        if (
+            not body
+            or not 0 <= parameters.get("DelaySeconds", 0) <= _MAX_DELAY
+            or _size(parameters) > (self.max_message_size)
         ):
             return "InvalidParameterValue"
         if _INVALID_CHARACTERS.search(body):

@@ -1,7 +1,8 @@
-"""What happens to the organization while its stack is deployed: faults of AWS, and changes by people and other tools."""
+"""What happens while the stack is deployed: faults of AWS, and changes by people and other tools."""
 
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -88,15 +89,15 @@ class Scenario:
         simulation.faults.share = fault_share
         simulation.faults.kill_after_puts = 0.001
         simulation.faults.kill_at_page = self._dice.randrange(3, max(self._members // 20, 4))
-        simulation.kills.share_of_batches, simulation.kills.replaced = 0.02, 0.002
+        simulation.kills.share_of_batches, simulation.kills.replaced = max(0.02, 4 / self._members), 0.002
         simulation.deliveries.duplicates, simulation.deliveries.rejected_entries = 0.02, 0.03
-        members = sorted(self._organization.accounts)
-        simulation.faults.denied_accounts.update(self._dice.sample(members, max(len(members) // 100, 2)))
-        for number in range(max(self._members // 100, 5)):
-            self._plan(self._dice.uniform(0, busy), lambda number=number: self._create_account(number))
+        active = sorted(each for each, account in self._organization.accounts.items() if account.state == ACTIVE)
+        simulation.faults.denied_accounts.update(self._dice.sample(active, max(len(active) // 100, 2)))
+        for number in range(max(self._members // 100, 2)):
+            self._plan(self._dice.uniform(0, busy), partial(self._create_account, str(200_000_000_000 + number)))
             self._plan(self._dice.uniform(0, busy), self._close_account)
             self._plan(self._dice.uniform(0, busy), self._send_invalid_message)
-        for _ in range(3):
+        for _ in range(2):
             self._plan(self._dice.uniform(0, busy), self._remove_account)
         self._plan(0.1 * busy, lambda: self._reject_failed_messages(600))
         self._plan(3700, lambda: self._reject_failed_messages(900))  # when the first accounts have had their last try
@@ -136,9 +137,8 @@ class Scenario:
     def _sleep(self, low: float, high: float) -> None:
         self._simulation.time.sleep(self._dice.uniform(low, high))
 
-    def _create_account(self, number: int) -> None:
+    def _create_account(self, account_id: str) -> None:
         """Create an account as AWS does: at the root, not ready, with two events; it is moved to its OU later."""
-        account_id = str(200_000_000_000 + number)
         self._organization.accounts[account_id] = Account("PENDING_ACTIVATION", ROOT)
         for name in ("create-account-result", "account-joined-organization"):
             body = (_EVENTS / f"{name}.json").read_text().replace(_ACCOUNT_IN_EVENTS, account_id)

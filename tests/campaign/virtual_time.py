@@ -184,17 +184,17 @@ class _Waiters:
         self._waiting: deque[tuple[_Task, int]] = deque()
 
     def wait(self, timeout: float | None) -> None:
-        task = self._time._task()  # noqa: SLF001 - one module
+        task = self._time._task()
         if task is None:
             raise DeadlockError("only a task can wait")
         self._waiting.append((task, task.waits))
-        self._time._wait(timeout)  # noqa: SLF001
+        self._time._wait(timeout)
 
     def wake_one(self) -> None:
         while self._waiting:
             task, wait = self._waiting.popleft()
             if not task.dead and task.waits == wait:
-                self._time._wake(task, wait)  # noqa: SLF001
+                self._time._wake(task, wait)
                 return
 
     def wake_all(self) -> None:
@@ -276,6 +276,6 @@ class _VirtualExecutor(futures.Executor):
         self._submitted = [each for each in self._submitted if not each.done()] + [future]
         return future
 
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002 - as the base
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         if wait and not cancel_futures:
             self._time.wait(self._submitted)
