@@ -100,7 +100,7 @@ fixed and the failed messages are replayed. *Bursts* are those of Puts and of Ge
 6. The package changes no contact without a reason: not in an excluded account, not with the choice `ignore`, and with
    the policy `fill` no contact that the account has.
 
-`tests/campaign/test_campaign.py` breaks the package in eight ways, and checks that a campaign notices each of them.
+`tests/campaign/test_campaign.py` breaks the package in one way after the other, and checks that a campaign notices it.
 
 ## What goes wrong
 

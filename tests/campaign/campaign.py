@@ -116,8 +116,9 @@ class _Campaign:
                 violations.append(f"above the share of the quota: {operation} by {worst:.2f} bursts")
         violations += [f"a Put after an equal Get: {put}" for put in simulation.aws.needless_puts]
         violations += [f"contact data: {text[:200]}" for text in {*leaks, *simulation.leaks()}]
-        violations += [f"the scenario failed: {error}" for error in scenario.errors]
         violations += [f"Lambda rejects the response: {error}" for error in simulation.functions.rejected_responses]
+        # The first ones, because what the scenario did not do explains the others.
+        violations = [f"the scenario failed: {error}" for error in scenario.errors] + violations
         return Figures(
             seed=options.seed,
             accounts=len(self._organization.accounts),

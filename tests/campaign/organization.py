@@ -3,6 +3,7 @@
 `Organization.desired` is the model of what each account's contacts should be. It shares no code with the worker.
 """
 
+import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -95,6 +96,7 @@ class Organization:
         """Accounts that ListAccounts returned with another state than ACTIVE: the backfill counts them as skipped."""
         self._stack_contacts = stack_contacts
         self._dice = dice
+        self._tokens = itertools.count()
         self._throttle = Throttle(_QUOTAS, clock=time.monotonic)
 
     def account_state(self, account_id: str) -> str | None:
@@ -176,15 +178,15 @@ class Organization:
         return HttpResponse()
 
     def _list_accounts(self, parameters: Mapping[str, Any]) -> HttpResponse:
-        """Return a page. It may be empty and still have a next one; the token is the ID of the next account."""
-        start = parameters.get("NextToken", "")
+        """Return a page. It may be empty and still have a next one. Every token is another one, as botocore demands."""
+        start = parameters.get("NextToken", "").partition(" ")[0]
         ids = sorted(account_id for account_id in self.accounts if account_id >= start)
         size = 0 if self._dice.random() < 0.05 else _PAGE
         self.listed_as_inactive.update(
             account_id for account_id in ids[:size] if self.accounts[account_id].state != ACTIVE
         )
         body: dict[str, Any] = {"Accounts": [self._describe(account_id) for account_id in ids[:size]]}
-        return HttpResponse(body=body | ({"NextToken": ids[size]} if len(ids) > size else {}))
+        return HttpResponse(body=body | ({"NextToken": f"{ids[size]} {next(self._tokens)}"} if len(ids) > size else {}))
 
     def _describe_account(self, parameters: Mapping[str, Any]) -> HttpResponse:
         account_id = parameters["AccountId"]

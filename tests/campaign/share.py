@@ -23,15 +23,3 @@ def bursts_above_rate(calls: Iterable[tuple[float, str]], rate: float, burst: fl
         lowest = min(lowest, level)
         worst = max(worst, level - lowest + 1)
     return worst / burst
-
-
-def most_calls(times: Iterable[float], seconds: float) -> int:
-    """Return the number of calls in the busiest window of this length."""
-    recent: list[float] = []
-    first = most = 0
-    for time in times:
-        recent.append(time)
-        while recent[first] <= time - seconds:
-            first += 1
-        most = max(most, len(recent) - first)
-    return most

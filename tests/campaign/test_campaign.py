@@ -12,7 +12,7 @@ from alternate_contacts.backfill.enqueue import ListedAccount
 from alternate_contacts.worker import account_processor, batch, configuration_cache
 from alternate_contacts.worker.aws import AwsMessageQueues
 from alternate_contacts.worker.batch import BatchProcessor
-from alternate_contacts.worker.decision import Outcome
+from alternate_contacts.worker.decision import Outcome, Policy, decide
 from alternate_contacts.worker.errors import Permanent
 from alternate_contacts.worker.message import AccountMessage, parse_message
 from alternate_contacts.worker.pacing import Pacer
@@ -78,6 +78,10 @@ def put_without_comparing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(account_processor, "decide", lambda *_: Outcome.UPDATED)
 
 
+def overwrite_every_contact(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(account_processor, "decide", lambda _, *more: decide(Policy.OVERWRITE, *more))
+
+
 def call_without_pace(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Pacer, "wait", lambda *_: None)
 
@@ -109,6 +113,7 @@ def crash_on_an_invalid_message(monkeypatch: pytest.MonkeyPatch) -> None:
         (lose_failed_messages, "lost after the faults"),
         (lose_listed_accounts, "lost after the faults"),
         (keep_the_first_configuration, "not compliant after the replay"),
+        (overwrite_every_contact, "not compliant after the replay"),
         (put_without_comparing, "a Put after an equal Get"),
         (call_without_pace, "above the share of the quota"),
         (log_the_body, "contact data"),

@@ -171,9 +171,9 @@ class VirtualTime:
         """Do what `threading.Event` does."""
         return _VirtualEvent(self)
 
-    def executor(self, max_workers: int, thread_name_prefix: str = "") -> "_VirtualExecutor":
+    def executor(self, max_workers: int, _thread_name_prefix: str = "") -> "_VirtualExecutor":
         """Do what `concurrent.futures.ThreadPoolExecutor` does."""
-        return _VirtualExecutor(self, max_workers, thread_name_prefix)
+        return _VirtualExecutor(self, max_workers)
 
 
 class _Waiters:
@@ -250,8 +250,7 @@ class _VirtualFuture(Future[Result]):
 class _VirtualExecutor(futures.Executor):
     """Its tasks belong to the process of the task that submits them."""
 
-    def __init__(self, time: VirtualTime, max_workers: int, thread_name_prefix: str) -> None:
-        self.name = thread_name_prefix
+    def __init__(self, time: VirtualTime, max_workers: int) -> None:
         self._time = time
         self._free = max_workers
         self._waiters = _Waiters(time)
