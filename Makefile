@@ -15,7 +15,7 @@ export PIP_CONSTRAINT := /dev/null
 ACCOUNTS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test suites unit contract template emulated live browser-test check scan format package release build build-matrix screenshots reference lock clean
+.PHONY: help setup demo test suites unit contract template simulated emulated campaign live browser-test check scan format package release build build-matrix screenshots reference lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -40,8 +40,8 @@ demo: setup ## deploy to an organization on this machine and watch it work (ACCO
 test: setup ## everything that must hold before a change lands
 	$(MAKE) --keep-going --jobs=2 check suites
 
-suites: setup ## unit, contract, template and emulated in one run
-	$(DEV)/python -m pytest tests/emulated tests/template tests/contract tests/unit --numprocesses 3 --dist loadfile
+suites: setup ## unit, contract, template, simulated and emulated in one run
+	$(DEV)/python -m pytest tests/emulated tests/campaign tests/template tests/contract tests/unit --numprocesses 3 --dist loadfile
 
 unit: setup ## milliseconds each, no sockets
 	$(DEV)/python -m pytest tests/unit --numprocesses 2
@@ -52,8 +52,18 @@ contract: setup ## what the two functions write and read, and what AWS really se
 template: setup ## the template as data, and the linters
 	$(DEV)/python -m pytest tests/template
 
+simulated: setup ## both functions in virtual time: small fault campaigns, and a model of the contacts
+	$(DEV)/python -m pytest tests/campaign --numprocesses 2
+
 emulated: setup ## the real template, deployed to the emulation, IAM enforced
 	$(DEV)/python -m pytest tests/emulated --numprocesses 2 --dist loadfile
+
+# The first run of pytest is the model and 10,000 bodies, the second every other property, with five times the examples.
+campaign: setup ## large fault campaigns and many examples of each property, in minutes; writes docs/campaign.md
+	PYTHONPATH=src:custom-resources:cli:. $(DEV)/python -m tests.campaign
+	TEST_PROFILE=campaign $(DEV)/python -m pytest tests/campaign/test_model.py tests/campaign/test_bodies.py \
+	  --numprocesses 2 --timeout 3600
+	TEST_PROFILE=campaign $(DEV)/python -m pytest tests/unit tests/template -m hypothesis --numprocesses 2 --timeout 3600
 
 browser-test: setup ## the script of the audit page, in headless Chromium; skipped where there is none
 	$(DEV)/python -m pytest tests/browser -rfE

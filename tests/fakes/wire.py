@@ -65,15 +65,24 @@ class FakeWire:
         return [parameters for name, parameters in self.requests if name == operation]
 
     def _send(self, event_name: str, request: AWSPreparedRequest, **_: object) -> AWSResponse:
-        operation = event_name.rpartition(".")[2]
-        text = str(request.body, "utf-8") if isinstance(request.body, bytes) else "{}"
-        # SNS has the query protocol, the others JSON.
-        parameters = json.loads(text) if text.startswith("{") else dict(urllib.parse.parse_qsl(text))
+        operation, parameters = parse_request(event_name, request)
         with self._lock:
             self.requests.append((operation, parameters))
-        response = self._responses[operation](parameters)
-        body = response.body if isinstance(response.body, str) else json.dumps(response.body)
-        headers = HTTPHeaders()
-        for name, value in response.headers.items():
-            headers[name] = value
-        return AWSResponse(request.url, response.status, headers, _Raw(body.encode()))
+        return to_botocore(request, self._responses[operation](parameters))
+
+
+def parse_request(event_name: str, request: AWSPreparedRequest) -> tuple[str, dict[str, Any]]:
+    """Return operation and parameters of a request that a handler of ``before-send`` gets."""
+    text = str(request.body, "utf-8") if isinstance(request.body, bytes) else "{}"
+    # SNS has the query protocol, the others JSON.
+    parameters = json.loads(text) if text.startswith("{") else dict(urllib.parse.parse_qsl(text))
+    return event_name.rpartition(".")[2], parameters
+
+
+def to_botocore(request: AWSPreparedRequest, response: HttpResponse) -> AWSResponse:
+    """Return the response in the form that a handler of ``before-send`` returns."""
+    body = response.body if isinstance(response.body, str) else json.dumps(response.body)
+    headers = HTTPHeaders()
+    for name, value in response.headers.items():
+        headers[name] = value
+    return AWSResponse(request.url, response.status, headers, _Raw(body.encode()))

@@ -7,6 +7,10 @@ from typing import Any
 import pytest
 from cfnlint.decode.cfn_yaml import load
 
+from tests.profiles import load_profile
+
+load_profile()
+
 ROOT = Path(__file__).parents[2]
 
 Resources = dict[str, Any]

@@ -8,12 +8,11 @@ from collections.abc import Iterator
 import boto3
 import pytest
 from aws_lambda_powertools.logging import Logger
-from hypothesis import settings
 from pytest_socket import disable_socket, enable_socket
 
-# The time of an example depends on the machine, not on the code.
-settings.register_profile("unit", deadline=None)
-settings.load_profile("unit")
+from tests.profiles import load_profile
+
+load_profile()
 
 
 @pytest.fixture(autouse=True)

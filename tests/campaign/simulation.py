@@ -1,0 +1,143 @@
+"""One organization with one stack in virtual time: both functions, the services that they call, and what they print."""
+
+import random
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from typing import TypeVar
+
+import boto3
+
+from alternate_contacts.backfill.response import CustomResourceRequest, CustomResourceResponse
+from alternate_contacts.cli.aws.failed_messages import FailedMessage, parse_failure
+from alternate_contacts.cli.aws.queue_lease import lease_queue
+from alternate_contacts.cli.aws.queues import FAILED_ACCOUNT_QUEUE
+from emulation.account_api import AccountApi
+from tests.campaign.aws import Faults, SimulatedAws
+from tests.campaign.contact_data import MARKS, make_contact
+from tests.campaign.functions import in_virtual_time
+from tests.campaign.lambda_service import CONCURRENCY, Kills, LambdaService
+from tests.campaign.organization import CONTACT_TYPES, CONTACTS_PATH, Contact, Organization
+from tests.campaign.output import FunctionOutput
+from tests.campaign.queues import Deliveries, SimulatedQueue
+from tests.campaign.virtual_time import Process, VirtualTime
+from tests.fakes import environment
+from tests.fakes.cli import STACK
+
+Result = TypeVar("Result")
+
+FILLED = "OPERATIONS"
+"""The contact type with the policy ``fill``; the others have ``overwrite``."""
+
+_TIME_LIMIT = 40 * 86_400.0
+"""Seconds of virtual time after which a simulation counts as hanging."""
+_VARIABLES = {"NAME": "Name", "TITLE": "Title", "EMAIL_ADDRESS": "EmailAddress", "PHONE_NUMBER": "PhoneNumber"}
+
+
+class Simulation:
+    """The parts, ready to be changed by a scenario; they run within the context of `running`."""
+
+    def __init__(self, seed: int) -> None:
+        self.dice = random.Random(seed)  # noqa: S311 - repeatable faults, no secret
+        self.time = VirtualTime()
+        self.stack_contacts = {contact_type: make_contact(index) for index, contact_type in enumerate(CONTACT_TYPES)}
+        self.organization = Organization(self.time, self.stack_contacts, dice=self.dice)
+        self.accounts = AccountApi(self.organization, clock=self.time.monotonic)
+        self.faults, self.kills, self.deliveries = Faults(self.dice), Kills(self.dice), Deliveries(self.dice)
+        # The numbers are those of template.yaml.
+        self.failed_account_queue = SimulatedQueue(
+            "FailedAccountQueue", self.time, self.deliveries, visibility_timeout=30, max_message_size=262_144
+        )
+        self.account_queue = SimulatedQueue(
+            "AccountQueue",
+            self.time,
+            self.deliveries,
+            visibility_timeout=1080,
+            max_message_size=245_760,
+            max_receive_count=13,
+            dead_letter_queue=self.failed_account_queue,
+        )
+        self.output = FunctionOutput(MARKS)
+        self.responses: list[CustomResourceResponse] = []
+        self.aws = SimulatedAws(
+            self.time,
+            self.organization,
+            self.accounts,
+            {queue.name: queue for queue in (self.account_queue, self.failed_account_queue)},
+            self.faults,
+            kill=lambda process: self.functions.kill(process),
+        )
+        self._seed = seed
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Poll AccountQueue within the context, whenever `run` lets time pass."""
+        session = _session()
+        random.seed(self._seed)  # botocore draws the waits of its retries
+        with (
+            self.aws.attached_to(session),
+            in_virtual_time(self.time, session, output=self.output.stream, on_response=self._on_response) as start,
+        ):
+            variables = {"worker": self._worker_variables(), "backfill": self._backfill_variables()}
+            self.functions = LambdaService(
+                self.time, lambda part: start(part, variables[part]), self.account_queue, self.kills
+            )
+            self.sqs = session.client("sqs")
+            for number in range(CONCURRENCY):
+                self.time.start(self.functions.poll, Process(f"poller {number}"))
+            yield
+
+    def run(self, scenario: Callable[[], Result]) -> Result:
+        """Let time pass until the scenario ends, and return its result."""
+        return self.time.run(self.time.start(scenario, Process("scenario")), time_limit=_TIME_LIMIT)
+
+    def drain(self) -> None:
+        """Wait until AccountQueue is empty. For a scenario."""
+        self.time.wait_until(lambda: not self.account_queue.messages, poll=5)
+
+    def stop_faults(self) -> None:
+        """Let every call succeed from now on, each message be delivered once, and every worker live."""
+        self.faults.stop()
+        self.kills.stop()
+        self.deliveries.stop()
+
+    def contact(self, account_id: str, contact_type: str) -> Contact | None:
+        """Return the stored contact."""
+        contact = self.accounts.contact(account_id, contact_type)
+        return None if contact is None else {name: contact[name] for name in _VARIABLES.values()}
+
+    def set_contact(self, account_id: str, contact_type: str, contact: Contact) -> None:
+        """Store a contact, as someone does by hand."""
+        self.accounts.set_contact(account_id, {**contact, "AlternateContactType": contact_type})
+
+    def read_failures(self) -> list[FailedMessage]:
+        """Return the failed messages, as the command ``failures`` reads them."""
+        with lease_queue(self.sqs, STACK, FAILED_ACCOUNT_QUEUE) as (_, snapshot):
+            return [parse_failure(message) for message in snapshot.messages]
+
+    def leaks(self) -> list[str]:
+        """Return the printed lines and the attributes of failed messages that have contact data."""
+        attributes = [
+            value for message in self.failed_account_queue.messages.values() for value in message.attributes.values()
+        ]
+        return self.output.leaks + [value for value in attributes if any(mark in value for mark in MARKS)]
+
+    def _on_response(self, _: CustomResourceRequest, response: CustomResourceResponse) -> None:
+        self.responses.append(response)
+
+    def _worker_variables(self) -> Mapping[str, str]:
+        contacts = {
+            f"{contact_type}_{suffix}": contact[name]
+            for contact_type, contact in self.stack_contacts.items()
+            for suffix, name in _VARIABLES.items()
+        }
+        return {**environment.WORKER, **contacts, "CONTACTS_PATH": CONTACTS_PATH, f"{FILLED}_POLICY": "fill"}
+
+    def _backfill_variables(self) -> Mapping[str, str]:
+        return {**environment.BACKFILL, "CONTACTS_PATH": CONTACTS_PATH, "AWS_REGION": "us-east-1"}
+
+
+@cache
+def _session() -> boto3.Session:
+    """Return one session for all simulations: to load the service models takes longer than a small one."""
+    return boto3.Session(aws_access_key_id="campaign", aws_secret_access_key="campaign", region_name="us-east-1")

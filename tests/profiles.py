@@ -1,0 +1,19 @@
+"""How many examples the property tests try: a few, or as many as `make campaign` asks for."""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+# The time of an example depends on the machine, not on the code.
+settings.register_profile("short", deadline=None)
+settings.register_profile("campaign", deadline=None, max_examples=500, suppress_health_check=[HealthCheck.too_slow])
+
+
+def load_profile() -> None:
+    """Load the profile that the environment variable names. hypothesis loads `--hypothesis-profile` too early."""
+    settings.load_profile(os.environ.get("TEST_PROFILE", "short"))
+
+
+def examples(short: int) -> int:
+    """Return the number of examples of a test for which the usual number takes too long; ``short`` is the default."""
+    return short if os.environ.get("TEST_PROFILE", "short") == "short" else settings().max_examples
