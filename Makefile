@@ -23,13 +23,16 @@ help: ## list the targets
 # Three environments: the dev tools with the emulator, the SAM command line (its pins and the emulator's
 # exclude each other), and a bare one that stands in for Lambda's runtime. The files are complete closures,
 # hence --no-deps.
-setup: $(VENV)/dev/.done $(VENV)/sam/.done $(VENV)/runtime/.done ## install everything into .venv/
+setup: ## install everything into .venv/
+	@$(MAKE) --no-print-directory --jobs=3 $(VENV)/dev/.done $(VENV)/sam/.done $(VENV)/runtime/.done
 
+# Python compiles a module when it is first imported, and most modules never are. Lambda's runtime comes compiled, and
+# the time limit of a function must not pay for it.
 $(VENV)/%/.done: requirements/%.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: PYTHON=python3.13 make ...")'
 	$(PYTHON) -m venv --clear $(VENV)/$*
 	$(VENV)/$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
-	  --prefix=$(abspath $(VENV)/$*) --root=/ --target= --no-binary=:none: -r $<
+	  --prefix=$(abspath $(VENV)/$*) --root=/ --target= --no-binary=:none: $(if $(filter runtime,$*),,--no-compile) -r $<
 	@touch $@
 
 demo: setup ## deploy to an organization on this machine and watch it work (ACCOUNTS=500 for a larger one)

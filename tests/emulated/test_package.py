@@ -294,7 +294,8 @@ def test_no_contact_data_and_no_response_url_is_logged(package: Package) -> None
 
 
 def test_a_changed_contact_is_set_in_every_account_and_stays_after_deletion(emulation: Emulation, build: Path) -> None:
-    package = Package.deploy_with_sam(emulation, build, [MANAGEMENT_ACCOUNT, *emulation.create_accounts(4)])
+    package = Package.deploy(emulation, build, [MANAGEMENT_ACCOUNT, *emulation.create_accounts(4)])
+    package.sam = True
     eventually(lambda: package.is_compliant(*package.accounts))
     package.accounts.append(package.new_account())
     changed = {"SecurityEmailAddress": "soc@acme.test", "SecurityName": "Our SOC, all of it"}
