@@ -106,6 +106,9 @@ class Organization:
     def has_trusted_access(self) -> bool:
         return self.trusted_access
 
+    def is_delegated_administrator(self, _account_id: str) -> bool:
+        return False
+
     def ancestry(self, account_id: str) -> list[str]:
         """Return the IDs from the account to the root."""
         ancestry = [account_id, self.accounts[account_id].parent]
