@@ -118,7 +118,7 @@ class BackfillService:
         def make_body(account_id: str) -> str:
             return account_message_body(account_id, trigger=trigger, mode=mode)
 
-        # Listed all the same: a target may remain of an account that has left the organization, or was closed.
+        # Every account is listed for a few too: one of them may have left the organization, and its target remained.
         accounts = (each for each in self.directory.list_accounts() if only is None or each.account_id in only)
         enqueue_accounts(accounts, self.queue, make_body, delay=delay, counts=counts, stop=stop)
         if only is None:

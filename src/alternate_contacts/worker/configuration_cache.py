@@ -35,19 +35,22 @@ class ConfigurationCache:
         self._clock = clock
         self._lock = threading.Lock()
         self._kept: ContactConfiguration | ConfigurationUnreadable | None = None
-        self._expires_at = 0.0
+        self._read_at = self._expires_at = 0.0
 
-    def get(self, deadline: float) -> ContactConfiguration:
-        """Return a configuration that is at most `KEPT_SECONDS` old.
+    def get(self, deadline: float, *, fresh: bool = False) -> ContactConfiguration:
+        """Return a configuration that is at most `KEPT_SECONDS` old or, if it must be ``fresh``, read after this call.
 
         Raises:
             ConfigurationUnreadable: it could not be read, or it has no known version.
             OutOfTime: it was not read before ``deadline``, a time of the clock.
         """
+        called = self._clock()
         with self._lock:
             started = self._clock()
-            if self._kept is None or started >= self._expires_at:
-                self._kept = None
+            # Another thread may have read it while this one was waiting for the lock.
+            is_stale = fresh and self._read_at < called
+            if self._kept is None or started >= self._expires_at or is_stale:
+                self._kept, self._read_at = None, started
                 self._kept = self._read(deadline)
                 failed = isinstance(self._kept, ConfigurationUnreadable)
                 # A change during the read may be missing, so the time counts from its start.

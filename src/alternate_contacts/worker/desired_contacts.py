@@ -9,6 +9,7 @@ from alternate_contacts.worker.contact_selection import AccountSelection, Assign
 from alternate_contacts.worker.contacts import ContactType
 from alternate_contacts.worker.errors import BelowRoot
 from alternate_contacts.worker.message import NEW_ACCOUNT_EVENTS, AccountMessage
+from alternate_contacts.worker.protocol import Trigger
 
 _ACCOUNT_AND_ROOT = 2
 
@@ -49,7 +50,9 @@ class ConfiguredContacts:
             BelowRoot: ``may_wait``, the account is new, and it may still be moved to an OU that is a target.
             WorkerError: configuration or account could not be read.
         """
-        configuration = self._configuration.get(deadline)
+        # A target of the new OU may be as new as the move, and the messages of moves are not delayed.
+        was_moved = message.trigger == Trigger.ACCOUNT_MOVED
+        configuration = self._configuration.get(deadline, fresh=was_moved)
         if not configuration.has_parent_targets:
             return DesiredContacts(select(configuration, [message.account_id], self._defaults))
         account = self._ancestry.read(message.account_id, deadline=deadline)

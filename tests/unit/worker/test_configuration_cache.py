@@ -68,6 +68,16 @@ def test_the_configuration_is_kept_for_a_minute(bench: Bench) -> None:
     assert "r-ab12" in bench.get()
 
 
+def test_a_fresh_configuration_is_read_although_another_is_kept(bench: Bench) -> None:
+    bench.get()
+    bench.store.parameters["targets/r-ab12"] = "{}"
+    bench.clock.now = 1
+    assert "r-ab12" in bench.cache.get(NEVER, fresh=True).targets
+    bench.clock.now = 60
+    bench.get()
+    assert len(bench.store.tokens) == 6
+
+
 def test_threads_that_need_it_at_the_same_time_read_it_once(bench: Bench) -> None:
     with ThreadPoolExecutor(15) as pool:
         results = [*pool.map(lambda _: bench.get(), range(30))]

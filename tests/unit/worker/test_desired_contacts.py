@@ -29,7 +29,7 @@ class Bench:
     """`ConfiguredContacts` with its fakes: one account below an OU, and the management account below the root."""
 
     def __init__(self) -> None:
-        clock = FakeClock()
+        self.clock = clock = FakeClock()
         self.store = FakeParameterStore({"version": "1", "sets/present": PRESENT_SET})
         self.tree = FakeAncestrySource({MEMBER: OU, OU: ROOT, MANAGEMENT: ROOT})
         fast = Pacer(1e6, 1e6, clock=clock, sleep=clock.sleep)
@@ -87,6 +87,18 @@ def test_the_default_is_never_set_without_a_readable_configuration(bench: Bench)
     with pytest.raises(ConfigurationUnreadable):
         bench.find()
     assert bench.tree.calls == []
+
+
+@pytest.mark.parametrize("trigger", [*Trigger])
+def test_only_a_moved_account_needs_a_configuration_that_is_newer_than_its_message(
+    bench: Bench, trigger: Trigger
+) -> None:
+    """The messages of a backfill wait until every cache has expired."""
+    bench.find()
+    bench.set_targets({MEMBER: {"exclude": True}})
+    bench.clock.now = 1
+    excluded_by = bench.find(trigger=trigger.value).selection.excluded_by
+    assert excluded_by == (MEMBER if trigger is Trigger.ACCOUNT_MOVED else None)
 
 
 # ---- new accounts ---------------------------------------------------------------------------------------------------
