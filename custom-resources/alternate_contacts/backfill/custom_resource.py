@@ -43,8 +43,12 @@ class CustomResource:
             return CustomResourceResponse.succeeded("Delete leaves the alternate contacts in place.", counts)
 
         def backfill(stop: Event) -> str:
-            is_update = request.request_type == "Update"
-            return self.get_service().backfill_for_deployment(is_update=is_update, counts=counts, stop=stop)
+            return self.get_service().backfill_for_deployment(
+                is_update=request.request_type == "Update",
+                extends_protection=request.extends_protection,
+                counts=counts,
+                stop=stop,
+            )
 
         try:
             summary = run_until(deadline, backfill, counts=counts, stop=self.new_stop())

@@ -15,6 +15,7 @@ from typing import Any
 
 from alternate_contacts.backfill.counts import BackfillCounts
 from alternate_contacts.backfill.errors import BackfillError
+from alternate_contacts.backfill.protocol import Mode
 
 MAX_BYTES = 4096
 """CloudFormation rejects a longer response."""
@@ -39,7 +40,10 @@ class ResponseStatus(StrEnum):
 
 @dataclass(frozen=True)
 class CustomResourceRequest:
-    """The fields of a request that the backfill reads."""
+    """The fields of a request that the backfill reads.
+
+    ``extends_protection``: the deployment creates the service control policy, or changes its target or contact types.
+    """
 
     request_type: str
     stack_id: str
@@ -47,6 +51,7 @@ class CustomResourceRequest:
     logical_resource_id: str
     physical_resource_id: str
     response_url: str = field(repr=False)
+    extends_protection: bool = False
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> "CustomResourceRequest":
@@ -63,7 +68,21 @@ class CustomResourceRequest:
             logical_resource_id=logical_resource_id,
             physical_resource_id=event.get("PhysicalResourceId") or f"{stack_id}/{logical_resource_id}",
             response_url=_https_url(event),
+            extends_protection=_protection(event.get("ResourceProperties"))
+            not in (None, _protection(event.get("OldResourceProperties"))),
         )
+
+
+def _protection(properties: object) -> tuple[object, ...] | None:
+    """Return what the template makes ProtectionPolicy of: its target and the policies; None: it does not exist."""
+    if not isinstance(properties, Mapping) or properties.get("Mode") != Mode.ENFORCE:
+        return None
+    target = properties.get("ProtectedTargetId", "none")
+    # The first value of each type is its policy; the others are contact data.
+    policies = [properties.get(name) for name in ("Billing", "Operations", "Security")]
+    return (
+        None if target == "none" else (target, *(value[0] for value in policies if isinstance(value, list) and value))
+    )
 
 
 def _text(event: Mapping[str, Any], name: str) -> str:

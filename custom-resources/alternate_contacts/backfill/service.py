@@ -59,13 +59,20 @@ class BackfillService:
     read_parameters: Callable[[str], Mapping[str, str | None]]
     """Read the parameters below a path, as `parse_configuration` takes them."""
 
-    def backfill_for_deployment(self, *, is_update: bool, counts: BackfillCounts, stop: Event) -> str:
+    def backfill_for_deployment(
+        self, *, is_update: bool, extends_protection: bool, counts: BackfillCounts, stop: Event
+    ) -> str:
         """Backfill for a Create or Update of the stack; return a summary. A disabled package sends nothing.
+
+        It only runs the checks if the deployment ``extends_protection``: a stack that could not set contacts must not
+        keep members from it. Without that, it makes no call, so that the package can be disabled whatever fails.
 
         Raises:
             BackfillError: the backfill failed, or ``stop`` is set.
         """
         if not self.settings.enabled:
+            if extends_protection:
+                self._ensure_ready(self.settings.mode, counts=counts, stop=stop)
             return _DISABLED
         # During an update, a worker that is still running has the old contacts.
         delay = self.settings.update_delay if is_update else 0
@@ -105,13 +112,7 @@ class BackfillService:
     ) -> None:
         """Run the checks, then send one message per account, or only for some. None is sent if a check fails."""
         mode = mode.stricter(self.settings.mode)
-        ensure_ready(
-            self.directory,
-            more_checks=self._configuration_checks(counts),
-            may_enable_trusted_access=mode is Mode.ENFORCE,
-            stop=stop,
-            describe_aws_error=self.describe_aws_error,
-        )
+        self._ensure_ready(mode, counts=counts, stop=stop)
         if self.settings.contacts_path:
             self.telemetry.configuration_validated(counts.configuration_problems)
 
@@ -125,6 +126,15 @@ class BackfillService:
             self.telemetry.backfill_completed(trigger, mode, counts, stack_mode=mode is self.settings.mode)
         else:
             self.telemetry.changed_accounts_enqueued(only, mode, counts)
+
+    def _ensure_ready(self, mode: Mode, *, counts: BackfillCounts, stop: Event) -> None:
+        ensure_ready(
+            self.directory,
+            more_checks=self._configuration_checks(counts),
+            may_enable_trusted_access=mode is Mode.ENFORCE,
+            stop=stop,
+            describe_aws_error=self.describe_aws_error,
+        )
 
     def _find_denied_actions(self) -> Sequence[str]:
         """Return what WorkerRole is denied on a member account.

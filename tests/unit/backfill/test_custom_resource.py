@@ -70,6 +70,43 @@ def test_a_disabled_package_deploys_without_a_call(function: DeployedFunction, r
     assert function.wire.requests == []
 
 
+PROTECTED = {"Mode": "enforce", "ProtectedTargetId": "r-ab12", "Security": ["overwrite", "Jane Doe"]}
+
+
+@pytest.mark.parametrize(
+    ("properties", "old", "checked"),
+    [
+        (PROTECTED, {}, True),
+        (PROTECTED, PROTECTED, False),
+        (PROTECTED, PROTECTED | {"Security": ["overwrite", "John Roe"]}, False),
+        (PROTECTED, PROTECTED | {"ProtectedTargetId": "ou-ab12-12345678"}, True),
+        (PROTECTED, PROTECTED | {"Mode": "report"}, True),
+        (PROTECTED, PROTECTED | {"Security": ["fill", "Jane Doe"]}, True),
+        (PROTECTED | {"Mode": "report"}, PROTECTED, False),
+        (PROTECTED | {"ProtectedTargetId": "none"}, PROTECTED, False),
+    ],
+)
+def test_a_disabled_package_protects_nothing_that_it_could_not_set(
+    function: DeployedFunction, properties: dict[str, object], old: dict[str, object], checked: bool
+) -> None:
+    """CloudFormation attaches the service control policy after this response."""
+    function.environment["ENABLED"] = "false"
+    function.wire.respond("DescribeOrganization", error_response("AWSOrganizationsNotInUseException", 400))
+    response = function.request("Update", ResourceProperties=properties, OldResourceProperties=old)
+    assert response["Status"] == ("FAILED" if checked else "SUCCESS")
+    assert bool(function.wire.requests_of("DescribeOrganization")) is checked
+    assert function.sent_to("ACCOUNT_QUEUE_URL") == []
+
+
+def test_the_first_deployment_of_a_disabled_package_runs_the_checks_if_it_protects(function: DeployedFunction) -> None:
+    function.environment["ENABLED"] = "false"
+    response = function.request("Create", ResourceProperties=PROTECTED)
+    assert response["Status"] == "SUCCESS"
+    assert response["Data"]["Summary"].startswith("The package is disabled")
+    assert function.wire.requests_of("GetAlternateContact")
+    assert function.sent_to("ACCOUNT_QUEUE_URL") == []
+
+
 # ---- Exactly one response -------------------------------------------------------------------------------------------
 
 

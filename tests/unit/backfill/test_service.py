@@ -96,7 +96,7 @@ def deploy(
     service = BackfillService(
         settings, directory, FakeBackfillQueue(), BackfillTelemetry(), describe_aws_error, permissions, lambda _: {}
     )
-    service.backfill_for_deployment(is_update=is_update, counts=counts, stop=FakeStop())
+    service.backfill_for_deployment(is_update=is_update, extends_protection=False, counts=counts, stop=FakeStop())
     return counts
 
 

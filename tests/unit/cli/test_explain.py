@@ -195,7 +195,7 @@ def test_an_invalid_target_is_the_reason(payments: FakeAws, run: Run) -> None:
         assert (contact["reason"], contact["errorCode"]) == ("invalid_target", f"targets/{DEEPEST}")
     text = run("explain", MEMBER, stack=CONFIGURED).stdout
     assert f"reason: invalid_target (targets/{DEEPEST})" in text
-    assert f"OU Unit 2 ({DEEPEST}): invalid (unknown_key)" in text
+    assert f"OU Unit 2 ({DEEPEST}): invalid: unknown_key (a key is unknown)" in text
 
 
 def test_an_unknown_set_leaves_the_other_types(payments: FakeAws, run: Run) -> None:
@@ -233,6 +233,59 @@ def test_a_disabled_package_is_mentioned(cloud: FakeAws, run: Run) -> None:
     assert result.exit_code == 0
     assert "The package is not enabled" in result.stdout
     assert cloud.read() == {MEMBER}
+
+
+# ---- protection -----------------------------------------------------------------------------------------------------
+
+
+def protection(document: Mapping[str, Any]) -> tuple[str | None, list[str], list[str]]:
+    return document["protectedBy"], document["protectedContactTypes"], document["lockedContactTypes"]
+
+
+@pytest.mark.parametrize(
+    ("account", "parameters", "expected"),
+    [
+        (MEMBER, {"ProtectedTargetId": TOP}, (TOP, ["BILLING", "OPERATIONS", "SECURITY"], ["SECURITY"])),
+        (MEMBER, {"ProtectedTargetId": TOP, "SecurityPolicy": "fill"}, (TOP, ["BILLING", "OPERATIONS"], [])),
+        (MEMBER, {"ProtectedTargetId": TOP, "Mode": "report"}, (None, [], [])),
+        (MEMBER, {"ProtectedTargetId": "none"}, (None, [], [])),
+        (MEMBERS[1], {"ProtectedTargetId": TOP}, (None, [], [])),
+        (OWN, {"ProtectedTargetId": ROOT}, (None, [], [])),
+    ],
+)
+@pytest.mark.usefixtures("payments")
+def test_it_states_the_contacts_that_the_account_cannot_change(
+    run: Run, account: str, parameters: dict[str, str], expected: tuple[str | None, list[str], list[str]]
+) -> None:
+    """The target TOP ignores SECURITY, so no one below it but the management account can change this contact."""
+    result = run("explain", account, "--json", stack=with_parameters(CONFIGURED, **parameters))
+    assert protection(json.loads(result.stdout)) == expected
+
+
+@pytest.mark.parametrize("target", [{"exclude": True}, {"color": "red"}])
+def test_only_the_management_account_changes_an_excluded_or_invalid_account(
+    payments: FakeAws, run: Run, target: dict[str, object]
+) -> None:
+    payments.configure({"version": "1", f"targets/{MEMBER}": target})
+    stack = with_parameters(CONFIGURED, ProtectedTargetId=TOP)
+    every = ["BILLING", "OPERATIONS", "SECURITY"]
+    assert protection(json.loads(run("explain", MEMBER, "--json", stack=stack).stdout)) == (TOP, every, every)
+    lines = run("explain", MEMBER, stack=stack).stdout.splitlines()
+    types = ", ".join(every)
+    assert f"protected: {types}. The account cannot change them: service control policy of OU Unit 1 ({TOP})." in lines
+    assert f"locked: {types}. The package does not set them, so only the management account can change them." in lines
+    payments.accounts[1] |= {"State": "SUSPENDED"}
+    assert protection(json.loads(run("explain", MEMBER, "--json", stack=stack).stdout)) == (TOP, every, [])
+
+
+def test_without_a_contact_configuration_the_ous_are_read_for_the_protection(cloud: FakeAws, run: Run) -> None:
+    cloud.move(MEMBER, TOP, DEEPEST)
+    document = explain(run, MEMBER, stack=with_parameters(FAST, ProtectedTargetId=DEEPEST))
+    assert protection(document) == (DEEPEST, ["BILLING", "OPERATIONS", "SECURITY"], [])
+    del cloud.accounts[1]["Paths"]
+    deny(cloud.wire, "ListParents")
+    result = run("explain", MEMBER, stack=with_parameters(FAST, ProtectedTargetId=DEEPEST))
+    assert (result.exit_code, "ListParents" in result.stderr) == (2, True)
 
 
 # ---- errors ---------------------------------------------------------------------------------------------------------

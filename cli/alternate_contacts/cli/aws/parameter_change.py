@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
 TAKES_EFFECT = (
-    "It takes effect within a minute, for accounts that are processed from then on. Run `alternate-contacts backfill` "
-    "to process every account now; otherwise the next reconcile does."
+    "It is applied without a deployment: the first accounts are processed about five minutes from now, or when the "
+    "package is enabled again."
 )
 """When the accounts get what a change of the configuration selects."""
 

@@ -9,6 +9,7 @@ https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_
 from collections.abc import Sequence
 
 from alternate_contacts.cli.aws.stack import Stack
+from alternate_contacts.worker.contact_selection import AccountSelection, Assignment
 from alternate_contacts.worker.contacts import ContactType
 from alternate_contacts.worker.decision import Policy
 from alternate_contacts.worker.protocol import Mode
@@ -50,3 +51,20 @@ def protecting_target(stack: Stack, ancestry: Sequence[str], contact_type: Conta
     if target is None or stack.mode is not Mode.ENFORCE or contact_type not in protectable_types(stack):
         return None
     return target if is_below(ancestry, target, stack.account_id) else None
+
+
+def locked_types(selection: AccountSelection, protected: Sequence[ContactType]) -> list[ContactType]:
+    """Return the types that only the management account can change: the package does not set them in the account.
+
+    Args:
+        selection: what the configuration selects for the account.
+        protected: the types that the account may not change itself.
+    """
+    if selection.excluded_by is not None:
+        return list(protected)
+    return [
+        contact_type
+        for contact_type in protected
+        if not isinstance(result := selection.contacts[contact_type].result, Assignment)
+        or result.policy is not Policy.OVERWRITE
+    ]

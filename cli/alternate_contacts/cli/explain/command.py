@@ -1,5 +1,6 @@
 """The verb `explain`."""
 
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
@@ -13,7 +14,7 @@ from alternate_contacts.cli.aws.organization import RETRIES, OrganizationAccount
 from alternate_contacts.cli.aws.quota import quota_of
 from alternate_contacts.cli.aws.worker_environment import read_worker_environment
 from alternate_contacts.cli.explain import json_document
-from alternate_contacts.cli.explain.explanation import AccountExplanation, AncestorTarget, explain_account
+from alternate_contacts.cli.explain.explanation import AncestorTarget, explain_account
 from alternate_contacts.cli.explain.text import describe
 from alternate_contacts.cli.terminal import output
 from alternate_contacts.cli.terminal.options import AccountId, AsJson
@@ -36,6 +37,9 @@ def explain(
     With a contact configuration, the output shows what the account, its OUs and the root state as targets,
     which target decides, and the versions of the parameters. The compliance status is that of `audit`.
 
+    With ProtectedTargetId, the output shows which contacts the account cannot change itself, and which of these only
+    the management account can change, because a target excludes the account or the type is not set.
+
     Exit codes: 0 compliant or skipped; 1 not compliant; 2 command failed.
     """
     options: CommandContext = context.obj
@@ -43,7 +47,8 @@ def explain(
     worker_environment = read_worker_environment(session, stack)
     selector = read_contact_selector(session, stack, deployed_contacts(stack, worker_environment))
     organization = OrganizationTree(
-        session.client("organizations", config=RETRIES), require_parents=selector.needs_parents
+        session.client("organizations", config=RETRIES),
+        require_parents=selector.needs_parents or stack.protected_target is not None,
     )
     account = organization.account(account_id)
     selection = selector.select(account)
@@ -54,12 +59,18 @@ def explain(
             [account_id], lambda read: results.update(read.results)
         )
     explanation = explain_account(
-        account, selector, selection, results, _ancestors(account, selector, organization), mode=stack.mode
+        account, selector, selection, results, _ancestors(account, selector, organization), stack=stack
     )
     if as_json:
         output.print_json(json_document.build(explanation, show_contacts=show_contacts))
     else:
-        _print(explanation, enabled=stack.enabled, show_contacts=show_contacts)
+        target = explanation.protected_by
+        protected_by = describe_target(target, account, organization) if target else None
+        _print(describe(explanation, protected_by=protected_by, show_contacts=show_contacts))
+        if not stack.enabled:
+            _print(["The package is not enabled: the worker receives no messages."])
+        if not explanation.is_compliant:
+            _print(["Run `alternate-contacts failures` to see whether a message of the account failed."])
     if not explanation.is_compliant:
         raise typer.Exit(_PROBLEMS_FOUND)
 
@@ -78,10 +89,6 @@ def _ancestors(
     ]
 
 
-def _print(explanation: AccountExplanation, *, enabled: bool, show_contacts: bool) -> None:
-    for line in describe(explanation, show_contacts=show_contacts):
+def _print(lines: Iterable[str]) -> None:
+    for line in lines:
         output.results().print(line)
-    if not enabled:
-        output.results().print("The package is not enabled: the worker receives no messages.")
-    if not explanation.is_compliant:
-        output.results().print("Run `alternate-contacts failures` to see whether a message of the account failed.")

@@ -12,6 +12,8 @@ from alternate_contacts.cli.aws.compliance import (
 )
 from alternate_contacts.cli.aws.contact_selector import ContactSelector
 from alternate_contacts.cli.aws.organization import OrganizationAccount
+from alternate_contacts.cli.aws.protection import locked_types, protecting_target
+from alternate_contacts.cli.aws.stack import Stack
 from alternate_contacts.worker.contact_configuration import (
     DEFAULT,
     IGNORE,
@@ -24,7 +26,7 @@ from alternate_contacts.worker.contact_selection import AccountSelection, Assign
 from alternate_contacts.worker.contacts import CONTACT_FIELDS, Contact, ContactType
 from alternate_contacts.worker.decision import Outcome, Policy, decide
 from alternate_contacts.worker.errors import WorkerError
-from alternate_contacts.worker.protocol import Mode
+from alternate_contacts.worker.protocol import ACTIVE, Mode
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,9 @@ class AccountExplanation:
         excluded_by: the target that excludes the account, if one does.
         ancestors: the account, its OU, the OU's parents and the root; empty without a contact configuration.
         contacts: by contact type; empty if the account is skipped.
+        protected_by: the root or OU whose service control policy keeps the account from changing its own contacts.
+        protected_types: the contact types of this policy.
+        locked_types: those of them that the package does not set: only the management account can change them.
         path: of the contact configuration; None if the stack has none.
         versions: the versions of the targets and contact sets that were used, by name.
     """
@@ -104,6 +109,9 @@ class AccountExplanation:
     contacts: Mapping[ContactType, ContactExplanation]
     path: str | None
     versions: Mapping[str, int]
+    protected_by: str | None
+    protected_types: Sequence[ContactType]
+    locked_types: Sequence[ContactType]
 
     @property
     def is_compliant(self) -> bool:
@@ -133,7 +141,7 @@ def explain_account(
     results: Mapping[ContactType, ReadResult],
     ancestors: Sequence[AncestorTarget],
     *,
-    mode: Mode,
+    stack: Stack,
 ) -> AccountExplanation:
     """Return the explanation of an account.
 
@@ -143,9 +151,14 @@ def explain_account(
         selection: what the configuration selects for the account.
         results: what was read of the account; empty if it is skipped.
         ancestors: the account and what is above it.
-        mode: the mode of the stack.
+        stack: the deployed stack.
     """
-    parameters = selector.parameters
+    parameters, mode = selector.parameters, stack.mode
+    protected = {
+        contact_type: target
+        for contact_type in ContactType
+        if (target := protecting_target(stack, account.ancestry, contact_type))
+    }
     return AccountExplanation(
         account=account,
         mode=mode,
@@ -165,6 +178,10 @@ def explain_account(
         }
         if parameters
         else {},
+        protected_by=next(iter(protected.values()), None),
+        protected_types=list(protected),
+        # An account that is not ACTIVE has no one who could change its contacts.
+        locked_types=locked_types(selection, list(protected)) if account.state == ACTIVE else [],
     )
 
 

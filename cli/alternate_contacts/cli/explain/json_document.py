@@ -18,6 +18,9 @@ def build(explanation: AccountExplanation, *, show_contacts: bool) -> dict[str, 
         "compliant": explanation.is_compliant,
         "skipped": explanation.skipped,
         "excludedBy": explanation.excluded_by,
+        "protectedBy": explanation.protected_by,
+        "protectedContactTypes": list(explanation.protected_types),
+        "lockedContactTypes": list(explanation.locked_types),
         "contacts": {
             contact_type: _contact(contact, show_contacts=show_contacts)
             for contact_type, contact in explanation.contacts.items()

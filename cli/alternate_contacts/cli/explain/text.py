@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from alternate_contacts.cli.aws.compliance import ReadResult
+from alternate_contacts.cli.aws.problem_details import describe_detail
 from alternate_contacts.cli.explain.explanation import AccountExplanation, AncestorTarget, ContactExplanation
 from alternate_contacts.worker.contact_configuration import DEFAULT, IGNORE, Invalid
 from alternate_contacts.worker.contact_selection import EXCLUDED
@@ -21,8 +22,11 @@ _OUTCOMES = {
 }
 
 
-def describe(explanation: AccountExplanation, *, show_contacts: bool) -> Iterator[str]:
-    """Yield the lines. They hold contact data only if ``show_contacts``."""
+def describe(explanation: AccountExplanation, *, protected_by: str | None, show_contacts: bool) -> Iterator[str]:
+    """Yield the lines. They hold contact data only if ``show_contacts``.
+
+    ``protected_by`` is what `AccountExplanation.protected_by` is, such as ``OU Finance (ou-ab12-12345678)``.
+    """
     account = explanation.account
     yield f"{account.account_id} {account.name}"
     yield f"state: {account.state}"
@@ -35,6 +39,12 @@ def describe(explanation: AccountExplanation, *, show_contacts: bool) -> Iterato
             else ""
         )
         yield f"skipped: {explanation.skipped}{by}. The package neither reads nor sets its contacts."
+    if explanation.protected_by:
+        types = ", ".join(explanation.protected_types)
+        yield f"protected: {types}. The account cannot change them: service control policy of {protected_by}."
+    if explanation.locked_types:
+        types = ", ".join(explanation.locked_types)
+        yield f"locked: {types}. The package does not set them, so only the management account can change them."
     for contact_type, contact in explanation.contacts.items():
         target = contact.selection.target
         yield ""
@@ -89,7 +99,7 @@ def _describe_target(ancestor: AncestorTarget) -> str:
     if target is None:
         return "no target"
     if isinstance(target, Invalid):
-        return f"invalid ({target.detail})"
+        return f"invalid: {describe_detail(target.detail)}"
     stated = [f"{contact_type.lower()} {choice}" for contact_type, choice in target.choices.items()]
     if target.exclude is not None:
         stated.append("exclude" if target.exclude else "do not exclude")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from alternate_contacts.cli.aws.organization import OrganizationAccount
-from alternate_contacts.cli.aws.protection import is_below, policy_name, protectable_types
+from alternate_contacts.cli.aws.protection import is_below, locked_types, policy_name, protectable_types
 from alternate_contacts.cli.aws.stack import Stack
 from alternate_contacts.cli.preflight.result import (
     CheckResult,
@@ -22,7 +22,6 @@ from alternate_contacts.cli.preflight.result import (
 from alternate_contacts.worker.contact_configuration import ContactConfiguration
 from alternate_contacts.worker.contact_selection import AccountSelection, select
 from alternate_contacts.worker.contacts import ContactType
-from alternate_contacts.worker.decision import Policy
 from alternate_contacts.worker.errors import WorkerError
 from alternate_contacts.worker.protocol import ACTIVE
 
@@ -176,12 +175,10 @@ def _causes(selection: AccountSelection, types: Sequence[ContactType]) -> Iterat
     if selection.excluded_by:
         yield f"excluded by {selection.excluded_by}"
         return
-    for contact_type in types:
+    for contact_type in locked_types(selection, types):
         contact = selection.contacts[contact_type]
-        if isinstance(contact.result, WorkerError):
-            yield f"{contact_type} invalid in {contact.target}"
-        elif contact.result.policy is not Policy.OVERWRITE:
-            yield f"{contact_type} ignored by {contact.target}"
+        cause = "invalid in" if isinstance(contact.result, WorkerError) else "ignored by"
+        yield f"{contact_type} {cause} {contact.target}"
 
 
 def _listed(account_ids: Sequence[str]) -> str:
