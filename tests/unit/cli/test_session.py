@@ -33,6 +33,15 @@ def test_the_environment_chooses_the_partition(
     assert Session().region == expected
 
 
+@pytest.mark.usefixtures("profiles")
+@pytest.mark.parametrize("from_option", [True, False])
+def test_govcloud_is_an_error(monkeypatch: pytest.MonkeyPatch, from_option: bool) -> None:
+    if not from_option:
+        monkeypatch.setenv("AWS_REGION", "us-gov-west-1")
+    with pytest.raises(CliError, match=r"us-gov-west-1 is in AWS GovCloud \(US\)"):
+        Session(region="us-gov-west-1" if from_option else None)
+
+
 PAGE = "<!DOCTYPE html><html><body>Sign in to the network</body></html>"
 
 

@@ -24,6 +24,7 @@ from alternate_contacts.cli.status import history
 from alternate_contacts.cli.status.command import Status, _render_watch
 from alternate_contacts.cli.status.drain import DrainProgress, estimate_time
 from alternate_contacts.cli.status.history import BackfillRun, History
+from alternate_contacts.worker.contact_configuration import parse_configuration
 from tests.fakes.cli import PARAMETERS, SECRETS, STACK, FakeSqs, deny, subscriptions
 from tests.fakes.organization import CONFIGURED, PATH, parameter_page
 from tests.fakes.wire import FakeWire, HttpResponse, error_response
@@ -142,8 +143,24 @@ class TestEstimateTime:
         self, quota: tuple[float, float, float], parameters: dict[str, str], minutes: tuple[float, float]
     ) -> None:
         stack = replace(STACK, parameters={**PARAMETERS, **parameters})
-        estimate = estimate_time(1000, stack, Quota(*quota, from_worker=True))
+        estimate = estimate_time(1000, stack, Quota(*quota, from_worker=True), None)
         assert [time / timedelta(minutes=1) for time in estimate] == pytest.approx(minutes)
+
+    @pytest.mark.parametrize(
+        ("target", "contacts"),
+        [
+            ('{"billing": "payments"}', 2),  # which the stack itself ignores
+            ('{"security": "payments"}', 1),
+            ('{"billing": "default"}', 1),
+            ('{"billing": "ignore"}', 1),
+            ('{"billing": "payments", "color": "red"}', 1),
+        ],
+    )
+    def test_a_type_for_which_a_target_selects_a_set_counts(self, target: str, contacts: int) -> None:
+        stack = replace(STACK, parameters={**PARAMETERS, "BillingPolicy": "ignore", "OperationsPolicy": "ignore"})
+        configuration = parse_configuration({"version": "1", "targets/r-ab12": target})
+        shortest, _ = estimate_time(1000, stack, Quota(10, 5, 1, from_worker=True), configuration)
+        assert shortest == timedelta(seconds=100 * contacts)
 
 
 @given(st.lists(st.integers(0, 5)))

@@ -38,11 +38,14 @@ class Session:
         Raises:
             botocore.exceptions.ProfileNotFound: the profile does not exist.
             botocore.exceptions.ConfigParseError: the configuration file cannot be read.
+            CliError: the region of option, environment or profile is in AWS GovCloud (US).
         """
         core = botocore.session.Session(profile=profile)
         core.set_default_client_config(_STANDARD_RETRIES)
         # Every AWS tool but boto3 reads AWS_REGION: https://docs.aws.amazon.com/sdkref/latest/guide/feature-region.html
-        configured = os.environ.get("AWS_REGION") or core.get_config_variable("region") or ""
+        configured = region or os.environ.get("AWS_REGION") or core.get_config_variable("region") or ""
+        if configured.startswith("us-gov-"):
+            raise CliError(f"{configured} is in AWS GovCloud (US), where alternate contacts have no API.")
         self.region = region or (CHINA_REGION if configured.startswith("cn-") else REGION)
         session = boto3.Session(botocore_session=core, region_name=self.region)
         # The clients that botocore creates to sign in have these handlers too.

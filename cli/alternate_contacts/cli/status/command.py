@@ -133,12 +133,19 @@ class Status:
         return depth.total if isinstance(depth, QueueDepth) else None
 
     @property
+    def time_left(self) -> tuple[timedelta, timedelta]:
+        """The time that the worker needs for the messages on AccountQueue, see `estimate_time`."""
+        parameters = self.configuration if isinstance(self.configuration, ContactParameters) else None
+        configuration = parameters.configuration if parameters else None
+        return estimate_time(self.account_messages or 0, self.stack, self.quota, configuration)
+
+    @property
     def history_source(self) -> str:
         return f"log group {self.stack.backfill_log_group}"
 
     def document(self) -> dict[str, object]:
         """Return the status for ``--json``."""
-        shortest, longest = estimate_time(self.account_messages or 0, self.stack, self.quota)
+        shortest, longest = self.time_left
         last = self.history if isinstance(self.history, History) else History()
         return {
             "versions": {"command": command_version(), "stack": self.stack.version},
@@ -338,7 +345,7 @@ def _render(now: Status) -> RenderableType:
             queues.add_row(name, "?", "?", "?", depth.message)
         else:
             queues.add_row(name, str(depth.visible), str(depth.in_flight), str(depth.delayed), content)
-    estimate = [_describe_time_left(now, now.account_messages)] if now.account_messages and stack.enabled else []
+    estimate = [_describe_time_left(*now.time_left)] if now.account_messages and stack.enabled else []
     return Group(facts, queues, *estimate, *_describe_health(now))
 
 
@@ -357,8 +364,7 @@ def _describe_configuration(configuration: ContactParameters | Unreadable, stack
     return f"{configuration.path}: {sets}, {targets}"
 
 
-def _describe_time_left(now: Status, messages: int) -> str:
-    shortest, longest = estimate_time(messages, now.stack, now.quota)
+def _describe_time_left(shortest: timedelta, longest: timedelta) -> str:
     return (
         f"Estimated time to empty AccountQueue: {_format_duration(shortest)} if every contact is compliant, "
         f"{_format_duration(longest)} if none is."

@@ -5,20 +5,43 @@ from datetime import timedelta
 from alternate_contacts.cli.aws.queues import QueueDepth
 from alternate_contacts.cli.aws.quota import Quota
 from alternate_contacts.cli.aws.stack import Stack
+from alternate_contacts.worker.contact_configuration import DEFAULT, IGNORE, ContactConfiguration, Invalid
+from alternate_contacts.worker.contacts import ContactType
 from alternate_contacts.worker.decision import Policy
 from alternate_contacts.worker.protocol import Mode
 
 
-def estimate_time(messages: int, stack: Stack, quota: Quota) -> tuple[timedelta, timedelta]:
+def estimate_time(
+    messages: int, stack: Stack, quota: Quota, configuration: ContactConfiguration | None
+) -> tuple[timedelta, timedelta]:
     """Return the time that the worker needs for the messages: if every contact is compliant, and if none is.
 
     Every contact costs a Get, unless its policy is ``ignore``, and a Put if it is not compliant, unless the mode is
-    ``report``. Gets and Puts have separate quotas and run side by side, so the slower of the two counts.
+    ``report``. Gets and Puts have separate quotas and run side by side, so the slower of the two counts. A type that
+    the stack ignores counts for every account if a target selects a contact set for it: whose message waits is unknown.
     """
-    contacts = messages * sum(assignment.policy is not Policy.IGNORE for assignment in stack.desired.values())
+    contacts = messages * len(_types_of_stack(stack) | _types_of_targets(configuration))
     gets = timedelta(seconds=contacts / (quota.get_rate * quota.share))
     puts = timedelta(seconds=contacts / (quota.put_rate * quota.share))
     return gets, max(gets, puts) if stack.mode is Mode.ENFORCE else gets
+
+
+def _types_of_stack(stack: Stack) -> set[ContactType]:
+    return {
+        contact_type for contact_type, assignment in stack.desired.items() if assignment.policy is not Policy.IGNORE
+    }
+
+
+def _types_of_targets(configuration: ContactConfiguration | None) -> set[ContactType]:
+    """Return the types for which a target selects a contact set."""
+    targets = configuration.targets.values() if configuration else ()
+    return {
+        contact_type
+        for target in targets
+        if not isinstance(target, Invalid)
+        for contact_type, choice in target.choices.items()
+        if choice not in (DEFAULT, IGNORE)
+    }
 
 
 class DrainProgress:
