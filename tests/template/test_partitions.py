@@ -63,14 +63,6 @@ def test_every_service_principal_is_valid_in_china(name: str) -> None:
         assert (ending, service in PARTITIONAL_PRINCIPALS) == ("amazonaws.com", False)
 
 
-def test_the_default_quotas_are_those_of_the_partition(template: dict[str, Any]) -> None:
-    """https://docs.amazonaws.cn/en_us/accounts/latest/reference/quotas.html"""
-    quotas = template["Mappings"]["AccountApiQuota"]
-    assert quotas.keys() == {"aws", "aws-cn"}
-    assert (quotas["aws-cn"]["PutRate"], quotas["aws-cn"]["GetRate"]) == ("1", "3")
-    assert {template["Parameters"][name]["Default"] for name in ("PutRate", "GetRate")} == {"default"}
-
-
 def test_the_stack_is_deployed_in_the_region_of_organizations_of_each_partition(template: dict[str, Any]) -> None:
     [assertion] = template["Rules"]["RegionOfOrganizations"]["Assertions"]
     regions = {each["Fn::Equals"][1] for each in assertion["Assert"]["Fn::Or"]}

@@ -573,10 +573,6 @@ def test_every_wildcard_has_its_reason_in_a_comment() -> None:
         assert "#" in lines[index] or any("#" in line for line in lines[index - 2 : index]), lines[index]
 
 
-def test_no_arn_names_a_partition() -> None:
-    assert "arn:aws:" not in (ROOT / "template.yaml").read_text()
-
-
 # ---- encryption ---------------------------------------------------------------------------------------------------
 
 

@@ -218,8 +218,8 @@ def test_targets_that_are_not_in_the_organization_are_problems(cloud: FakeAws, r
     }
     table = run("audit", stack=CONFIGURED).stdout
     for text in (table, page.read_text()):
-        assert "color: unknown_parameter (unknown_path)" in text
-        assert "targets/999999999999: unknown_target (not_in_organization)" in text
+        assert "color: unknown_parameter: unknown_path (the name is not" in text
+        assert "targets/999999999999: unknown_target: not_in_organization (the organization has no" in text
 
 
 def test_a_continued_run_reads_again_what_should_have_other_contacts_now(cloud: FakeAws, run: Run) -> None:

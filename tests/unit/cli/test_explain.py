@@ -57,10 +57,15 @@ def payments(cloud: FakeAws) -> FakeAws:
 def test_it_states_the_chain_of_targets_and_the_one_that_decides(run: Run) -> None:
     document = explain(run, MEMBER, exit_code=1)
     assert document["ancestors"] == [
-        {"id": MEMBER, "name": "the account", "states": None},
-        {"id": DEEPEST, "name": f"OU Unit 2 ({DEEPEST})", "states": {"exclude": False}},
-        {"id": TOP, "name": f"OU Unit 1 ({TOP})", "states": {"billing": "payments", "security": "ignore"}},
-        {"id": ROOT, "name": f"root ({ROOT})", "states": None},
+        {"id": MEMBER, "name": "the account", "problems": [], "target": None},
+        {"id": DEEPEST, "name": f"OU Unit 2 ({DEEPEST})", "problems": [], "target": {"exclude": False}},
+        {
+            "id": TOP,
+            "name": f"OU Unit 1 ({TOP})",
+            "problems": [],
+            "target": {"billing": "payments", "security": "ignore"},
+        },
+        {"id": ROOT, "name": f"root ({ROOT})", "problems": [], "target": None},
     ]
     assert document["contactConfiguration"] == {
         "path": PATH,
@@ -115,7 +120,7 @@ SECURITY: unmanaged
 
 Targets, the nearest first:
   the account: no target
-  OU Unit 2 ({DEEPEST}): do not exclude
+  OU Unit 2 ({DEEPEST}): exclude false
   OU Unit 1 ({TOP}): billing payments, security ignore
   root ({ROOT}): no target
 Parameters below {PATH}: targets/{DEEPEST} (version 5), targets/{TOP} (version 4), sets/payments (version 2)
@@ -187,15 +192,15 @@ def test_an_invalid_target_is_the_reason(payments: FakeAws, run: Run) -> None:
     assert document["ancestors"][1] == {
         "id": DEEPEST,
         "name": f"OU Unit 2 ({DEEPEST})",
-        "states": None,
-        "invalid": "unknown_key",
+        "problems": [{"parameter": f"targets/{DEEPEST}", "reason": "invalid_target", "detail": "unknown_key"}],
+        "target": None,
     }
     for contact in document["contacts"].values():
         assert (contact["status"], contact["outcome"]) == ("unknown", "failed")
         assert (contact["reason"], contact["errorCode"]) == ("invalid_target", f"targets/{DEEPEST}")
     text = run("explain", MEMBER, stack=CONFIGURED).stdout
     assert f"reason: invalid_target (targets/{DEEPEST})" in text
-    assert f"OU Unit 2 ({DEEPEST}): invalid: unknown_key (a key is unknown)" in text
+    assert f"OU Unit 2 ({DEEPEST}): invalid_target: unknown_key (a key is unknown)" in text
 
 
 def test_an_unknown_set_leaves_the_other_types(payments: FakeAws, run: Run) -> None:

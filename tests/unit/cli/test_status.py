@@ -324,7 +324,7 @@ class TestStatus:
         result = run("status", stack=CONFIGURED)
         assert result.exit_code == 1
         assert "Problems found: 27 problems of the contact configuration." in result.stdout
-        assert "targets/ou-ab12-00000000: unknown_contact_set (missing)" in result.stdout
+        assert "targets/ou-ab12-00000000: unknown_contact_set: missing" in result.stdout
         assert "and 7 more: --json lists all of them." in result.stdout
         assert "docs/own-contacts.md" in result.stdout
         document = json.loads(run("status", "--json", stack=CONFIGURED).stdout)

@@ -20,7 +20,7 @@ from alternate_contacts.cli.audit.checks import CHECKS, AuditCheckResult
 from alternate_contacts.cli.audit.columns import COLUMNS, NAME
 from alternate_contacts.cli.audit.report import AuditReport, Coverage
 from alternate_contacts.cli.aws.compliance import MANAGED, MEANING, NOT_COMPLIANT, ComplianceStatus
-from alternate_contacts.cli.aws.contact_parameters import describe_problem
+from alternate_contacts.cli.aws.problem_details import describe_problem
 from alternate_contacts.cli.terminal import output
 from alternate_contacts.cli.terminal.text import visible
 from alternate_contacts.worker.contacts import ContactType

@@ -18,7 +18,7 @@ from alternate_contacts.cli.audit.checks import AuditCheckResult
 from alternate_contacts.cli.audit.columns import ACCOUNT_ID, CHECK_RESULTS, COLUMNS, CONTACT_DATA, NAME, Column
 from alternate_contacts.cli.audit.report import AuditReport, AuditRow, Coverage
 from alternate_contacts.cli.aws.compliance import NOT_COMPLIANT, ComplianceStatus
-from alternate_contacts.cli.aws.contact_parameters import describe_problem
+from alternate_contacts.cli.aws.problem_details import describe_problem
 from alternate_contacts.cli.terminal import output
 from alternate_contacts.cli.terminal.text import visible
 

@@ -16,8 +16,10 @@ from alternate_contacts.worker.contact_configuration import (
     ConfigurationProblem,
     ContactConfiguration,
     Invalid,
+    Target,
     parse_configuration,
 )
+from alternate_contacts.worker.contacts import CONTACT_FIELDS, Contact, ContactType
 
 READ_RATE = CallRate(20, 20)
 """AWS allows 40 calls per second for all that read parameters in the account and region. The worker is one of them.
@@ -122,11 +124,29 @@ def general_problems(configuration: ContactConfiguration) -> list[ConfigurationP
     return [problem for problem in configuration.validate() if not problem.parameter.startswith((SETS, TARGETS))]
 
 
-def describe_problem(problem: ConfigurationProblem) -> str:
-    """Return a text such as ``targets/ou-ab12-12345678: unknown_contact_set (payments)``."""
-    return f"{problem.parameter}: {problem.reason} ({problem.detail})"
-
-
 def problem_document(problem: ConfigurationProblem) -> dict[str, str]:
     """Return the problem for ``--json``."""
     return {"parameter": problem.parameter, "reason": problem.reason, "detail": problem.detail}
+
+
+def contact_document(contact: Contact) -> dict[str, str]:
+    """Return the contact as the value of a contact set has it. It is contact data."""
+    return {field.json_key: field.value_of(contact) for field in CONTACT_FIELDS}
+
+
+def target_document(target: Target) -> dict[str, str | bool]:
+    """Return the target as the value of its parameter has it."""
+    document: dict[str, str | bool] = {
+        contact_type.lower(): target.choices[contact_type]
+        for contact_type in ContactType
+        if contact_type in target.choices
+    }
+    if target.exclude is not None:
+        document["exclude"] = target.exclude
+    return document
+
+
+def format_keys(target: Target | None) -> Mapping[str, str]:
+    """Return what a target states as texts, by key; nothing if there is no target."""
+    document = target_document(target) if target else {}
+    return {key: str(value).lower() for key, value in document.items()}

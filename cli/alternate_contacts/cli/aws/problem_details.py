@@ -1,12 +1,15 @@
-"""What the detail of a configuration problem means, for people."""
+"""The text of a configuration problem, for people."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
+
+from alternate_contacts.worker.contact_configuration import ConfigurationProblem
 
 _DETAILS: Mapping[str, str] = MappingProxyType(
     {
         "no_version": "the parameter version is missing, so no account is processed",
         "unknown_version": "the value of version is not 1",
+        "not_in_organization": "the organization has no such account, OU or root",
         "unknown_path": "the name is not version, sets/NAME or targets/ID",
         "not_a_string_parameter": "the type of the parameter is not String",
         "not_json": "the value is not JSON",
@@ -37,3 +40,13 @@ def describe_detail(detail: str) -> str:
     if meaning is None and kind == "invalid" and key:
         meaning = f"the value of {key} is outside its limits"
     return f"{detail} ({meaning})" if meaning else detail
+
+
+def describe_reason(problem: ConfigurationProblem) -> str:
+    """Return a text such as ``unknown_contact_set: payments``, where the parameter is known."""
+    return f"{problem.reason}: {describe_detail(problem.detail)}"
+
+
+def describe_problem(problem: ConfigurationProblem) -> str:
+    """Return a text such as ``targets/ou-ab12-12345678: unknown_contact_set: payments``."""
+    return f"{problem.parameter}: {describe_reason(problem)}"

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from alternate_contacts.cli.aws.compliance import ReadResult, skip_reason
+from alternate_contacts.cli.aws.contact_parameters import problems_by_parameter
 from alternate_contacts.cli.aws.contact_reader import contact_reader
 from alternate_contacts.cli.aws.contact_selector import ContactSelector, describe_target, read_contact_selector
 from alternate_contacts.cli.aws.context import CommandContext
@@ -18,6 +19,7 @@ from alternate_contacts.cli.explain.explanation import AncestorTarget, explain_a
 from alternate_contacts.cli.explain.text import describe
 from alternate_contacts.cli.terminal import output
 from alternate_contacts.cli.terminal.options import AccountId, AsJson
+from alternate_contacts.worker.contact_configuration import TARGETS
 from alternate_contacts.worker.contacts import ContactType
 
 _PROBLEMS_FOUND = 1
@@ -37,8 +39,8 @@ def explain(
     With a contact configuration, the output shows what the account, its OUs and the root state as targets,
     which target decides, and the versions of the parameters. The compliance status is that of `audit`.
 
-    With ProtectedTargetId, the output shows which contacts the account cannot change itself, and which of these only
-    the management account can change, because a target excludes the account or the type is not set.
+    With ProtectedTargetId, the output shows which contacts the account cannot change itself, and which of these the
+    package does not set, so that only the management account can change them.
 
     Exit codes: 0 compliant or skipped; 1 not compliant; 2 command failed.
     """
@@ -81,9 +83,13 @@ def _ancestors(
     configuration = selector.configuration
     if configuration is None:
         return []
+    problems = problems_by_parameter(configuration)
     return [
         AncestorTarget(
-            identifier, describe_target(identifier, account, organization), configuration.targets.get(identifier)
+            identifier,
+            describe_target(identifier, account, organization),
+            configuration.targets.get(identifier),
+            problems.get(f"{TARGETS}{identifier}", []),
         )
         for identifier in account.ancestry
     ]

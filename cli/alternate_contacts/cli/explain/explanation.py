@@ -19,6 +19,7 @@ from alternate_contacts.worker.contact_configuration import (
     IGNORE,
     SETS,
     TARGETS,
+    ConfigurationProblem,
     Invalid,
     Target,
 )
@@ -83,6 +84,7 @@ class AncestorTarget:
     identifier: str
     name: str
     target: Target | Invalid | None
+    problems: Sequence[ConfigurationProblem] = ()
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,10 @@
 """The explanation of an account as a JSON document, for ``--json``."""
 
 from alternate_contacts.cli.aws.compliance import ReadResult
+from alternate_contacts.cli.aws.contact_parameters import contact_document, problem_document, target_document
 from alternate_contacts.cli.explain.explanation import AccountExplanation, AncestorTarget, ContactExplanation
-from alternate_contacts.worker.contact_configuration import DEFAULT, Invalid
-from alternate_contacts.worker.contacts import CONTACT_FIELDS, Contact
+from alternate_contacts.worker.contact_configuration import DEFAULT, Target
+from alternate_contacts.worker.contacts import Contact
 from alternate_contacts.worker.errors import WorkerError
 
 
@@ -51,17 +52,14 @@ def _contact(contact: ContactExplanation, *, show_contacts: bool) -> dict[str, o
 
 
 def _fields(contact: ReadResult) -> dict[str, str] | None:
-    if not isinstance(contact, Contact):
-        return None
-    return {field.json_key: field.value_of(contact) for field in CONTACT_FIELDS}
+    return contact_document(contact) if isinstance(contact, Contact) else None
 
 
 def _ancestor(ancestor: AncestorTarget) -> dict[str, object]:
-    target = ancestor.target
-    document: dict[str, object] = {"id": ancestor.identifier, "name": ancestor.name, "states": None}
-    if isinstance(target, Invalid):
-        document["invalid"] = target.detail
-    elif target is not None:
-        choices: dict[str, object] = {key.lower(): choice for key, choice in target.choices.items()}
-        document["states"] = choices | ({} if target.exclude is None else {"exclude": target.exclude})
-    return document
+    """Return a target as `targets list` has it, with its name."""
+    return {
+        "id": ancestor.identifier,
+        "name": ancestor.name,
+        "problems": [problem_document(problem) for problem in ancestor.problems],
+        "target": target_document(ancestor.target) if isinstance(ancestor.target, Target) else None,
+    }

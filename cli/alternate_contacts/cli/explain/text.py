@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from alternate_contacts.cli.aws.compliance import ReadResult
-from alternate_contacts.cli.aws.problem_details import describe_detail
+from alternate_contacts.cli.aws.contact_parameters import format_keys
+from alternate_contacts.cli.aws.problem_details import describe_reason
 from alternate_contacts.cli.explain.explanation import AccountExplanation, AncestorTarget, ContactExplanation
 from alternate_contacts.worker.contact_configuration import DEFAULT, IGNORE, Invalid
 from alternate_contacts.worker.contact_selection import EXCLUDED
@@ -95,15 +96,11 @@ def _describe_present(contact: ContactExplanation) -> str:
 
 
 def _describe_target(ancestor: AncestorTarget) -> str:
-    target = ancestor.target
-    if target is None:
+    if ancestor.target is None:
         return "no target"
-    if isinstance(target, Invalid):
-        return f"invalid: {describe_detail(target.detail)}"
-    stated = [f"{contact_type.lower()} {choice}" for contact_type, choice in target.choices.items()]
-    if target.exclude is not None:
-        stated.append("exclude" if target.exclude else "do not exclude")
-    return ", ".join(stated) or "states nothing"
+    stated = [] if isinstance(ancestor.target, Invalid) else format_keys(ancestor.target).items()
+    parts = [f"{key} {value}" for key, value in stated] + list(map(describe_reason, ancestor.problems))
+    return ", ".join(parts) or "states nothing"
 
 
 def _fields(contact: ReadResult) -> Iterator[str]:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from alternate_contacts.cli.aws.contact_parameters import (
+    contact_document,
     contacts_path,
     general_problems,
     problem_document,
@@ -22,8 +23,8 @@ from alternate_contacts.cli.aws.parameter_change import (
     check_version,
     plan_put,
 )
-from alternate_contacts.cli.aws.problem_details import describe_detail
-from alternate_contacts.cli.sets.report import SetRow, contact_document, set_lines, set_rows, set_table
+from alternate_contacts.cli.aws.problem_details import describe_detail, describe_problem
+from alternate_contacts.cli.sets.report import SetRow, set_lines, set_rows, set_table
 from alternate_contacts.cli.terminal import output
 from alternate_contacts.cli.terminal.errors import CliError
 from alternate_contacts.cli.terminal.files import read_text, source_name
@@ -68,7 +69,7 @@ def list_sets(context: typer.Context, show_contacts: ShowContacts = False, as_js
         if rows:
             console.print(set_table(rows, show_contacts=show_contacts))
         for problem in general:
-            console.print(f"Problem: {problem.parameter}: {describe_detail(problem.detail)}.")
+            console.print(f"Problem: {describe_problem(problem)}")
     if general or any(row.problems for row in rows):
         raise typer.Exit(1)
 

@@ -7,11 +7,12 @@ from rich.table import Table
 
 from alternate_contacts.cli.aws.contact_parameters import (
     ContactParameters,
+    contact_document,
     problem_document,
     problems_by_parameter,
     targets_by_set,
 )
-from alternate_contacts.cli.aws.problem_details import describe_detail
+from alternate_contacts.cli.aws.problem_details import describe_reason
 from alternate_contacts.cli.terminal import output
 from alternate_contacts.worker.contact_configuration import SETS, ConfigurationProblem
 from alternate_contacts.worker.contacts import CONTACT_FIELDS, Contact
@@ -29,7 +30,7 @@ class SetRow:
 
     @property
     def problem_text(self) -> str:
-        return "; ".join(describe_detail(problem.detail) for problem in self.problems)
+        return "; ".join(describe_reason(problem) for problem in self.problems)
 
     def document(self, *, show_contacts: bool) -> dict[str, object]:
         """Return the set for ``--json``; ``contact`` is what `sets put` reads."""
@@ -42,11 +43,6 @@ class SetRow:
         if show_contacts:
             document["contact"] = self.contact and contact_document(self.contact)
         return document
-
-
-def contact_document(contact: Contact) -> dict[str, str]:
-    """Return the contact as the value of a contact set has it."""
-    return {field.json_key: field.value_of(contact) for field in CONTACT_FIELDS}
 
 
 def set_rows(parameters: ContactParameters) -> list[SetRow]:

@@ -16,11 +16,11 @@ from rich.table import Table
 from alternate_contacts.cli.aws.alarm_topic import AlarmReceivers, read_alarm_receivers
 from alternate_contacts.cli.aws.contact_parameters import (
     ContactParameters,
-    describe_problem,
     problem_document,
     read_contact_parameters,
 )
 from alternate_contacts.cli.aws.context import CommandContext
+from alternate_contacts.cli.aws.problem_details import describe_problem
 from alternate_contacts.cli.aws.queues import (
     ACCOUNT_QUEUE,
     FAILED_ACCOUNT_QUEUE,

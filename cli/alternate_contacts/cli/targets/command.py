@@ -8,9 +8,11 @@ import typer
 
 from alternate_contacts.cli.aws.contact_parameters import (
     contacts_path,
+    format_keys,
     general_problems,
     problem_document,
     read_contact_parameters,
+    target_document,
 )
 from alternate_contacts.cli.aws.context import CommandContext
 from alternate_contacts.cli.aws.organization import RETRIES
@@ -22,12 +24,10 @@ from alternate_contacts.cli.aws.parameter_change import (
     check_version,
     plan_put,
 )
-from alternate_contacts.cli.aws.problem_details import describe_detail
+from alternate_contacts.cli.aws.problem_details import describe_detail, describe_problem
 from alternate_contacts.cli.targets.organization import describe_target
 from alternate_contacts.cli.targets.report import (
     TargetRow,
-    format_keys,
-    target_document,
     target_lines,
     target_rows,
     target_table,
@@ -83,7 +83,7 @@ def list_targets(context: typer.Context, as_json: AsJson = False) -> None:
         if rows:
             console.print(target_table(rows))
         for problem in general:
-            console.print(f"Problem: {problem.parameter}: {describe_detail(problem.detail)}.")
+            console.print(f"Problem: {describe_problem(problem)}")
     if general or any(row.problems for row in rows):
         raise typer.Exit(1)
 

@@ -1,15 +1,20 @@
 """What `targets list` and `targets show` print."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.table import Table
 
-from alternate_contacts.cli.aws.contact_parameters import ContactParameters, problem_document, problems_by_parameter
-from alternate_contacts.cli.aws.problem_details import describe_detail
+from alternate_contacts.cli.aws.contact_parameters import (
+    ContactParameters,
+    format_keys,
+    problem_document,
+    problems_by_parameter,
+    target_document,
+)
+from alternate_contacts.cli.aws.problem_details import describe_reason
 from alternate_contacts.cli.terminal import output
 from alternate_contacts.worker.contact_configuration import (
-    INVALID_TARGET,
     TARGETS,
     ConfigurationProblem,
     Invalid,
@@ -29,12 +34,7 @@ class TargetRow:
 
     @property
     def problem_text(self) -> str:
-        return "; ".join(
-            describe_detail(problem.detail)
-            if problem.reason == INVALID_TARGET
-            else f"{problem.reason}: {problem.detail}"
-            for problem in self.problems
-        )
+        return "; ".join(describe_reason(problem) for problem in self.problems)
 
     def document(self) -> dict[str, object]:
         """Return the target for ``--json``; ``target`` is what `targets put` reads."""
@@ -44,18 +44,6 @@ class TargetRow:
             "problems": [problem_document(problem) for problem in self.problems],
             "target": self.target and target_document(self.target),
         }
-
-
-def target_document(target: Target) -> dict[str, str | bool]:
-    """Return the target as the value of its parameter has it."""
-    document: dict[str, str | bool] = {
-        contact_type.lower(): target.choices[contact_type]
-        for contact_type in ContactType
-        if contact_type in target.choices
-    }
-    if target.exclude is not None:
-        document["exclude"] = target.exclude
-    return document
 
 
 def target_rows(parameters: ContactParameters) -> list[TargetRow]:
@@ -97,9 +85,3 @@ def target_lines(row: TargetRow, parameter: str) -> list[str]:
         stated = format_keys(row.target)
         lines += [f"{key}: {value}" for key, value in stated.items()] or ["This target states nothing."]
     return lines
-
-
-def format_keys(target: Target | None) -> Mapping[str, str]:
-    """Return what a target states as texts, by key; nothing if there is no target."""
-    document = target_document(target) if target else {}
-    return {key: str(value).lower() for key, value in document.items()}
