@@ -214,6 +214,24 @@ def test_a_failed_move_does_nothing(organization: Organization, mover: Callable[
     organization.package.enable_worker(True)
 
 
+def test_a_member_cannot_move_itself(organization: Organization) -> None:
+    account = organization.new_account()
+    organization.package.enable_worker(False)
+    keys = organization.emulation.assume_role(f"arn:aws:iam::{account}:role/OrganizationAccountAccessRole")
+    organizations = organization.emulation.client(
+        "organizations",
+        aws_access_key_id=keys["AccessKeyId"],
+        aws_secret_access_key=keys["SecretAccessKey"],
+        aws_session_token=keys["SessionToken"],
+    )
+    with pytest.raises(ClientError, match="AccessDeniedException"):
+        organizations.move_account(
+            AccountId=account, SourceParentId=organization.root, DestinationParentId=organization.ous[0]
+        )
+    assert waiting(organization, organization.package.url("AccountQueue")) == 0
+    organization.package.enable_worker(True)
+
+
 MOVE: dict[str, Any] = json.loads((EVENTS / "move-account.json").read_text())
 CHANGE: dict[str, Any] = {
     "version": "0",

@@ -91,7 +91,8 @@ def package(build: Path) -> Iterator[Package]:
     with Emulation(Settings(delay_speed=DELAY_SPEED)) as emulation:
         accounts = emulation.create_accounts(5, suspended=1)
         emulation.client("ssm").put_parameter(Name=f"{PATH}/version", Type="String", Value="1")
-        parameters = {"PutRate": "default", "GetRate": "default", "ContactsPath": PATH}
+        [root] = emulation.client("organizations").list_roots()["Roots"]
+        parameters = {"PutRate": "default", "GetRate": "default", "ContactsPath": PATH, "ProtectedTargetId": root["Id"]}
         package = Package.deploy(emulation, build, accounts, **parameters)
         provide_evidence(package)
         yield package

@@ -27,11 +27,52 @@ NO_HISTORY = "it has no CloudTrail history of Organizations"
 )
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
 def test_the_rule_matches(aws: Aws, path: Path) -> None:
-    events = aws.client("events")
-    pattern = events.describe_rule(Name=aws.physical_id("AccountEventsRule"))["EventPattern"]
     event = json.loads(path.read_text()) | {"account": aws.account}
-    matches = events.test_event_pattern(EventPattern=pattern, Event=json.dumps(event))["Result"]
-    assert matches is not path.stem.endswith("-failed")
+    [matches] = _matches(aws, "AccountEventsRule", [event])
+    # A move has a rule of its own.
+    assert matches is not path.stem.endswith(("-failed", "move-account"))
+
+
+@pytest.mark.fact(
+    "The rules of the contact configuration match a change of a parameter below its path and a successful move, and "
+    "nothing else, in the shapes that AWS publishes.",
+    otherwise="ParameterChangesRule and AccountMovesRule of template.yaml: a change waits for the reconcile.",
+)
+def test_the_rules_match_changes_and_moves(aws: Aws) -> None:
+    path = aws.parameters["ContactsPath"]
+    if path == "none":
+        skip("ContactsPath is none")
+    move = json.loads((EVENTS / "move-account.json").read_text()) | {"account": aws.account}
+    denied = move | {"detail": move["detail"] | {"errorCode": "AccessDeniedException"}}
+    assert _matches(aws, "AccountMovesRule", [move, denied]) == [True, False]
+    # https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-cwe.html
+    changes = [
+        {
+            "version": "0",
+            "id": "6a7e4feb-b491-4cf7-a9f1-bf3703497718",
+            "detail-type": "Parameter Store Change",
+            "source": "aws.ssm",
+            "account": aws.account,
+            "time": "2026-11-25T10:15:30Z",
+            "region": aws.region,
+            "resources": [],
+            "detail": {"operation": operation, "name": name, "type": "String"},
+        }
+        for operation, name in (
+            ("Create", f"{path}/version"),
+            ("Update", f"{path}/sets/payments"),
+            ("Delete", f"{path}/targets/111122223333"),
+            ("LabelParameterVersion", f"{path}/version"),
+            ("Update", f"{path}-of-others/version"),
+        )
+    ]
+    assert _matches(aws, "ParameterChangesRule", changes) == [True, True, True, False, False]
+
+
+def _matches(aws: Aws, rule: str, events: list[dict[str, Any]]) -> list[bool]:
+    client = aws.client("events")
+    pattern = client.describe_rule(Name=aws.physical_id(rule))["EventPattern"]
+    return [client.test_event_pattern(EventPattern=pattern, Event=json.dumps(event))["Result"] for event in events]
 
 
 @pytest.mark.fact(

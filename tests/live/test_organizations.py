@@ -1,5 +1,6 @@
 """AWS Organizations: what it returns about accounts."""
 
+import json
 import time
 from collections.abc import Callable
 
@@ -7,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from alternate_contacts.backfill.deadline import RESERVED_SECONDS
-from tests.live.aws import NOT_MY_ACCOUNT, Aws, skip
+from tests.live.aws import CONTACT_TYPES, NOT_MY_ACCOUNT, Aws, skip
 
 BACKFILL_TIMEOUT = 900
 
@@ -80,3 +81,24 @@ def test_the_accounts_are_listed_in_time(aws: Aws) -> None:
     seconds = time.monotonic() - start
     print(f"ListAccounts: {pages} pages, {seconds:.1f} s")  # noqa: T201 - the measurement, for docs/backfill-size.md
     assert seconds < BACKFILL_TIMEOUT - RESERVED_SECONDS
+
+
+@pytest.mark.fact(
+    "The service control policy of the stack is attached to ProtectedTargetId, with the document of the template.",
+    otherwise="ProtectionPolicy of template.yaml: members can change their contacts, and the reconcile corrects them.",
+)
+def test_the_protection_policy_is_attached(aws: Aws) -> None:
+    target = aws.parameters["ProtectedTargetId"]
+    if target == "none" or aws.parameters["Mode"] != "enforce":
+        skip("ProtectedTargetId is none, or the mode is report")
+    organizations, policy_id = aws.client("organizations"), aws.physical_id("ProtectionPolicy")
+    pages = organizations.get_paginator("list_policies_for_target").paginate(
+        TargetId=target, Filter="SERVICE_CONTROL_POLICY"
+    )
+    assert policy_id in [policy["Id"] for page in pages for policy in page["Policies"]]
+    [statement] = json.loads(organizations.describe_policy(PolicyId=policy_id)["Policy"]["Content"])["Statement"]
+    policies = {contact_type: aws.parameters[f"{contact_type.capitalize()}Policy"] for contact_type in CONTACT_TYPES}
+    types = {contact_type for contact_type, policy in policies.items() if policy == "overwrite"}
+    assert statement["Effect"] == "Deny"
+    assert set(statement["Action"]) == {"account:PutAlternateContact", "account:DeleteAlternateContact"}
+    assert set(statement["Condition"]["ForAnyValue:StringEquals"]["account:AlternateContactTypes"]) == types
