@@ -24,8 +24,8 @@ A command that fails prints one line on stderr: what failed, and the next step.
 
 - **Credentials:** those of the AWS SDK, also of `aws sso login` and `aws login`.
 - **Region:** that of the stack, us-east-1. A region in China, from `AWS_REGION`, `AWS_DEFAULT_REGION` or the profile,
-  selects cn-northwest-1. `--region` overrides both. A region of AWS GovCloud (US) is an error: alternate contacts have no
-  API there.
+  selects cn-northwest-1. `--region` overrides both. A region of AWS GovCloud (US) is an error: there is no API for
+  alternate contacts.
 - **Text of others**, such as the name of an OU: escape sequences and invisible characters are shown as `\\x1b`, in the
   terminal, CSV and HTML. JSON has the exact text, with ASCII escapes.
 - **Terminals:** a pipe gets whole lines and no progress bar, also with `FORCE_COLOR`. `NO_COLOR` and `TERM=dumb` count.

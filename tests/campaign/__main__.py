@@ -115,7 +115,8 @@ fixed and the failed messages are replayed. *Bursts* are those of Puts and of Ge
   The contacts of one account of a hundred cannot be read or set.
 - Invalid messages arrive, up to the largest that AccountQueue accepts.
 - The contact configuration has an invalid target, an invalid contact set and an unknown one. Halfway a set and a target
-  change, in steps between which it cannot be read.
+  change, in steps between which it cannot be read. Later single accounts become targets, and others are moved to
+  another OU. No operator starts a backfill for that: changes arrive on ChangeQueue, and moves on AccountQueue.
 
 {counted}
 

@@ -1,4 +1,4 @@
-"""Lambda: the event source of AccountQueue, the retry of asynchronous invocations, timeouts, and killed environments.
+"""Lambda: both event sources, the retry of asynchronous invocations, timeouts, and killed environments.
 
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 """
@@ -20,6 +20,9 @@ BATCH_SIZE = 5
 CONCURRENCY = 2
 WORKER_TIMEOUT = 180
 BACKFILL_TIMEOUT = 900
+CHANGES_BATCH_SIZE = 10_000
+CHANGES_WINDOW = 60
+"""Seconds in which the changes of a batch are gathered."""
 _LONGEST_PAUSE = 5.0
 """Seconds between two polls of an empty queue."""
 _ASYNC_ATTEMPTS = 2
@@ -68,6 +71,7 @@ class LambdaService:
         time: VirtualTime,
         start: Callable[[str], Handler],
         account_queue: SimulatedQueue,
+        change_queue: SimulatedQueue,
         kills: Kills,
     ) -> None:
         self.started: dict[str, int] = {"worker": 0, "backfill": 0}
@@ -77,6 +81,7 @@ class LambdaService:
         self._time = time
         self._start = start
         self._queue = account_queue
+        self._change_queue = change_queue
         self._kills = kills
         self._environments: dict[Process, Environment] = {}
         self._backfill_environment: Environment | None = None
@@ -109,6 +114,26 @@ class LambdaService:
             future = self._invoke(environment, event, WORKER_TIMEOUT)
             if future is not None:
                 self._settle(messages, future)
+
+    def poll_changes(self) -> None:
+        """Act as one of the two concurrent pollers of ChangeQueue, forever: invoke the backfill for each window."""
+        environment: Environment | None = None
+        while True:
+            messages = self._change_queue.receive(CHANGES_BATCH_SIZE)
+            if not messages:
+                self._time.sleep(min(self._change_queue.seconds_until_visible(), _LONGEST_PAUSE))
+                continue
+            end = self._time.monotonic() + CHANGES_WINDOW
+            while self._time.monotonic() < end:
+                self._time.sleep(_LONGEST_PAUSE)
+                messages += self._change_queue.receive(CHANGES_BATCH_SIZE - len(messages))
+            if environment is None or environment.process.is_killed:
+                environment = self._open("backfill")
+            event = {"Records": [_record(message) for message in messages]}
+            future = self._invoke(environment, event, BACKFILL_TIMEOUT)
+            if future is not None and future.exception() is None:
+                for message in messages:
+                    self._change_queue.delete(message)
 
     def invoke_async(self, event: object) -> bool:
         """Invoke the backfill as Lambda does without a waiting caller; return whether an attempt succeeded."""

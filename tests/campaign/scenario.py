@@ -38,6 +38,9 @@ _TARGETS: Mapping[str, dict[str, Any] | str] = {
 _FEW = ("ou-camp-00000002", "ou-camp-00000006", "ou-camp-00000007", "ou-camp-00000008")
 """OUs with few accounts: those of an account that is excluded or fails."""
 
+_MOVES = ("ou-camp-00000001", "ou-camp-00000003")
+"""OUs between which accounts are moved. A move out of an excluded OU would leave contacts that no target selects."""
+
 _OTHER_TOOL = 2.5
 """Puts per second of another tool, half of the quota."""
 _CREATE = {
@@ -104,10 +107,18 @@ class Scenario:
         self._plan(0.3 * busy, self._interrupt_account_api)
         self._plan(0.4 * busy, lambda: self._run_other_tool(0.2 * busy))
         self._plan(0.5 * busy, self._change_configuration)
+        # When the backfill of that change has ended, so that no other message processes these accounts.
+        for _ in range(max(self._members // 200, 2)):
+            self._plan(self._dice.uniform(2, 2.5) * busy + 7200, self._move_account)
+            self._plan(self._dice.uniform(2, 2.5) * busy + 7200, self._change_account)
         if not simulation.functions.invoke_async(_CREATE) or simulation.responses[-1].status != "SUCCESS":
             self._backfill()
         simulation.time.wait_until(lambda: not self._planned, poll=60)
         simulation.drain()
+        while simulation.undelivered_queue.messages:  # changes that five backfills could not apply
+            simulation.undelivered_queue.purge()
+            self._backfill()
+            simulation.drain()
 
     def fix(self) -> None:
         """End all faults, and correct the configuration as an operator does."""
@@ -146,7 +157,34 @@ class Scenario:
         self._sleep(0, 300)
         self._organization.accounts[account_id].state = ACTIVE
         self._sleep(0, 200)
-        self._organization.accounts[account_id].parent = self._dice.choice(["ou-camp-00000001", "ou-camp-00000003"])
+        self._move(account_id, self._dice.choice(_MOVES))
+
+    def _move_account(self) -> None:
+        """Move a member between two OUs with different contacts."""
+        account_id = self._draw_member_of_moves()
+        [other] = set(_MOVES) - {self._organization.accounts[account_id].parent}
+        self._move(account_id, other)
+
+    def _move(self, account_id: str, parent: str) -> None:
+        self._organization.accounts[account_id].parent = parent
+        self._simulation.report_move(account_id)
+
+    def _change_account(self) -> None:
+        """Give an account a contact of its own."""
+        account_id = self._draw_member_of_moves()
+        self._organization.configuration.targets[account_id] = {"security": "nights"}
+        self._simulation.report_change(f"targets/{account_id}")
+
+    def _draw_member_of_moves(self) -> str:
+        """Return an active member of these two OUs that is no target."""
+        configured, accounts = self._organization.configuration.targets, self._organization.accounts
+        return self._dice.choice(
+            [
+                account_id
+                for account_id, account in accounts.items()
+                if account.parent in _MOVES and account.state == ACTIVE and account_id not in configured
+            ]
+        )
 
     def _close_account(self) -> None:
         account = self._organization.accounts[self._draw_member()]
@@ -192,14 +230,15 @@ class Scenario:
             self._simulation.time.sleep(1 / _OTHER_TOOL)
 
     def _change_configuration(self) -> None:
-        """Change a set and a target, in steps between which there is no version; then start a backfill."""
+        """Change a set and a target, in steps between which there is no version."""
         configuration = self._organization.configuration
         configuration.version = None
         configuration.sets["payments"] = make_contact(21)
+        self._simulation.report_change("version", "sets/payments")
         self._sleep(0, 90)
         configuration.targets["ou-camp-00000003"] = {"security": "platform"}
         configuration.version = "1"
-        self._backfill()
+        self._simulation.report_change("targets/ou-camp-00000003", "version")
 
     def _backfill(self) -> None:
         """Start backfills, as an operator does, until one is completed."""

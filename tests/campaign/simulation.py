@@ -1,5 +1,6 @@
 """One organization with one stack in virtual time: both functions, the services that they call, and what they print."""
 
+import json
 import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -8,6 +9,8 @@ from typing import TypeVar
 
 import boto3
 
+from alternate_contacts.backfill.message import account_message_body
+from alternate_contacts.backfill.protocol import Mode, Trigger
 from alternate_contacts.backfill.response import CustomResourceRequest, CustomResourceResponse
 from alternate_contacts.cli.aws.failed_messages import FailedMessage, parse_failure
 from alternate_contacts.cli.aws.queue_lease import lease_queue
@@ -57,13 +60,25 @@ class Simulation:
             max_receive_count=13,
             dead_letter_queue=self.failed_account_queue,
         )
+        self.undelivered_queue = SimulatedQueue(
+            "UndeliveredQueue", self.time, self.deliveries, visibility_timeout=30, max_message_size=262_144
+        )
+        self.change_queue = SimulatedQueue(
+            "ChangeQueue",
+            self.time,
+            self.deliveries,
+            visibility_timeout=1860,
+            max_message_size=262_144,
+            max_receive_count=5,
+            dead_letter_queue=self.undelivered_queue,
+        )
         self.output = FunctionOutput(MARKS)
         self.responses: list[CustomResourceResponse] = []
         self.aws = SimulatedAws(
             self.time,
             self.organization,
             self.accounts,
-            {queue.name: queue for queue in (self.account_queue, self.failed_account_queue)},
+            {queue.name: queue for queue in (self.account_queue, self.failed_account_queue, self.undelivered_queue)},
             self.faults,
             kill=lambda process: self.functions.kill(process),
         )
@@ -80,11 +95,12 @@ class Simulation:
         ):
             variables = {"worker": self._worker_variables(), "backfill": self._backfill_variables()}
             self.functions = LambdaService(
-                self.time, lambda part: start(part, variables[part]), self.account_queue, self.kills
+                self.time, lambda part: start(part, variables[part]), self.account_queue, self.change_queue, self.kills
             )
             self.sqs = session.client("sqs")
             for number in range(CONCURRENCY):
                 self.time.start(self.functions.poll, Process(f"poller {number}"))
+                self.time.start(self.functions.poll_changes, Process(f"poller {number} of changes"))
             yield
 
     def run(self, scenario: Callable[[], Result]) -> Result:
@@ -92,8 +108,20 @@ class Simulation:
         return self.time.run(self.time.start(scenario, Process("scenario")), time_limit=_TIME_LIMIT)
 
     def drain(self) -> None:
-        """Wait until AccountQueue is empty. For a scenario."""
-        self.time.wait_until(lambda: not self.account_queue.messages, poll=5)
+        """Wait until ChangeQueue and AccountQueue are empty. For a scenario."""
+        queues = (self.change_queue, self.account_queue)
+        self.time.wait_until(lambda: not any(queue.messages for queue in queues), poll=5)
+
+    def report_change(self, *parameters: str) -> None:
+        """Send a message for each changed parameter to ChangeQueue, as ParameterChangesRule does within seconds."""
+        for parameter in parameters:
+            body = json.dumps({"version": 1, "parameter": f"{CONTACTS_PATH}/{parameter}"})
+            self.change_queue.add(body, delay=self.dice.uniform(0, 5))
+
+    def report_move(self, account_id: str) -> None:
+        """Send a message about a moved account to AccountQueue, as AccountMovesRule does within minutes."""
+        body = account_message_body(account_id, trigger=Trigger.ACCOUNT_MOVED, mode=Mode.ENFORCE)
+        self.account_queue.add(body, delay=self.dice.uniform(0, 120))
 
     def stop_faults(self) -> None:
         """Let every call succeed from now on, each message be delivered once, and every worker live."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from alternate_contacts.backfill import invocation
 from alternate_contacts.backfill.aws import AwsAccountDirectory
 from alternate_contacts.backfill.enqueue import ListedAccount
 from alternate_contacts.worker import account_processor, batch, configuration_cache
@@ -20,6 +21,7 @@ from alternate_contacts.worker.telemetry import WorkerTelemetry
 from tests.campaign import campaign
 from tests.campaign.__main__ import DOCUMENT, RESULTS, document
 from tests.campaign.campaign import Figures, Options, run
+from tests.campaign.simulation import Simulation
 
 SMALL = Options(seed=5, accounts=12)
 
@@ -70,6 +72,22 @@ def lose_listed_accounts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(AwsAccountDirectory, "list_accounts", every_second_account)
 
 
+def lose_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Simulation, "report_change", lambda *_: None)
+
+
+def apply_changes_to_no_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(invocation, "_changed_accounts", lambda _: frozenset())
+
+
+def ignore_moves(monkeypatch: pytest.MonkeyPatch) -> None:
+    def parse_without_moves(body: str) -> AccountMessage | None:
+        message = parse_message(body)
+        return None if message and message.trigger == "account_moved" else message
+
+    monkeypatch.setattr(batch, "parse_message", parse_without_moves)
+
+
 def keep_the_first_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(configuration_cache, "KEPT_SECONDS", float("inf"))
 
@@ -112,6 +130,9 @@ def crash_on_an_invalid_message(monkeypatch: pytest.MonkeyPatch) -> None:
         (lose_retried_messages, "lost after the faults"),
         (lose_failed_messages, "lost after the faults"),
         (lose_listed_accounts, "lost after the faults"),
+        (lose_changes, "lost after the faults"),
+        (apply_changes_to_no_account, "lost after the faults"),
+        (ignore_moves, "lost after the faults"),
         (keep_the_first_configuration, "not compliant after the replay"),
         (overwrite_every_contact, "not compliant after the replay"),
         (put_without_comparing, "a Put after an equal Get"),

@@ -69,31 +69,46 @@ class ContactsMachine(RuleBasedStateMachine):
 
     # The configuration and the organization change.
 
-    @rule(name=st.sampled_from(SETS), contact=contacts | st.just("not a contact"))
-    def put_set(self, name: str, contact: Contact | str) -> None:
+    @rule(name=st.sampled_from(SETS), contact=contacts | st.just("not a contact"), arrives=st.booleans())
+    def put_set(self, name: str, contact: Contact | str, arrives: bool) -> None:
         self.configuration.sets[name] = contact
-        self.note_desired()
+        self.note_change(f"sets/{name}", arrives=arrives)
 
-    @rule(resource_id=accounts | st.sampled_from([OUTER, INNER, OTHER, ROOT]), value=targets | exclusions)
-    def put_target(self, resource_id: str, value: dict[str, Any] | str) -> None:
+    @rule(
+        resource_id=accounts | st.sampled_from([OUTER, INNER, OTHER, ROOT]),
+        value=targets | exclusions,
+        arrives=st.booleans(),
+    )
+    def put_target(self, resource_id: str, value: dict[str, Any] | str, arrives: bool) -> None:
         self.configuration.targets[resource_id] = value
-        self.note_desired()
+        self.note_change(f"targets/{resource_id}", arrives=arrives)
 
     @precondition(lambda self: self.configuration.targets)
-    @rule(data=st.data())
-    def delete_target(self, data: st.DataObject) -> None:
-        del self.configuration.targets[data.draw(st.sampled_from(sorted(self.configuration.targets)))]
-        self.note_desired()
+    @rule(data=st.data(), arrives=st.booleans())
+    def delete_target(self, data: st.DataObject, arrives: bool) -> None:
+        resource_id = data.draw(st.sampled_from(sorted(self.configuration.targets)))
+        del self.configuration.targets[resource_id]
+        self.note_change(f"targets/{resource_id}", arrives=arrives)
 
-    @rule(version=st.sampled_from([None, "1", "2"]))
-    def put_version(self, version: str | None) -> None:
+    @rule(version=st.sampled_from([None, "1", "2"]), arrives=st.booleans())
+    def put_version(self, version: str | None, arrives: bool) -> None:
         self.configuration.version = version
-        self.note_desired()
+        self.note_change("version", arrives=arrives)
 
-    @rule(account_id=members, parent=st.sampled_from([ROOT, OUTER, INNER, OTHER]))
-    def move_account(self, account_id: str, parent: str) -> None:
+    def note_change(self, parameter: str, *, arrives: bool) -> None:
+        """Add what the configuration selects now, and send the event of the change if it ``arrives``."""
+        self.note_desired()
+        if arrives:
+            self.sent.update(ACCOUNTS)  # another change of the same minute may concern every account
+            self.simulation.report_change(parameter)
+
+    @rule(account_id=members, parent=st.sampled_from([ROOT, OUTER, INNER, OTHER]), arrives=st.booleans())
+    def move_account(self, account_id: str, parent: str, arrives: bool) -> None:
         self.organization.accounts[account_id].parent = parent
         self.note_desired()
+        if arrives:
+            self.sent.add(account_id)
+            self.simulation.report_move(account_id)
 
     @rule(account_id=members, state=st.sampled_from([ACTIVE, ACTIVE, "PENDING_ACTIVATION", "SUSPENDED"]))
     def change_state(self, account_id: str, state: str) -> None:
@@ -151,16 +166,20 @@ class ContactsMachine(RuleBasedStateMachine):
 
     # What must hold
 
-    @rule()
-    def backfill_without_faults(self) -> None:
-        """Let every message end, start a backfill, and compare each account with the model."""
+    @rule(after_change=st.booleans())
+    def backfill_without_faults(self, after_change: bool) -> None:
+        """Let every message end, run a backfill, and compare each account with the model.
+
+        An operator starts the backfill, or it runs ``after_change`` of a parameter.
+        """
         self.simulation.stop_faults()
-        self.put_version("1")
+        self.configuration.version = "1"
+        self.note_desired()
         self.simulation.run(self.simulation.drain)
         self.simulation.failed_account_queue.purge()
         before = {key: self.simulation.contact(*key) for key in CONTACTS}
         self.each_contact_was_desired_or_set_by_hand()
-        self._backfill_and_drain()
+        self._backfill_and_drain(after_change=after_change)
         reasons = {failure.account_id: failure.reason for failure in self.simulation.read_failures()}
         for account_id in ACCOUNTS:
             self._compare(account_id, before, reasons.get(account_id))
@@ -171,8 +190,11 @@ class ContactsMachine(RuleBasedStateMachine):
         self.desired.clear()
         self.note_desired()
 
-    def _backfill_and_drain(self) -> None:
-        assert self.simulation.run(lambda: self.simulation.functions.invoke_async({"trigger": "manual"}))
+    def _backfill_and_drain(self, *, after_change: bool) -> None:
+        if after_change:
+            self.simulation.report_change("version")
+        else:
+            assert self.simulation.run(lambda: self.simulation.functions.invoke_async({"trigger": "manual"}))
         self.simulation.run(self.simulation.drain)
 
     def _compare(
