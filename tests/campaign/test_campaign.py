@@ -23,7 +23,7 @@ from tests.campaign.__main__ import DOCUMENT, RESULTS, document
 from tests.campaign.campaign import Figures, Options, run
 from tests.campaign.simulation import Simulation
 
-SMALL = Options(seed=5, accounts=12)
+SMALL = Options(seed=5, accounts=24)
 
 
 def kinds(figures: Figures) -> set[str]:
@@ -44,7 +44,7 @@ def test_every_account_is_accounted_for() -> None:
 
 def test_the_same_seed_gives_the_same_campaign() -> None:
     assert run(SMALL) == run(SMALL)
-    assert run(SMALL) != run(Options(seed=6, accounts=12))
+    assert run(SMALL) != run(Options(seed=6, accounts=24))
 
 
 def lose_retried_messages(monkeypatch: pytest.MonkeyPatch) -> None:

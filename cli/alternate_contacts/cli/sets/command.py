@@ -80,7 +80,7 @@ def show_set(context: typer.Context, name: Name, show_contacts: ShowContacts = F
 
     With --json and --show-contacts, the key contact is the value that `sets put` reads.
 
-    Exit codes: 0 healthy; 1 the set is invalid; 2 command failed.
+    Exit codes: 0 healthy; 1 the set has a problem; 2 command failed.
     """
     options: CommandContext = context.obj
     parameters = read_contact_parameters(options.session(), contacts_path(options.stack()))
