@@ -23,18 +23,16 @@ from alternate_contacts.cli.aws.parameter_change import (
     check_version,
     plan_put,
 )
+from alternate_contacts.cli.aws.parameter_file import read_parameter_file
 from alternate_contacts.cli.aws.problem_details import describe_detail, describe_problem
 from alternate_contacts.cli.sets.report import SetRow, set_lines, set_rows, set_table
 from alternate_contacts.cli.terminal import output
 from alternate_contacts.cli.terminal.errors import CliError
-from alternate_contacts.cli.terminal.files import read_text, source_name
 from alternate_contacts.cli.terminal.options import AsJson, CreateVersion, DryRun, InputFile, ShowContacts, Yes
 from alternate_contacts.cli.terminal.plan import ApplyOptions, apply
 from alternate_contacts.worker.contact_configuration import SETS, Invalid, parse_configuration
 from alternate_contacts.worker.contacts import CONTACT_FIELDS, Contact
 
-_MAX_BYTES = 100_000
-"""A value of Parameter Store has at most 4 KB. The rest may be white space."""
 _MAX_NAMED = 20
 """Targets that an error names."""
 
@@ -158,22 +156,12 @@ def delete_set(
 
 
 def _read_contact(name: str, file: str) -> Contact:
-    """Return the contact in ``file``.
-
-    Raises:
-        CliError: the name or the contact is invalid.
-    """
-    [unnamed] = parse_configuration({f"{SETS}{name}": None}).sets.values()
-    if unnamed == Invalid("invalid_set_name"):
-        raise CliError(f"{name} is no name of a contact set: {describe_detail('invalid_set_name')}.")
-    text = read_text(file, content="a contact set as JSON", max_bytes=_MAX_BYTES)
-    [contact] = parse_configuration({f"{SETS}{name}": text}).sets.values()
-    if isinstance(contact, Invalid):
-        raise CliError(
-            f"{source_name(file)} is no contact set: {describe_detail(contact.detail)}. docs/own-contacts.md lists the "
-            "keys and their limits."
-        )
-    return contact
+    return read_parameter_file(
+        name,
+        file,
+        noun="contact set",
+        parse=lambda text: parse_configuration({f"{SETS}{name}": text}).sets[name],
+    )
 
 
 def _differences(current: Contact | Invalid | None, contact: Contact) -> list[str]:

@@ -24,6 +24,7 @@ from alternate_contacts.cli.aws.parameter_change import (
     check_version,
     plan_put,
 )
+from alternate_contacts.cli.aws.parameter_file import read_parameter_file
 from alternate_contacts.cli.aws.problem_details import describe_detail, describe_problem
 from alternate_contacts.cli.targets.organization import describe_target
 from alternate_contacts.cli.targets.report import (
@@ -34,7 +35,6 @@ from alternate_contacts.cli.targets.report import (
 )
 from alternate_contacts.cli.terminal import output
 from alternate_contacts.cli.terminal.errors import CliError
-from alternate_contacts.cli.terminal.files import read_text, source_name
 from alternate_contacts.cli.terminal.options import AsJson, CreateVersion, DryRun, InputFile, Yes
 from alternate_contacts.cli.terminal.plan import ApplyOptions, apply
 from alternate_contacts.worker.contact_configuration import (
@@ -45,9 +45,6 @@ from alternate_contacts.worker.contact_configuration import (
     Target,
     parse_configuration,
 )
-
-_MAX_BYTES = 100_000
-"""A value of Parameter Store has at most 4 KB. The rest may be white space."""
 
 targets = typer.Typer(
     help="Targets: which contact sets the root, an OU or an account selects, and whether it is excluded.",
@@ -167,22 +164,12 @@ def delete_target(
 
 
 def _read_target(target_id: str, file: str) -> Target:
-    """Return the target in ``file``.
-
-    Raises:
-        CliError: the ID or the target is invalid.
-    """
-    [unnamed] = parse_configuration({f"{TARGETS}{target_id}": None}).targets.values()
-    if unnamed == Invalid("invalid_target_id"):
-        raise CliError(f"{target_id} is no ID of a target: {describe_detail('invalid_target_id')}.")
-    text = read_text(file, content="a target as JSON", max_bytes=_MAX_BYTES)
-    [target] = parse_configuration({f"{TARGETS}{target_id}": text}).targets.values()
-    if isinstance(target, Invalid):
-        raise CliError(
-            f"{source_name(file)} is no target: {describe_detail(target.detail)}. docs/own-contacts.md lists the keys "
-            "and their values."
-        )
-    return target
+    return read_parameter_file(
+        target_id,
+        file,
+        noun="target",
+        parse=lambda text: parse_configuration({f"{TARGETS}{target_id}": text}).targets[target_id],
+    )
 
 
 def _differences(current: Target | Invalid | None, target: Target) -> list[str]:
