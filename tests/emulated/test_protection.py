@@ -176,6 +176,19 @@ def test_preflight_checks_the_target_of_the_stack(organization: Organization, mo
     assert "1 active member accounts" in checks[names[2]]["message"]
 
 
+def test_explain_states_what_the_account_cannot_change(
+    organization: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in organization.emulation.environment.items():
+        monkeypatch.setenv(name, value)
+    inside, outside = (
+        json.loads(CliRunner().invoke(app, ["explain", account, "--json"]).stdout)
+        for account in (organization.inside, organization.outside)
+    )
+    assert (inside["protectedBy"], inside["protectedContactTypes"]) == (organization.unit, ["BILLING", "SECURITY"])
+    assert (outside["protectedBy"], outside["protectedContactTypes"]) == (None, [])
+
+
 # The tests below change the stack, in this order.
 
 
@@ -195,6 +208,14 @@ def test_mode_report_removes_the_policy(organization: Organization) -> None:
 
     assert organization.all_policies() == ["FullAWSAccess"]
     organization.root_user(organization.inside).put_alternate_contact(**organization.package.desired["SECURITY"])
+
+
+def test_a_disabled_package_that_could_not_set_contacts_protects_nothing(organization: Organization) -> None:
+    organization.emulation.set_feature_set("CONSOLIDATED_BILLING")
+    assert organization.update(Mode="enforce", Enabled="false") == "UPDATE_ROLLBACK_COMPLETE"
+    organization.emulation.set_feature_set("ALL")
+    assert "feature set CONSOLIDATED_BILLING" in organization.failure_of("Backfill")
+    assert organization.all_policies() == ["FullAWSAccess"]
 
 
 def test_without_a_type_to_protect_the_update_is_rejected(organization: Organization) -> None:
