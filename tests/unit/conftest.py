@@ -4,12 +4,18 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import boto3
 import pytest
 from aws_lambda_powertools.logging import Logger
 from hypothesis import settings
 from pytest_socket import disable_socket, enable_socket
+
+if TYPE_CHECKING:
+    from mypy_boto3_account import AccountClient
+    from mypy_boto3_organizations import OrganizationsClient
+    from mypy_boto3_sqs import SQSClient
 
 # The time of an example depends on the machine, not on the code.
 settings.register_profile("unit", deadline=None)
@@ -60,6 +66,21 @@ def logs_to_stdout() -> None:
 def session() -> boto3.Session:
     """One session for all tests: to load the service models takes longer than most tests."""
     return boto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name="us-east-1")
+
+
+@pytest.fixture
+def account(session: boto3.Session) -> "AccountClient":
+    return session.client("account")
+
+
+@pytest.fixture
+def organizations(session: boto3.Session) -> "OrganizationsClient":
+    return session.client("organizations")
+
+
+@pytest.fixture
+def sqs(session: boto3.Session) -> "SQSClient":
+    return session.client("sqs")
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ def clients(session: boto3.Session) -> dict[str, tuple[Any, Stubber]]:
         stubbed[service][1].activate()
     organizations = stubbed["organizations"][1]
     for _ in range(2):
-        description = {"MasterAccountId": ACCOUNT, "FeatureSet": "ALL"}
+        description = {"Id": "o-exampleorg1", "MasterAccountId": ACCOUNT, "FeatureSet": "ALL"}
         organizations.add_response("describe_organization", {"Organization": description})
     enabled = {"EnabledServicePrincipals": [{"ServicePrincipal": "account.amazonaws.com"}]}
     organizations.add_response("list_aws_service_access_for_organization", enabled)
