@@ -19,18 +19,22 @@ AWS (service authorization reference: list_awsaccountmanagement.html, list_awsor
   `aws:SourceAccount` are those of the resource that the service acts for.
 * `aws:PrincipalArn` of a role session is the role's ARN (reference_policies_condition-keys.html), and
   `aws:PrincipalOrgID` of every member the organization's ID.
+* The resource of SimulatePrincipalPolicy is the simulated role. It evaluates the role's policies and permissions
+  boundary with the condition keys of the request (API_SimulatePrincipalPolicy.html in the IAM API reference).
 
 ministack has no route for the account API, one invented ARN for all calls of Organizations, "*" for move tasks and
 GetParametersByPath, none of these condition keys, an action of its own for each batch call, the log group itself for
 FilterLogEvents, and mostly no resource in its errors. It takes the session's ARN for `aws:PrincipalArn`, and each
-account for an organization.
+account for an organization. Its policy simulator knows neither condition keys nor boundaries.
 """
 
 import base64
+import itertools
 import json
 import re
 from contextvars import ContextVar
 from typing import Any
+from urllib.parse import parse_qs
 
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_region
@@ -41,6 +45,9 @@ from emulation.services.patching import Patches
 from emulation.settings import MANAGEMENT_ACCOUNT
 
 patches = Patches()
+
+_DECISIONS = {"Allow": "allowed", "Deny": "explicitDeny", "ImplicitDeny": "implicitDeny"}
+"""https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html"""
 
 # For ministack's own threads, such as scheduled rules: AWS services call each other over TLS.
 _ORIGIN: ContextVar[tuple[str, bool]] = ContextVar("request_origin", default=("127.0.0.1", True))
@@ -82,6 +89,8 @@ def extract_resource_arn(
         return str(source)
     if service == "ssm" and headers.get("x-amz-target", "").endswith(".GetParametersByPath"):
         return f"arn:aws:ssm:{region}:{account}:parameter{str(parameters.get('Path')).rstrip('/')}"
+    if service == "iam" and (source := parse_qs(body.decode()).get("PolicySourceArn")):
+        return source[0]
     arn = str(original(service, method, path, headers, body, query, region, account))
     if service == "logs" and headers.get("x-amz-target", "").endswith(".FilterLogEvents"):
         return f"{arn}:log-stream:"
@@ -127,6 +136,35 @@ def resolve_condition_key(original: Any, key: str, context: Any) -> Any:
 def principal_organization_id(_: Any, account_id: str) -> str | None:
     """Return the ID of the organization that the account is a member of."""
     return organizations.organization_id() if organizations.is_member(account_id) else None
+
+
+@patches.around("ministack.services.iam._IAM_HANDLERS", "SimulatePrincipalPolicy")
+def simulate_principal_policy(_: Any, parameters: dict[str, Any]) -> Any:
+    """Simulate actions of a role on one resource, with condition keys and the role's permissions boundary."""
+    role_arn, resource = (str(iam._p(parameters, name)) for name in ("PolicySourceArn", "ResourceArns.member.1"))
+    account, name = role_arn.split(":")[4], role_arn.rpartition("/")[2]
+    if _role(role_arn) is None:
+        return iam._error(404, "NoSuchEntity", f"The role with name {name} cannot be found.", ns="iam")
+    policies = iam_evaluator._gather_role_policies(name, account)
+    boundary = iam_evaluator._permissions_boundary(iam._roles, name, account)
+    keys = {}
+    for number in itertools.count(1):
+        entry = f"ContextEntries.member.{number}"
+        if key := iam._p(parameters, f"{entry}.ContextKeyName"):
+            keys[key.lower()] = _list(parameters, f"{entry}.ContextKeyValues")
+        else:
+            break
+    results = []
+    for action in _list(parameters, "ActionNames"):
+        context = _context(role_arn, "AssumedRole", account, action, resource, keys)
+        decision = _DECISIONS[iam_evaluator.evaluate(context, policies, *boundary).decision]
+        results.append(
+            f"<member><EvalActionName>{action}</EvalActionName><EvalResourceName>{resource}</EvalResourceName>"
+            f"<EvalDecision>{decision}</EvalDecision></member>"
+        )
+    body = f"<EvaluationResults>{''.join(results)}</EvaluationResults><IsTruncated>false</IsTruncated>"
+    result = "SimulatePrincipalPolicyResult"
+    return iam._xml(200, "SimulatePrincipalPolicyResponse", f"<{result}>{body}</{result}>", ns="iam")
 
 
 def caller_may(action: str, resource: str) -> bool:
@@ -198,6 +236,12 @@ def _organizations_arn(parameters: dict[str, Any]) -> str:
                 path = f"{resource_type}/{organizations.organization_id()}/{resource}"
                 return f"arn:aws:organizations::{MANAGEMENT_ACCOUNT}:{path}"
     return "*"
+
+
+def _list(parameters: dict[str, Any], name: str) -> list[str]:
+    """Return a list parameter of a request in the query protocol."""
+    members = (iam._p(parameters, f"{name}.member.{number}") for number in itertools.count(1))
+    return list(itertools.takewhile(bool, members))
 
 
 def _source_of(task_handle: str | None) -> str | None:

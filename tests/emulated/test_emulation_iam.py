@@ -108,6 +108,39 @@ def test_a_batch_needs_the_action_of_the_single_call(emulation: Emulation, calle
         sqs.receive_message(QueueUrl=queue)
 
 
+def test_the_simulator_evaluates_condition_keys_and_the_permissions_boundary(
+    emulation: Emulation, role: Callable[..., str]
+) -> None:
+    condition = {"ForAnyValue:StringEquals": {"account:AlternateContactTypes": ["BILLING"]}}
+    arn = role("worker", {"Action": "account:*AlternateContact", "Resource": "*", "Condition": condition})
+    iam = emulation.client("iam")
+    actions = ["account:GetAlternateContact", "account:PutAlternateContact"]
+
+    def simulate(contact_type: str) -> list[str]:
+        key = {
+            "ContextKeyName": "account:AlternateContactTypes",
+            "ContextKeyValues": [contact_type],
+            "ContextKeyType": "stringList",
+        }
+        results = iam.simulate_principal_policy(
+            PolicySourceArn=arn, ActionNames=actions, ResourceArns=["*"], ContextEntries=[key]
+        )["EvaluationResults"]
+        assert [result["EvalActionName"] for result in results] == actions
+        return [result["EvalDecision"] for result in results]
+
+    assert simulate("BILLING") == ["allowed", "allowed"]
+    assert simulate("SECURITY") == ["implicitDeny", "implicitDeny"]
+
+    statement = {"Effect": "Allow", "Action": "account:GetAlternateContact", "Resource": "*"}
+    boundary = iam.create_policy(
+        PolicyName="boundary", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    )["Policy"]["Arn"]
+    iam.put_role_permissions_boundary(RoleName="worker", PermissionsBoundary=boundary)
+    assert simulate("BILLING") == ["allowed", "implicitDeny"]
+    with pytest.raises(iam.exceptions.NoSuchEntityException):
+        iam.simulate_principal_policy(PolicySourceArn=ROLE, ActionNames=actions)
+
+
 def test_a_policy_may_require_tls(emulation: Emulation, role: Callable[..., str]) -> None:
     policy = {"Version": "2012-10-17", "Statement": [TLS_ONLY]}
     emulation.client("sqs").create_queue(QueueName="queue", Attributes={"Policy": json.dumps(policy)})

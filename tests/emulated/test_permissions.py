@@ -113,6 +113,12 @@ def test_in_mode_report_no_role_may_change_anything(package: Package, call: Call
     assert package.emulation.contacts() == {}
 
 
+def test_the_simulation_of_the_first_deployment_denies_the_worker_nothing(package: Package) -> None:
+    lines = package.log_lines("BackfillLogGroupName")
+    assert [line["failure"] for line in lines if line.get("message") == "worker permissions unknown"] == []
+    assert "denied" not in package.outputs["BackfillSummary"]
+
+
 def test_the_key_encrypts_every_queue_and_the_roles_may_use_it(package: Package) -> None:
     for queue in QUEUES:
         attributes = package.sqs.get_queue_attributes(QueueUrl=package.url(queue), AttributeNames=["All"])["Attributes"]

@@ -10,6 +10,7 @@ from alternate_contacts.backfill.preflight import OrganizationDescription
 from alternate_contacts.backfill.protocol import ACTIVE
 
 MANAGEMENT_ACCOUNT = "000000000000"
+ORGANIZATION = "o-exampleorgid"
 
 
 @dataclass
@@ -24,7 +25,7 @@ class FakeAccountDirectory:
     region: str = "us-east-1"
     account_id: str = MANAGEMENT_ACCOUNT
     organization: OrganizationDescription | None = field(
-        default_factory=lambda: OrganizationDescription(MANAGEMENT_ACCOUNT, "ALL")
+        default_factory=lambda: OrganizationDescription(MANAGEMENT_ACCOUNT, "ALL", ORGANIZATION)
     )
     trusted_access: bool = True
     times_enabled: int = 0
@@ -61,6 +62,22 @@ class FakeAccountDirectory:
     def _raise_next(self, method: str) -> None:
         if self.errors.get(method):
             raise self.errors[method].pop(0)
+
+
+@dataclass
+class FakeWorkerPermissions:
+    """Denies the actions in ``denied``."""
+
+    denied: Sequence[str] = ()
+    error: Exception | None = None
+    calls: list[tuple[Sequence[str], str, str]] = field(default_factory=list)
+    """Actions, organization and account of each call."""
+
+    def find_denied(self, actions: Sequence[str], organization_id: str, account_id: str) -> Sequence[str]:
+        self.calls.append((actions, organization_id, account_id))
+        if self.error:
+            raise self.error
+        return [action for action in actions if action in self.denied]
 
 
 def accept_all(_: list[str]) -> Iterable[int]:

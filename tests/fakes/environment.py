@@ -49,6 +49,7 @@ BACKFILL: Mapping[str, str] = MappingProxyType(
         "MANAGEMENT_ACCOUNT_ID": "000000000000",
         "ACCOUNT_QUEUE_URL": f"{_SQS}/AccountQueue",
         "UNDELIVERED_QUEUE_URL": f"{_SQS}/UndeliveredQueue",
+        "WORKER_ROLE_ARN": "arn:aws:iam::000000000000:role/WorkerRole",
         "MODE": "enforce",
         "ENABLED": "true",
         "UPDATE_DELAY": "180",

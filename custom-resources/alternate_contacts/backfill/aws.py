@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_account.type_defs import GetAlternateContactRequestTypeDef
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_iam import IAMClient
     from mypy_boto3_organizations import OrganizationsClient
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
@@ -39,7 +40,8 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-f
 _CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 10, "mode": "standard"})
 
 
-# For the last call before the response to CloudFormation: 2 x (3 + 5) s, part of `RESERVED_SECONDS`.
+# For calls that are not worth a wait. The last call before the response to CloudFormation takes 2 x (3 + 5) s, part of
+# `RESERVED_SECONDS`.
 _BRIEF = Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 2, "mode": "standard"})
 
 _HOUR = 3600
@@ -66,6 +68,10 @@ class AwsClients:
     @cached_property
     def ssm(self) -> Any:
         return self._session.client("ssm", config=_CONFIG)
+
+    @cached_property
+    def iam(self) -> "IAMClient":
+        return self._session.client("iam", config=_BRIEF)
 
     @cached_property
     def cloudwatch(self) -> "CloudWatchClient":
@@ -116,7 +122,7 @@ class AwsAccountDirectory:
             organization = self._organizations.describe_organization()["Organization"]
         except self._organizations.exceptions.AWSOrganizationsNotInUseException:
             return None
-        return OrganizationDescription(organization["MasterAccountId"], organization["FeatureSet"])
+        return OrganizationDescription(organization["MasterAccountId"], organization["FeatureSet"], organization["Id"])
 
     def has_trusted_access(self) -> bool:
         """Return whether trusted access is on for the account API."""
@@ -189,6 +195,45 @@ class AwsBackfillQueue:
             ],
         )["Attributes"]
         return sum(int(count) for count in attributes.values())
+
+
+class AwsWorkerPermissions:
+    """What the policies and the permissions boundary of WorkerRole allow, as the IAM policy simulator evaluates them.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
+    """
+
+    def __init__(self, clients: AwsClients, role_arn: str, contact_types: Sequence["AlternateContactTypeType"]) -> None:
+        """Open no client: only the first deployment needs it."""
+        self._clients = clients
+        self._role_arn = role_arn
+        self._contact_types = contact_types
+
+    def find_denied(self, actions: Sequence[str], organization_id: str, account_id: str) -> list[str]:
+        """Return the denied actions on a member account, such as ``account:PutAlternateContact (BILLING)``.
+
+        Raises:
+            botocore.exceptions.BotoCoreError, ClientError: a call failed.
+        """
+        _, partition, _, _, management_account_id, _ = self._role_arn.split(":", 5)
+        member = f"arn:{partition}:account::{management_account_id}:account/{organization_id}/{account_id}"
+        return [
+            f"{result['EvalActionName']} ({contact_type})"
+            for contact_type in self._contact_types
+            for result in self._clients.iam.simulate_principal_policy(
+                PolicySourceArn=self._role_arn,
+                ActionNames=actions,
+                ResourceArns=[member],
+                ContextEntries=[
+                    {
+                        "ContextKeyName": "account:AlternateContactTypes",
+                        "ContextKeyValues": [contact_type],
+                        "ContextKeyType": "stringList",
+                    }
+                ],
+            )["EvaluationResults"]
+            if result["EvalDecision"] != "allowed"
+        ]
 
 
 def read_parameters(client: Any, path: str) -> dict[str, str | None]:

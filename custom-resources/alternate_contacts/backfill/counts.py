@@ -22,6 +22,8 @@ class BackfillCounts:
     enqueued: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
     configuration_problems: Sequence[ConfigurationProblem] = ()
+    denied_actions: Sequence[str] = ()
+    """What WorkerRole is denied."""
 
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
@@ -33,16 +35,22 @@ class BackfillCounts:
     @property
     def summary(self) -> str:
         """The counts in one line. Enqueued means that the message is sent, not that the contacts are set."""
-        accounts = f"Accounts: {self.listed} listed, {self.enqueued} enqueued, skipped: {self.skipped_by_state}"
-        if not self.configuration_problems:
-            return accounts
+        sentences = [f"Accounts: {self.listed} listed, {self.enqueued} enqueued, skipped: {self.skipped_by_state}"]
+        if self.denied_actions:
+            sentences.append(
+                f"Warning: WorkerRole is denied {', '.join(self.denied_actions)}. Check its policies and permissions "
+                "boundary"
+            )
+        if self.configuration_problems:
+            sentences.append(self._configuration_warning)
+        return ". ".join(sentences)
+
+    @property
+    def _configuration_warning(self) -> str:
         first = self.configuration_problems[:_PROBLEMS_IN_SUMMARY]
         named = [f"{problem.parameter[:_LONGEST_NAME]} {problem.reason}" for problem in first]
         more = ["..."] if len(self.configuration_problems) > len(first) else []
-        return (
-            f"{accounts}. Problems of the contact configuration: {len(self.configuration_problems)} "
-            f"({', '.join(named + more)})"
-        )
+        return f"Problems of the contact configuration: {len(self.configuration_problems)} ({', '.join(named + more)})"
 
     @property
     def skipped_by_state(self) -> str:

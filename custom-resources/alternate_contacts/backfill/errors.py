@@ -40,7 +40,7 @@ def error_message(
     record_unexpected(error)
     return (
         f"The backfill failed: unexpected {type(error).__name__} in {error_place(error)}. The log group of "
-        'BackfillFunction has the traceback in the line "unexpected error", unless a rollback has deleted it.'
+        'BackfillFunction has the traceback in the line "unexpected error".'
     )
 
 

@@ -61,6 +61,7 @@ def build_function(
             queue,
             telemetry,
             aws.describe_aws_error,
+            aws.AwsWorkerPermissions(clients, settings.worker_role_arn, settings.managed_contact_types),
             lambda path: aws.read_parameters(clients.ssm, path),
         )
 

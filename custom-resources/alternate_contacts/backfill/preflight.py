@@ -27,6 +27,7 @@ class OrganizationDescription:
 
     management_account_id: str
     feature_set: str
+    organization_id: str
 
 
 class OrganizationView(Protocol):

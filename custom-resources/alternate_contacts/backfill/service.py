@@ -1,6 +1,6 @@
 """The backfill for its three callers: CloudFormation, the schedule and the operator."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Event
@@ -19,6 +19,8 @@ from alternate_contacts.backfill.settings import BackfillSettings
 if TYPE_CHECKING:
     from alternate_contacts.backfill.telemetry import BackfillTelemetry
 
+READ_CONTACT, SET_CONTACT = "account:GetAlternateContact", "account:PutAlternateContact"
+"""The actions of the worker on each account."""
 MAX_BACKFILL_AGE = timedelta(days=62)
 """The longest age that is reported: more than two periods of the slowest schedule."""
 _DISABLED = "The package is disabled. Set the stack parameter Enabled to true to start a backfill."
@@ -37,6 +39,13 @@ class BackfillQueue(AccountQueue, Protocol):
         """Return the approximate number of messages, those in flight and delayed included."""
 
 
+class WorkerPermissions(Protocol):
+    """What WorkerRole is allowed."""
+
+    def find_denied(self, actions: Sequence[str], organization_id: str, account_id: str) -> Sequence[str]:
+        """Return the denied actions on a member account. Raise botocore's errors."""
+
+
 @dataclass(frozen=True)
 class BackfillService:
     """Backfills one organization."""
@@ -46,6 +55,7 @@ class BackfillService:
     queue: BackfillQueue
     telemetry: "BackfillTelemetry"
     describe_aws_error: Callable[[Exception], PreflightFailure | None]
+    worker_permissions: WorkerPermissions
     read_parameters: Callable[[str], Mapping[str, str | None]]
     """Read the parameters below a path, as `parse_configuration` takes them."""
 
@@ -60,6 +70,8 @@ class BackfillService:
         # During an update, a worker that is still running has the old contacts.
         delay = self.settings.update_delay if is_update else 0
         self._backfill(Trigger.BACKFILL, self.settings.mode, delay=delay, counts=counts, stop=stop)
+        if not is_update:
+            counts.denied_actions = self._find_denied_actions()
         return counts.summary
 
     def backfill_for_invocation(self, invocation: BackfillInvocation, *, counts: BackfillCounts, stop: Event) -> bool:
@@ -99,6 +111,25 @@ class BackfillService:
         accounts = self.directory.list_accounts()
         enqueue_accounts(accounts, self.queue, make_body, delay=delay, counts=counts, stop=stop)
         self.telemetry.backfill_completed(trigger, mode, counts, stack_mode=mode is self.settings.mode)
+
+    def _find_denied_actions(self) -> Sequence[str]:
+        """Return what WorkerRole is denied on a member account.
+
+        A denial is no failure: the simulation is not the call, and FailedAccountsAlarm reports the call within an hour.
+        """
+        actions = [READ_CONTACT, *([SET_CONTACT] if self.settings.mode is Mode.ENFORCE else [])]
+        try:
+            organization = self.directory.describe_organization()
+            member = next(self.directory.list_active_members(), None)
+            if organization is None or member is None:
+                return ()
+            return self.worker_permissions.find_denied(actions, organization.organization_id, member)
+        except Exception as error:
+            failure = self.describe_aws_error(error)
+            if failure is None:
+                raise
+            self.telemetry.worker_permissions_unknown(failure.message)
+            return ()
 
     def _configuration_checks(self, counts: BackfillCounts) -> list[PreflightCheck]:
         """Return the check of the contact configuration, if there is one; it keeps the problems in ``counts``.

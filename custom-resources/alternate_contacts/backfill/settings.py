@@ -30,6 +30,7 @@ class BackfillSettings:
     management_account_id: str
     account_queue_url: str
     undelivered_queue_url: str
+    worker_role_arn: str
     mode: Mode
     enabled: bool
     update_delay: int
@@ -48,6 +49,7 @@ class BackfillSettings:
             management_account_id=_parse(environment, "MANAGEMENT_ACCOUNT_ID", _text),
             account_queue_url=_parse(environment, "ACCOUNT_QUEUE_URL", _text),
             undelivered_queue_url=_parse(environment, "UNDELIVERED_QUEUE_URL", _text),
+            worker_role_arn=_parse(environment, "WORKER_ROLE_ARN", _text),
             mode=_parse(environment, "MODE", Mode),
             enabled=_parse(environment, "ENABLED", _boolean),
             update_delay=_parse(environment, "UPDATE_DELAY", _delay),

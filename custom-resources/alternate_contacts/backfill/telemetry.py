@@ -86,6 +86,10 @@ class BackfillTelemetry:
         """Log that DescribeStacks failed."""
         self.logger.error("stack status unknown", extra={"error_type": type(error).__name__})
 
+    def worker_permissions_unknown(self, failure: str) -> None:
+        """Log that the simulation of WorkerRole failed."""
+        self.logger.warning("worker permissions unknown", extra={"failure": failure})
+
     def unexpected_error(self, error: Exception) -> None:
         """Log type and place of an error. Its text stays out: it may repeat contact data or a URL."""
         frames = [

@@ -23,6 +23,12 @@ ACCOUNTS = [
 ]
 
 
+NOTHING_DENIED = (
+    "<SimulatePrincipalPolicyResponse><SimulatePrincipalPolicyResult><EvaluationResults/>"
+    "</SimulatePrincipalPolicyResult></SimulatePrincipalPolicyResponse>"
+)
+
+
 @dataclass
 class DeployedFunction:
     """BackfillFunction in an organization of three accounts. Each call runs in a new execution environment."""
@@ -77,12 +83,13 @@ def function(session: boto3.Session) -> DeployedFunction:
     wire = FakeWire()
     principal = {"ServicePrincipal": "account.amazonaws.com"}
     wire.respond("ListAWSServiceAccessForOrganization", HttpResponse(body={"EnabledServicePrincipals": [principal]}))
-    organization = {"MasterAccountId": "000000000000", "FeatureSet": "ALL"}
+    organization = {"MasterAccountId": "000000000000", "FeatureSet": "ALL", "Id": "o-exampleorgid"}
     wire.respond("DescribeOrganization", HttpResponse(body={"Organization": organization}))
     wire.respond("GetAlternateContact", error_response("ResourceNotFoundException", 404))
     wire.respond("ListAccounts", HttpResponse(body={"Accounts": ACCOUNTS}))
     wire.respond("GetQueueAttributes", HttpResponse(body={"Attributes": {"ApproximateNumberOfMessages": "0"}}))
     wire.respond("SendMessageBatch", HttpResponse(body={"Successful": []}))
+    wire.respond("SimulatePrincipalPolicy", HttpResponse(body=NOTHING_DENIED))
     set_stack_status(wire, "UPDATE_IN_PROGRESS")
     return DeployedFunction(session, wire)
 

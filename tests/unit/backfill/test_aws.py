@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.stub import Stubber
 
 from alternate_contacts.backfill import aws
-from alternate_contacts.backfill.aws import AwsAccountDirectory, AwsBackfillQueue
+from alternate_contacts.backfill.aws import AwsAccountDirectory, AwsBackfillQueue, AwsClients, AwsWorkerPermissions
 from alternate_contacts.backfill.enqueue import ListedAccount
 from alternate_contacts.backfill.error_codes import ACCESS_DENIED
 from alternate_contacts.backfill.preflight import OrganizationDescription
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 QUEUE = "https://sqs.invalid/AccountQueue"
 MANAGEMENT_ACCOUNT = "0" * 12
+ORGANIZATION = "o-exampleorgid"
 
 
 @pytest.fixture
@@ -139,11 +140,46 @@ def test_enables_trusted_access_of_the_account_api_only(
 
 def test_describes_the_organization(organizations: "OrganizationsClient", directory: AwsAccountDirectory) -> None:
     with Stubber(organizations) as stub:
-        organization = {"MasterAccountId": MANAGEMENT_ACCOUNT, "FeatureSet": "ALL"}
+        organization = {"MasterAccountId": MANAGEMENT_ACCOUNT, "FeatureSet": "ALL", "Id": ORGANIZATION}
         stub.add_response("describe_organization", {"Organization": organization}, {})
         stub.add_client_error("describe_organization", "AWSOrganizationsNotInUseException", "no", 400)
-        assert directory.describe_organization() == OrganizationDescription(MANAGEMENT_ACCOUNT, "ALL")
+        assert directory.describe_organization() == OrganizationDescription(MANAGEMENT_ACCOUNT, "ALL", ORGANIZATION)
         assert directory.describe_organization() is None
+
+
+# ---- What the worker may do -----------------------------------------------------------------------------------------
+
+
+def test_the_actions_that_the_simulation_of_the_worker_denies_are_found_for_each_contact_type(
+    session: boto3.Session,
+) -> None:
+    """Decisions other than `allowed`: https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html."""
+    clients = AwsClients(session)
+    actions = ["account:GetAlternateContact", "account:PutAlternateContact"]
+    role = f"arn:aws-cn:iam::{MANAGEMENT_ACCOUNT}:role/path/WorkerRole"
+    decisions: dict[Any, list[Any]] = {"BILLING": ["allowed", "explicitDeny"], "SECURITY": ["implicitDeny", "allowed"]}
+    with Stubber(clients.iam) as stub:
+        for contact_type, (read, put) in decisions.items():
+            expected = {
+                "PolicySourceArn": role,
+                "ActionNames": actions,
+                "ResourceArns": [f"arn:aws-cn:account::{MANAGEMENT_ACCOUNT}:account/{ORGANIZATION}/111111111111"],
+                "ContextEntries": [
+                    {
+                        "ContextKeyName": "account:AlternateContactTypes",
+                        "ContextKeyValues": [contact_type],
+                        "ContextKeyType": "stringList",
+                    }
+                ],
+            }
+            results: Any = [
+                {"EvalActionName": action, "EvalDecision": decision}
+                for action, decision in zip(actions, (read, put), strict=True)
+            ]
+            stub.add_response("simulate_principal_policy", {"EvaluationResults": results}, expected)
+        permissions = AwsWorkerPermissions(clients, role, list(decisions))
+        denied = permissions.find_denied(actions, ORGANIZATION, "111111111111")
+    assert denied == ["account:PutAlternateContact (BILLING)", "account:GetAlternateContact (SECURITY)"]
 
 
 # ---- The account API ------------------------------------------------------------------------------------------------

@@ -86,7 +86,7 @@ def test_a_failed_call_is_reported_with_operation_and_code(
 
 
 def test_a_failed_check_is_reported_and_no_message_is_sent(function: DeployedFunction) -> None:
-    organization = {"MasterAccountId": "999999999999", "FeatureSet": "ALL"}
+    organization = {"Id": "o-1", "MasterAccountId": "999999999999", "FeatureSet": "ALL"}
     function.wire.respond("DescribeOrganization", HttpResponse(body={"Organization": organization}))
     response = function.request("Create")
     assert response["Status"] == "FAILED"

@@ -48,12 +48,13 @@ def test_an_organization_that_is_ready_passes_with_one_read() -> None:
         (FakeAccountDirectory(MEMBERS, region="cn-north-1"), ["Deploy in cn-northwest-1"]),
         (FakeAccountDirectory(MEMBERS, organization=None), [MANAGEMENT_ACCOUNT, "create-organization"]),
         (
-            FakeAccountDirectory(MEMBERS, organization=OrganizationDescription("999999999999", "ALL")),
+            FakeAccountDirectory(MEMBERS, organization=OrganizationDescription("999999999999", "ALL", "o-1")),
             [MANAGEMENT_ACCOUNT, "Deploy in", "999999999999"],
         ),
         (
             FakeAccountDirectory(
-                MEMBERS, organization=OrganizationDescription(MANAGEMENT_ACCOUNT, "CONSOLIDATED_BILLING")
+                MEMBERS,
+                organization=OrganizationDescription(MANAGEMENT_ACCOUNT, "CONSOLIDATED_BILLING", "o-1"),
             ),
             ["CONSOLIDATED_BILLING", "enable-all-features"],
         ),

@@ -1,21 +1,34 @@
 """What the backfill does for a deployment, the schedule and the operator."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from botocore.exceptions import ClientError
 
 from alternate_contacts.backfill.counts import BackfillCounts
 from alternate_contacts.backfill.enqueue import ListedAccount
-from alternate_contacts.backfill.errors import BackfillError
+from alternate_contacts.backfill.errors import BackfillError, PreflightFailure
 from alternate_contacts.backfill.invocation import BackfillInvocation
 from alternate_contacts.backfill.protocol import Mode, Trigger
-from alternate_contacts.backfill.service import MAX_BACKFILL_AGE, BackfillService, report_backfill_age
+from alternate_contacts.backfill.service import (
+    MAX_BACKFILL_AGE,
+    READ_CONTACT,
+    SET_CONTACT,
+    BackfillService,
+    report_backfill_age,
+)
 from alternate_contacts.backfill.settings import BackfillSettings
 from alternate_contacts.backfill.telemetry import BackfillTelemetry
-from tests.fakes.backfill import FakeAccountDirectory, FakeBackfillQueue
+from tests.fakes.backfill import (
+    MANAGEMENT_ACCOUNT,
+    ORGANIZATION,
+    FakeAccountDirectory,
+    FakeBackfillQueue,
+    FakeWorkerPermissions,
+)
 from tests.fakes.clock import FakeStop
 from tests.fakes.environment import BACKFILL
 
@@ -61,10 +74,58 @@ def run(
         queue,
         BackfillTelemetry(),
         lambda _: None,
+        FakeWorkerPermissions(),
         lambda path: {PATH: parameters or {}}[path],
     )
     invocation = BackfillInvocation(trigger, mode)
     return service.backfill_for_invocation(invocation, counts=counts, stop=FakeStop()), counts
+
+
+def deploy(
+    permissions: FakeWorkerPermissions,
+    *,
+    mode: Mode = Mode.ENFORCE,
+    is_update: bool = False,
+    accounts: Sequence[ListedAccount] = ACCOUNTS,
+    describe_aws_error: Callable[[Exception], PreflightFailure | None] = lambda _: None,
+) -> BackfillCounts:
+    counts = BackfillCounts()
+    settings = replace(SETTINGS, mode=mode)
+    directory = FakeAccountDirectory(accounts)
+    service = BackfillService(
+        settings, directory, FakeBackfillQueue(), BackfillTelemetry(), describe_aws_error, permissions, lambda _: {}
+    )
+    service.backfill_for_deployment(is_update=is_update, counts=counts, stop=FakeStop())
+    return counts
+
+
+@pytest.mark.parametrize(
+    ("mode", "denied"), [(Mode.ENFORCE, [READ_CONTACT, SET_CONTACT]), (Mode.REPORT, [READ_CONTACT])]
+)
+def test_the_first_deployment_warns_of_what_the_worker_is_denied_and_sends_every_message(
+    mode: Mode, denied: list[str]
+) -> None:
+    permissions = FakeWorkerPermissions([READ_CONTACT, SET_CONTACT])
+    counts = deploy(permissions, mode=mode)
+    assert (counts.denied_actions, counts.enqueued) == (denied, len(ACCOUNTS))
+    assert permissions.calls == [(denied, ORGANIZATION, ACCOUNTS[0].account_id)]
+    assert all(action in counts.summary for action in denied)
+
+
+def test_an_update_and_an_organization_without_members_simulate_nothing() -> None:
+    permissions = FakeWorkerPermissions([READ_CONTACT])
+    assert deploy(permissions, is_update=True).denied_actions == ()
+    assert deploy(permissions, accounts=[ListedAccount(MANAGEMENT_ACCOUNT, "ACTIVE")]).denied_actions == ()
+    assert permissions.calls == []
+
+
+def test_a_simulation_that_fails_fails_no_deployment_unless_the_error_is_not_of_aws() -> None:
+    error = ClientError({"Error": {"Code": "AccessDenied"}}, "SimulatePrincipalPolicy")
+    permissions = FakeWorkerPermissions(error=error)
+    counts = deploy(permissions, describe_aws_error=lambda _: PreflightFailure("denied"))
+    assert (counts.denied_actions, counts.enqueued) == ((), len(ACCOUNTS))
+    with pytest.raises(ClientError):
+        deploy(permissions)
 
 
 @pytest.mark.parametrize("trigger", TRIGGERS)

@@ -26,7 +26,7 @@ from tests.fakes.backfill import FakeAccountDirectory
 
 MEMBER = "444455556666"
 ORGANIZATION = [check.name for check in CHECKS]
-ELSEWHERE = OrganizationDescription("999999999999", "ALL")
+ELSEWHERE = OrganizationDescription("999999999999", "ALL", "o-1")
 ZONE = LandingZone("eu-west-1", "3.3")
 CFCT = [pipeline.NAME, pipeline.LANDING_ZONE, execution_role.NAME, execution_role.PERMISSIONS]
 EXECUTION_ROLE = Role(
@@ -140,7 +140,10 @@ def test_every_check_runs_once_and_is_ok() -> None:
     ("view", "check"),
     [
         (directory(organization=ELSEWHERE), "management account"),
-        (directory(organization=OrganizationDescription(ACCOUNT, "CONSOLIDATED_BILLING")), "all features"),
+        (
+            directory(organization=OrganizationDescription(ACCOUNT, "CONSOLIDATED_BILLING", "o-1")),
+            "all features",
+        ),
         (directory(trusted_access=False), "trusted access"),
     ],
 )
