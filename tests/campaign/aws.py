@@ -35,6 +35,8 @@ EFFECTS = (
 )
 """What can happen to a call of any service. After the last four, AWS does what the call asks for."""
 
+_ALLOWED = "<r><SimulatePrincipalPolicyResult><EvaluationResults/></SimulatePrincipalPolicyResult></r>"
+"""The response to SimulatePrincipalPolicy: no action is denied."""
 _ACCOUNT_OPERATIONS = ("GetAlternateContact", "PutAlternateContact")
 _THROTTLED = {
     "account": ("TooManyRequestsException", 429),
@@ -133,6 +135,8 @@ class SimulatedAws:
         if process is None:  # an operator's command, after all faults: it has real threads, and no virtual time
             return to_botocore(request, self._respond(operation, parameters))
         service = event_name.split(".")[1]
+        if service == "iam":  # only the warning of the first deployment depends on it
+            return to_botocore(request, HttpResponse(body=_ALLOWED))
         if operation in _ACCOUNT_OPERATIONS:
             self._record(process, operation, parameters)
         self._time.sleep(self._faults.dice.uniform(0.01, 0.06))
