@@ -152,14 +152,18 @@ class SimulatedAws:
             self._last_read[process.name, *_contact(parameters)] = _read(response)
         self._kill_after(process, operation, response)
         self._time.sleep(self._faults.dice.uniform(0.01, 0.06))
+        self._lose_or_delay(str(request.url), effect)
+        return to_botocore(request, response)
+
+    def _lose_or_delay(self, url: str, effect: str | None) -> None:
+        """Do what happens to a response on its way back."""
         if effect == "connection closed":
-            raise ConnectionClosedError(endpoint_url=str(request.url))
+            raise ConnectionClosedError(endpoint_url=url)
         if effect == "response lost":
             self._time.sleep(READ_TIMEOUT)
-            raise ReadTimeoutError(endpoint_url=str(request.url))
+            raise ReadTimeoutError(endpoint_url=url)
         if effect == "response late":
             self._time.sleep(self._faults.dice.uniform(1, 8))
-        return to_botocore(request, response)
 
     def _record(self, process: Process, operation: str, parameters: Mapping[str, Any]) -> None:
         self.account_calls.append(AccountCall(self._time.monotonic(), process.name, operation))
