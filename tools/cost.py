@@ -121,13 +121,16 @@ def page() -> str:
 
 {table}
 
-Most of it is CloudWatch: the dashboard and the alarms. Calls of the account API, of AWS Organizations and of
-EventBridge for events of AWS, and standard parameters in Parameter Store cost nothing.
+Most of it is CloudWatch: the dashboard and the alarms. These cost nothing: calls of the account API and of AWS
+Organizations, events of AWS services on EventBridge, and standard parameters in Parameter Store.
 
-**With the free tier, the sum is 0** for up to 10,000 accounts, if the management account uses it for nothing
-else: ten alarm metrics, three dashboards of up to 50 metrics, ten custom metrics and 5 GB of logs of
-CloudWatch, one million requests of SQS, one million requests and 400,000 GB-seconds of Lambda, and 14 million
-invocations of EventBridge Scheduler a month.
+**With the free tier, the sum is 0** for up to 10,000 accounts, if the management account uses the free tier for
+nothing else. Each month, these are free:
+
+- CloudWatch: ten alarm metrics, three dashboards of up to 50 metrics, ten custom metrics, and 5 GB of logs
+- SQS: one million requests
+- Lambda: one million requests and 400,000 GB-seconds
+- EventBridge Scheduler: 14 million invocations
 
 The table does not include what you may add: a KMS key (`KmsKeyArn`), the trail, more than 1,000 emails of
 alarms a month, and queries of logs. If `ContactsPath` is set, Lambda polls a second queue, for
