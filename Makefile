@@ -59,10 +59,11 @@ check: setup ## format, lint, types, imports, words
 	PYTHONPATH=src:custom-resources:cli:. $(DEV)/lint-imports --no-cache
 	$(DEV)/python -m tools.check_language
 
-# checkov reads no variable and no file of the user, and asks no server. Each skipped check is in the Metadata of its
-# resource, with its reason.
-scan: $(VENV)/dev/.done $(VENV)/scan/.done ## cfn-lint and checkov on both templates
+# checkov and zizmor read no variable and no file of the user, and ask no server. Each skipped check is in the Metadata of
+# its resource, with its reason.
+scan: $(VENV)/dev/.done $(VENV)/scan/.done ## cfn-lint and checkov on both templates, zizmor on the workflows
 	$(DEV)/cfn-lint template.yaml control_tower/home_region.yaml
+	$(VENV)/scan/bin/zizmor --offline --no-config --quiet --persona=pedantic .github
 	$(VENV)/scan/bin/checkov --framework cloudformation --compact --quiet --skip-download \
 	  --file template.yaml --file control_tower/home_region.yaml
 
