@@ -15,7 +15,7 @@ export PIP_CONSTRAINT := /dev/null
 ACCOUNTS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit contract template emulated browser-test check scan format package build build-matrix screenshots reference lock clean
+.PHONY: help setup demo test unit contract template emulated browser-test check coverage scan format package build build-matrix screenshots reference lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -58,6 +58,9 @@ check: setup ## format, lint, types, imports, words
 	$(DEV)/mypy
 	PYTHONPATH=src:custom-resources:cli:. $(DEV)/lint-imports --no-cache
 	$(DEV)/python -m tools.check_language
+
+coverage: setup ## the part of the shipped code that unit and contract tests run; fails below the floor
+	$(DEV)/python -m pytest tests/unit tests/contract --numprocesses 2 --cov --cov-report term --cov-fail-under 95
 
 # checkov and zizmor read no variable and no file of the user, and ask no server. Each skipped check is in the Metadata of
 # its resource, with its reason.

@@ -1,4 +1,4 @@
-"""The workflows in .github call targets of the Makefile, and actions of a fixed commit. `make scan` runs zizmor on them."""
+"""The workflows in .github call targets of the Makefile, and actions of a fixed commit. `make scan` runs zizmor."""
 
 import re
 from typing import Any
