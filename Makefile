@@ -15,7 +15,7 @@ export PIP_CONSTRAINT := /dev/null
 ACCOUNTS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test suites unit contract template simulated emulated campaign live browser-test check scan format package release build build-matrix screenshots reference lock clean
+.PHONY: help setup demo test suites unit contract template simulated emulated campaign live browser-test check coverage scan format package release build build-matrix screenshots reference lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -78,10 +78,14 @@ check: setup ## format, lint, types, imports, words
 	PYTHONPATH=src:custom-resources:cli:. $(DEV)/lint-imports --no-cache
 	$(DEV)/python -m tools.check_language
 
-# checkov reads no variable and no file of the user, and asks no server. Each skipped check is in the Metadata of its
-# resource, with its reason.
-scan: $(VENV)/dev/.done $(VENV)/scan/.done ## cfn-lint and checkov on both templates
+coverage: setup ## the part of the shipped code that unit and contract tests run; fails below the floor
+	$(DEV)/python -m pytest tests/unit tests/contract --numprocesses 2 --cov --cov-report term --cov-fail-under 95
+
+# checkov and zizmor read no variable and no file of the user, and ask no server. Each skipped check is in the Metadata of
+# its resource, with its reason.
+scan: $(VENV)/dev/.done $(VENV)/scan/.done ## cfn-lint and checkov on both templates, zizmor on the workflows
 	$(DEV)/cfn-lint template.yaml control_tower/home_region.yaml
+	$(VENV)/scan/bin/zizmor --offline --no-config --quiet --persona=pedantic .github
 	$(VENV)/scan/bin/checkov --framework cloudformation --compact --quiet --skip-download \
 	  --file template.yaml --file control_tower/home_region.yaml
 
