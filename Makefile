@@ -24,11 +24,12 @@ help: ## list the targets
 # exclude each other), and a bare one that stands in for Lambda's runtime. The files are complete closures,
 # hence --no-deps.
 setup: ## install everything into .venv/
-	@$(MAKE) --no-print-directory --jobs=3 $(VENV)/dev/.done $(VENV)/sam/.done $(VENV)/runtime/.done
+	@$(MAKE) --silent --no-print-directory --jobs=3 $(VENV)/dev/.done $(VENV)/sam/.done $(VENV)/runtime/.done
 
 # Python compiles a module when it is first imported, and most modules never are. Lambda's runtime comes compiled, and
 # the time limit of a function must not pay for it.
 $(VENV)/%/.done: requirements/%.txt
+	@echo "installing $(VENV)/$*"
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: PYTHON=python3.13 make ...")'
 	$(PYTHON) -m venv --clear $(VENV)/$*
 	$(VENV)/$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \

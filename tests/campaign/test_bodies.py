@@ -67,7 +67,7 @@ def test_any_body_is_processed_failed_or_ignored() -> None:
 
     with simulation.running():
 
-        @settings(max_examples=examples(10))
+        @settings(max_examples=examples(6))
         @given(st.lists(_bodies, min_size=BODIES, max_size=BODIES))
         def check(bodies: list[str]) -> None:
             printed = simulation.output.messages.copy()

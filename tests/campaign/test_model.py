@@ -213,5 +213,5 @@ class ContactsMachine(RuleBasedStateMachine):
 
 
 def test_contacts_are_those_of_the_model_after_any_history() -> None:
-    chosen = settings(max_examples=examples(5), stateful_step_count=25)
+    chosen = settings(max_examples=examples(4), stateful_step_count=25)
     run_state_machine_as_test(ContactsMachine, settings=chosen)

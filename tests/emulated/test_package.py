@@ -239,7 +239,8 @@ def test_the_rule_matches_every_recorded_event_of_this_account_but_failures(pack
         return bool(events.test_event_pattern(EventPattern=rule["EventPattern"], Event=event)["Result"])
 
     matched = {path.stem: matches(path.read_text()) for path in EVENTS.glob("*.json")}
-    assert matched == {name: not name.endswith("-failed") for name in matched}
+    # Moves have a rule of their own, which exists only with a contact configuration.
+    assert matched == {name: not name.endswith("-failed") and name != "move-account" for name in matched}
     # A central event bus may receive the events of other organizations too.
     foreign = [
         json.dumps({**json.loads(path.read_text()), "account": "999999999999"}) for path in EVENTS.glob("*.json")

@@ -27,21 +27,6 @@ ORGANIZATION = "o-exampleorgid"
 
 
 @pytest.fixture
-def organizations(session: boto3.Session) -> "OrganizationsClient":
-    return session.client("organizations")
-
-
-@pytest.fixture
-def sqs(session: boto3.Session) -> "SQSClient":
-    return session.client("sqs")
-
-
-@pytest.fixture
-def account(session: boto3.Session) -> "AccountClient":
-    return session.client("account")
-
-
-@pytest.fixture
 def directory(organizations: "OrganizationsClient", account: "AccountClient") -> AwsAccountDirectory:
     return AwsAccountDirectory(organizations, account, region="us-east-1", account_id=MANAGEMENT_ACCOUNT)
 

@@ -60,21 +60,6 @@ def get(api: aws.AwsAccountApi) -> None:
     api.get(MEMBER, ContactType.SECURITY)
 
 
-@pytest.fixture
-def account(session: boto3.Session) -> "AccountClient":
-    return session.client("account")
-
-
-@pytest.fixture
-def organizations(session: boto3.Session) -> "OrganizationsClient":
-    return session.client("organizations")
-
-
-@pytest.fixture
-def sqs(session: boto3.Session) -> "SQSClient":
-    return session.client("sqs")
-
-
 # ---- The account API ------------------------------------------------------------------------------------------------
 
 
