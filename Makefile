@@ -63,7 +63,7 @@ emulated: setup ## the real template, deployed to the emulation, IAM enforced
 	$(DEV)/python -m pytest tests/emulated --numprocesses 2 --dist loadfile
 
 # The first run of pytest is the model and 10,000 bodies, the second every other property, with five times the examples.
-campaign: setup ## large fault campaigns and many examples of each property, in minutes; writes docs/campaign.md
+campaign: setup ## large fault campaigns and many examples of each property, in minutes; writes benchmarks/campaign.md
 	PYTHONPATH=src:custom-resources:cli:. $(DEV)/python -m tests.campaign
 	TEST_PROFILE=campaign $(DEV)/python -m pytest tests/campaign/test_model.py tests/campaign/test_bodies.py \
 	  --numprocesses 2 --timeout 3600
@@ -120,8 +120,9 @@ build-matrix: ## sam build's own recipe with old and new Pythons and pips, as fa
 screenshots: setup ## the pictures in docs/images, from the real command (needs chromium)
 	$(DEV)/python -m tools.screenshots
 
-reference: setup ## docs/command.md, from the command's own help
+reference: setup ## docs/command.md from the help of the command, and docs/cost.md from its formula
 	PYTHONPATH=cli:custom-resources:src:. $(DEV)/python -m tools.command_reference > docs/command.md
+	PYTHONPATH=. $(DEV)/python -m tools.cost > docs/cost.md
 
 # The only target that needs uv; run it after editing an .in file. The functions' files leave out jmespath: the runtime
 # has it, because boto3 needs it, and has it compiled. docopt has no wheel, and only the command of pykwalify needs it.

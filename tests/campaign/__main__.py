@@ -18,7 +18,7 @@ from tests.campaign.campaign import Figures, Options, run
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks" / "results" / "campaign.json"
-DOCUMENT = ROOT / "docs" / "campaign.md"
+DOCUMENT = ROOT / "benchmarks" / "campaign.md"
 
 CAMPAIGNS = (
     Options(1, 10_000),
@@ -58,7 +58,7 @@ def _markdown(rows: Iterable[Sequence[str]]) -> str:
 
 
 def document(results: Sequence[Figures]) -> str:
-    """Return docs/campaign.md."""
+    """Return benchmarks/campaign.md."""
     faults = sorted({effect for figures in results for effect in figures.injected})
     reasons = sorted({reason for figures in results for reason in figures.reasons})
     counted = _markdown(
@@ -132,7 +132,7 @@ The order in which tasks take turns is one of many that threads could have; anot
 turns only where they wait, so a race between two statements without a wait between them is not found.
 
 The account API is that of the emulation. SQS, Organizations, Parameter Store and Lambda are in `tests/campaign/`. They
-follow the API references, and they are not AWS: see [verify-on-aws.md](verify-on-aws.md).
+follow the API references, and they are not AWS: see [verify-on-aws.md](../docs/verify-on-aws.md).
 """
 
 

@@ -1,4 +1,4 @@
-"""The scripts in docs/operations.md restore the contacts in a record of `audit --show-contacts --json`."""
+"""The scripts in docs/restore.md restore the contacts in a record of `audit --show-contacts --json`."""
 
 import json
 import os
@@ -24,10 +24,10 @@ from tests.fakes.wire import FakeWire, HttpResponse
 
 pytestmark = pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed")
 
-PAGE = Path(__file__).parents[3] / "docs" / "operations.md"
+PAGE = Path(__file__).parents[3] / "docs" / "restore.md"
 _, PUT, DELETE = re.findall(
     r"^```sh\n(.*?)^```$",
-    PAGE.read_text().split("## Record and restore contacts")[1].split("\n## ")[0],
+    PAGE.read_text(),
     re.MULTILINE | re.DOTALL,
 )
 OWN, MEMBER, LEFT = "000000000000", "111111111111", "222222222222"
