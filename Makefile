@@ -102,8 +102,9 @@ package: setup ## a configuration package for CfCT in dist/cfct/ (see docs/contr
 	$(DEV)/python -m control_tower.package $(call option,BUCKET,--bucket) $(call option,MANIFEST,--manifest) \
 	  $(call option,MERGE,--merge) $(call option,BUNDLE,--bundle) $(if $(filter command,$(origin HOME_REGION)),--home-region "$(HOME_REGION)")
 
-release: $(VENV)/dev/.done ## the bundle of a release in dist/release/ (see docs/release.md)
+release: $(VENV)/dev/.done ## the bundle and the wheel of a release in dist/release/ (see docs/release.md)
 	$(DEV)/python -m tools.release
+	$(DEV)/python -m hatchling build --target wheel --directory dist/release
 
 live: setup ## checks of facts about AWS in ACCOUNT=<management account> (see docs/verify-on-aws.md)
 	$(if $(ACCOUNT),,$(error Name the management account: make live ACCOUNT=111122223333))
