@@ -14,7 +14,7 @@ import boto3
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 
-from emulation.account_api import AccountApi
+from emulation.account_api import CONTACT_FIELDS, AccountApi
 from tests.campaign.organization import MANAGEMENT_ACCOUNT, Organization
 from tests.campaign.queues import SimulatedQueue
 from tests.campaign.virtual_time import Process, VirtualTime
@@ -218,8 +218,8 @@ def _contact(parameters: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _read(response: HttpResponse) -> Mapping[str, str] | None:
-    """Return the four fields of the contact in a response to a Get, or None if there is no contact."""
+    """Return the fields of the contact in a response to a Get, or None if there is no contact."""
     if response.status != 200 or isinstance(response.body, str):
         return None
     contact = response.body["AlternateContact"]
-    return {name: contact[name] for name in ("Name", "Title", "EmailAddress", "PhoneNumber")}
+    return {name: contact[name] for name in CONTACT_FIELDS}

@@ -15,6 +15,7 @@ from emulation.settings import MANAGEMENT_ACCOUNT
 from emulation.waiting import eventually
 from tests.emulated.conftest import SETTINGS
 from tests.emulated.package import EVENTS, Package, event
+from tests.fakes.contact_data import api_contact
 
 MEMBERS, SUSPENDED = 44, 3
 """With the management account three pages of ListAccounts."""
@@ -317,7 +318,7 @@ def test_a_changed_contact_is_set_in_every_account_and_stays_after_deletion(emul
 
 def test_each_contact_type_follows_its_policy(emulation: Emulation, build: Path) -> None:
     with_contacts, without = emulation.create_accounts(2)
-    old = {"Name": "Old", "Title": "Old", "EmailAddress": "old@acme.test", "PhoneNumber": "1"}
+    old = api_contact(7000, name="Old")
     for contact_type in ("BILLING", "OPERATIONS", "SECURITY"):
         emulation.set_contact(with_contacts, {**old, "AlternateContactType": contact_type})
     no_contact = {f"Operations{field}": "none" for field in old}

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 import yaml
 
+from control_tower.bundle import bundle_name
 from emulation.settings import ROOT
+from tools import release
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
@@ -43,6 +45,17 @@ def test_no_permission_is_granted_to_the_whole_workflow(path: Any) -> None:
     workflow = yaml.safe_load(path.read_text())
     assert workflow["permissions"] == {}
     assert all("permissions" in job and "timeout-minutes" in job for job in workflow["jobs"].values())
+
+
+def test_the_workflow_publishes_the_files_of_make_release() -> None:
+    [_, publish] = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text())["jobs"].values()
+    command = publish["steps"][-1]["run"]
+    assert re.findall(r'release/([^" ]+)', command.replace("${TAG#v}", "1.2.3")) == [
+        release.NOTES,
+        f"{bundle_name('1.2.3')}.zip",
+        f"{bundle_name('1.2.3')}.zip.sha256",
+        "alternate_contacts-1.2.3-py3-none-any.whl",  # the name of a wheel: PEP 427
+    ]
 
 
 def test_the_hook_runs_what_make_check_runs() -> None:
