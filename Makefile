@@ -15,7 +15,7 @@ export PIP_CONSTRAINT := /dev/null
 ACCOUNTS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test suites unit contract template simulated emulated campaign live browser-test check scan format package release build build-matrix screenshots reference lock clean
+.PHONY: help setup demo test suites unit contract template simulated emulated campaign live browser-test check coverage scan format package release build build-matrix screenshots reference lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -24,11 +24,12 @@ help: ## list the targets
 # exclude each other), and a bare one that stands in for Lambda's runtime. The files are complete closures,
 # hence --no-deps.
 setup: ## install everything into .venv/
-	@$(MAKE) --no-print-directory --jobs=3 $(VENV)/dev/.done $(VENV)/sam/.done $(VENV)/runtime/.done
+	@$(MAKE) --silent --no-print-directory --jobs=3 $(VENV)/dev/.done $(VENV)/sam/.done $(VENV)/runtime/.done
 
 # Python compiles a module when it is first imported, and most modules never are. Lambda's runtime comes compiled, and
 # the time limit of a function must not pay for it.
 $(VENV)/%/.done: requirements/%.txt
+	@echo "installing $(VENV)/$*"
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: PYTHON=python3.13 make ...")'
 	$(PYTHON) -m venv --clear $(VENV)/$*
 	$(VENV)/$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
@@ -62,7 +63,7 @@ emulated: setup ## the real template, deployed to the emulation, IAM enforced
 	$(DEV)/python -m pytest tests/emulated --numprocesses 2 --dist loadfile
 
 # The first run of pytest is the model and 10,000 bodies, the second every other property, with five times the examples.
-campaign: setup ## large fault campaigns and many examples of each property, in minutes; writes docs/campaign.md
+campaign: setup ## large fault campaigns and many examples of each property, in minutes; writes benchmarks/campaign.md
 	PYTHONPATH=src:custom-resources:cli:. $(DEV)/python -m tests.campaign
 	TEST_PROFILE=campaign $(DEV)/python -m pytest tests/campaign/test_model.py tests/campaign/test_bodies.py \
 	  --numprocesses 2 --timeout 3600
@@ -78,10 +79,14 @@ check: setup ## format, lint, types, imports, words
 	PYTHONPATH=src:custom-resources:cli:. $(DEV)/lint-imports --no-cache
 	$(DEV)/python -m tools.check_language
 
-# checkov reads no variable and no file of the user, and asks no server. Each skipped check is in the Metadata of its
-# resource, with its reason.
-scan: $(VENV)/dev/.done $(VENV)/scan/.done ## cfn-lint and checkov on both templates
+coverage: setup ## the part of the shipped code that unit and contract tests run; fails below the floor
+	$(DEV)/python -m pytest tests/unit tests/contract --numprocesses 2 --cov --cov-report term --cov-fail-under 97
+
+# checkov and zizmor read no variable and no file of the user, and ask no server. Each skipped check is in the Metadata of
+# its resource, with its reason.
+scan: $(VENV)/dev/.done $(VENV)/scan/.done ## cfn-lint and checkov on both templates, zizmor on the workflows
 	$(DEV)/cfn-lint template.yaml control_tower/home_region.yaml
+	$(VENV)/scan/bin/zizmor --offline --no-config --quiet --persona=pedantic .github
 	$(VENV)/scan/bin/checkov --framework cloudformation --compact --quiet --skip-download \
 	  --file template.yaml --file control_tower/home_region.yaml
 
@@ -97,8 +102,9 @@ package: setup ## a configuration package for CfCT in dist/cfct/ (see docs/contr
 	$(DEV)/python -m control_tower.package $(call option,BUCKET,--bucket) $(call option,MANIFEST,--manifest) \
 	  $(call option,MERGE,--merge) $(call option,BUNDLE,--bundle) $(if $(filter command,$(origin HOME_REGION)),--home-region "$(HOME_REGION)")
 
-release: $(VENV)/dev/.done ## the bundle of a release in dist/release/ (see docs/release.md)
+release: $(VENV)/dev/.done ## the bundle and the wheel of a release in dist/release/ (see docs/release.md)
 	$(DEV)/python -m tools.release
+	$(DEV)/python -m hatchling build --target wheel --directory dist/release
 
 live: setup ## checks of facts about AWS in ACCOUNT=<management account> (see docs/verify-on-aws.md)
 	$(if $(ACCOUNT),,$(error Name the management account: make live ACCOUNT=111122223333))
@@ -115,8 +121,9 @@ build-matrix: ## sam build's own recipe with old and new Pythons and pips, as fa
 screenshots: setup ## the pictures in docs/images, from the real command (needs chromium)
 	$(DEV)/python -m tools.screenshots
 
-reference: setup ## docs/command.md, from the command's own help
+reference: setup ## docs/command.md from the help of the command, and docs/cost.md from its formula
 	PYTHONPATH=cli:custom-resources:src:. $(DEV)/python -m tools.command_reference > docs/command.md
+	PYTHONPATH=. $(DEV)/python -m tools.cost > docs/cost.md
 
 # The only target that needs uv; run it after editing an .in file. The functions' files leave out jmespath: the runtime
 # has it, because boto3 needs it, and has it compiled. docopt has no wheel, and only the command of pykwalify needs it.
@@ -128,5 +135,5 @@ lock: ## pin requirements with hashes
 	  $(LOCK) --no-emit-package jmespath $$name.in --output-file $$name.txt || exit 1; done
 
 clean: ## remove what make wrote
-	rm -rf $(VENV) .aws-sam dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .aws-sam dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -22,7 +22,7 @@ from rich.console import Console
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "backfill_size.json"
-DOCUMENT = ROOT / "docs" / "backfill-size.md"
+DOCUMENT = ROOT / "benchmarks" / "backfill-size.md"
 
 BATCH_SECONDS = 0.020
 
@@ -110,7 +110,7 @@ def rejection_table(runs: Sequence[Run]) -> str:
 
 
 def document(runs: Sequence[Run]) -> str:
-    """Return docs/backfill-size.md."""
+    """Return benchmarks/backfill-size.md."""
     return f"""# How many accounts one backfill can process
 
 ListAccounts returns 20 accounts per page, one page after the other. The backfill sends messages while it waits for the
@@ -140,7 +140,7 @@ accounts with more than one message.
 A message that is rejected in nine attempts within 25 s fails the backfill, after the messages of all other accounts.
 The failure names the account and has all figures. If 100 messages are rejected at a time, the listing waits for them.
 
-Measured by `python -m benchmarks.backfill_size`; see [benchmarks/README.md](../benchmarks/README.md).
+Measured by `python -m benchmarks.backfill_size`; see [README.md](README.md).
 """
 
 

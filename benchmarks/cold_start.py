@@ -34,7 +34,7 @@ from emulation.settings import ROOT, RUNTIME
 
 RUNS = 30
 RESULTS = ROOT / "benchmarks" / "results" / "cold_start.json"
-DOCUMENT = ROOT / "docs" / "cold-start.md"
+DOCUMENT = ROOT / "benchmarks" / "cold-start.md"
 
 _CLOCK = """
 import sys, time
@@ -102,7 +102,7 @@ class Result:
 
 
 def document(result: Result) -> str:
-    """Return docs/cold-start.md."""
+    """Return benchmarks/cold-start.md."""
     rows = {
         "a handler that imports boto3 and creates the same three clients": result.bare,
         "the same, with Powertools' logger and metrics": result.powertools,
@@ -127,7 +127,7 @@ bytecode to the zip; the runtime would ignore the bytecode of another version. W
 Powertools and typing_extensions. The worker works without it, too: a cold start is rare, and minutes of work at the
 pace of the quota follow it.
 
-Measured by `python -m benchmarks.cold_start`; see [benchmarks/README.md](../benchmarks/README.md).
+Measured by `python -m benchmarks.cold_start`; see [README.md](README.md).
 """
 
 

@@ -24,7 +24,7 @@ from rich.console import Console
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "pace.json"
-DOCUMENT = ROOT / "docs" / "pace.md"
+DOCUMENT = ROOT / "benchmarks" / "pace.md"
 CANDIDATES: Mapping[str, str] = {
     "sequential": "plain sequential script",
     "adaptive": "ten threads, adaptive mode, Get before Put",
@@ -194,7 +194,7 @@ def _throttled(run: Run) -> str:
 
 
 def document(runs: Sequence[Run]) -> str:
-    """Return docs/pace.md."""
+    """Return benchmarks/pace.md."""
     return f"""# How fast it is
 
 The account API allows five Puts and ten Gets per second for all callers together. N accounts without contacts need at
@@ -210,7 +210,7 @@ slower in those rows than they are. The rows in real time show their true pace.
 
 {table(runs)}
 
-Measured by `python -m benchmarks.pace`; see [benchmarks/README.md](../benchmarks/README.md).
+Measured by `python -m benchmarks.pace`; see [README.md](README.md).
 """
 
 

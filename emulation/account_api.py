@@ -33,17 +33,10 @@ from typing import Final, Protocol
 from emulation.quotas import Quota, Throttle
 
 Contact = dict[str, str]
-"""A contact as Get returns it: ``AlternateContactType``, ``Name``, ``Title``, ``EmailAddress``, ``PhoneNumber``."""
+"""A contact as Get returns it: ``AlternateContactType`` and every member of ``CONTACT_FIELDS``."""
 
 CONTACT_TYPES: Final = ("BILLING", "OPERATIONS", "SECURITY")
 """The enum AlternateContactType of [model]."""
-
-REQUIRED: Final[Mapping[str, tuple[str, ...]]] = {
-    "PutAlternateContact": ("AlternateContactType", "Name", "Title", "EmailAddress", "PhoneNumber"),
-    "GetAlternateContact": ("AlternateContactType",),
-    "DeleteAlternateContact": ("AlternateContactType",),
-}
-"""The operations and the required members of each request; ``AccountId`` is optional in all. [model]"""
 
 ERRORS: Final[Mapping[str, int]] = {
     "ValidationException": 400,
@@ -80,15 +73,27 @@ class Member:
         return None
 
 
-MEMBERS: Final[Mapping[str, Member]] = {
-    "AccountId": Member(pattern=r"\d{12}"),
-    "AlternateContactType": Member(enum=CONTACT_TYPES),
+CONTACT_FIELDS: Final[Mapping[str, Member]] = {
     "Name": Member(max_length=64),
     "Title": Member(max_length=50),
     "EmailAddress": Member(max_length=254, pattern=r"[\s]*[\w+=.#|!&-]+@[\w.-]+\.[\w]+[\s]*"),
     "PhoneNumber": Member(max_length=25, pattern=r"[\s0-9()+-]+"),
 }
+"""The members of a contact. [model]"""
 
+MEMBERS: Final[Mapping[str, Member]] = {
+    "AccountId": Member(pattern=r"\d{12}"),
+    "AlternateContactType": Member(enum=CONTACT_TYPES),
+    **CONTACT_FIELDS,
+}
+"""The members of a request. [model]"""
+
+REQUIRED: Final[Mapping[str, tuple[str, ...]]] = {
+    "PutAlternateContact": ("AlternateContactType", *CONTACT_FIELDS),
+    "GetAlternateContact": ("AlternateContactType",),
+    "DeleteAlternateContact": ("AlternateContactType",),
+}
+"""The operations and the required members of each request; ``AccountId`` is optional in all. [model]"""
 
 QUOTAS: Final[Mapping[str, Quota]] = {
     "PutAlternateContact": Quota(5, 8),

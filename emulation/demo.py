@@ -22,6 +22,7 @@ from rich.table import Table
 from rich.text import Text
 
 from emulation import deploy
+from emulation.account_api import CONTACT_FIELDS
 from emulation.organization import Emulation
 from emulation.settings import MANAGEMENT_ACCOUNT, ROOT, Settings
 from emulation.waiting import eventually
@@ -36,13 +37,8 @@ ACCOUNT_IN_EVENTS = "111122223333"
 """The account ID in the recorded events; the demo replaces it."""
 
 CONTACTS_PATH = "/alternate-contacts"
-OWN_CONTACT = {
-    "name": "Fay Finance",
-    "title": "Finance Operations",
-    "emailAddress": "finance@acme.test",
-    "phoneNumber": "+1 206 555 0104",
-}
-"""The contact set of one OU, for BILLING."""
+CHANGED_FIELDS = {"Name": "Fay Finance", "Title": "Finance Operations", "EmailAddress": "finance@acme.test"}
+"""What distinguishes the contact of one OU, for BILLING, from that of the stack."""
 ACCOUNTS_IN_OU = 3
 
 Contacts = Mapping[str, Mapping[str, Mapping[str, str]]]
@@ -79,8 +75,7 @@ class Demo:
         """Return whether the account has exactly the contacts of the stack's parameters, or those of its OU."""
         wanted = dict(self.wanted)
         if account_id in self.in_ou:
-            own = {name[0].upper() + name[1:]: value for name, value in OWN_CONTACT.items()}
-            wanted["BILLING"] = {"AlternateContactType": "BILLING", **own}
+            wanted["BILLING"] = wanted["BILLING"] | CHANGED_FIELDS
         return {name: dict(contact) for name, contact in contacts.get(account_id, {}).items()} == wanted
 
     def create_organization(self, accounts: int) -> None:
@@ -102,9 +97,10 @@ class Demo:
         self.in_ou = set(sorted(self.active - {MANAGEMENT_ACCOUNT})[:ACCOUNTS_IN_OU])
         for account in self.in_ou:
             organizations.move_account(AccountId=account, SourceParentId=root["Id"], DestinationParentId=ou)
+        own = self.wanted["BILLING"] | CHANGED_FIELDS
         parameters = {
             "version": "1",
-            "sets/finance": json.dumps(OWN_CONTACT),
+            "sets/finance": json.dumps({f"{name[0].lower()}{name[1:]}": own[name] for name in CONTACT_FIELDS}),
             f"targets/{ou}": json.dumps({"billing": "finance"}),
         }
         for name, value in parameters.items():
@@ -325,10 +321,7 @@ def wanted_contacts(parameters: Mapping[str, str]) -> dict[str, dict[str, str]]:
     return {
         contact_type: {
             "AlternateContactType": contact_type,
-            **{
-                name: parameters[contact_type.title() + name]
-                for name in ("Name", "Title", "EmailAddress", "PhoneNumber")
-            },
+            **{name: parameters[contact_type.title() + name] for name in CONTACT_FIELDS},
         }
         for contact_type in CONTACT_TYPES
     }

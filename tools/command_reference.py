@@ -12,7 +12,7 @@ from tools import audit_permissions, permissions, preflight_permissions
 _HEAD = """# The command `alternate-contacts`
 
 This page is generated from the command by `make reference`. For what to do when an alarm fires, see
-[operations.md](operations.md).
+[alarms.md](alarms.md).
 
 ```sh
 pipx install .                                # from a checkout; or: uvx --from . alternate-contacts status

@@ -32,6 +32,9 @@ from control_tower.manifest import MAIN, Manifest
 ROOT = Path(__file__).resolve().parents[1]
 OUTPUT = ROOT / "dist" / "release"
 
+NOTES = "NOTES.md"
+"""The notes of the release, beside the bundle."""
+
 _RUNTIME = "python3.13"
 """The interpreter of Lambda's runtime, the only one that can write its byte code."""
 _BYTE_CODE = ".cpython-313.pyc"
@@ -59,7 +62,9 @@ def main() -> int:
         with TemporaryDirectory() as first, TemporaryDirectory(prefix="a folder with another name ") as second:
             bundles = [make_bundle(ROOT, commit, python, Path(folder)) for folder in (first, second)]
         check_equal(*bundles)
+        notes = release_notes(bundles[0])
         written = write_bundle(bundles[0], OUTPUT)
+        (OUTPUT / NOTES).write_text(notes, encoding="utf-8")
     except ReleaseError as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -199,6 +204,21 @@ def bundle_files(
     files["parameters.json"] = parameters(project)
     files[COMMIT] = _json({"version": version, **provenance})
     return files | {CHECKSUMS: checksums(files).encode()}
+
+
+def release_notes(files: Mapping[str, bytes]) -> str:
+    """Return the section of the release in CHANGELOG.md: of its version, or of what is unreleased if it is none.
+
+    Raises:
+        ReleaseError: there is no such section.
+    """
+    version = json.loads(files[COMMIT])["version"]
+    name = "Unreleased" if ".dev" in version else version
+    for section in files["CHANGELOG.md"].decode().split("\n## ")[1:]:
+        heading, _, text = section.partition("\n")
+        if heading.startswith(f"[{name}]"):
+            return f"{text.strip()}\n"
+    raise ReleaseError(f"CHANGELOG.md has no section [{name}]. Rename [Unreleased], as docs/release.md describes.")
 
 
 def parameters(project: Path) -> bytes:

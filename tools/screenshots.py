@@ -51,12 +51,7 @@ DIFFERENT = {
     "web-staging": ("OPERATIONS", "BILLING"),
 }
 UNREADABLE = ("mobile-prod",)
-OTHER_CONTACT = {
-    "Name": "Ivo Intern",
-    "Title": "Intern",
-    "EmailAddress": "ivo@acme.test",
-    "PhoneNumber": "+1 206 555 0199",
-}
+OTHER_CONTACT = {"Name": "Ivo Intern", "Title": "Intern", "EmailAddress": "ivo@acme.test"}
 
 TOP_OF_TABLE = "document.getElementById('accounts').getBoundingClientRect().top + scrollY - 16"
 ACCOUNT_TABLE = """(() => {
@@ -142,12 +137,13 @@ def wait_for_backfill(emulation: Emulation, accounts: dict[str, str]) -> None:
 def change_contacts(emulation: Emulation, accounts: dict[str, str], outputs: dict[str, str]) -> None:
     """Delete some contacts, change some, and deny access to an account until its message is on FailedAccountQueue."""
     client, sqs = emulation.client("account"), emulation.client("sqs")
+    wanted = wanted_contacts(deploy.parameters())
     for name, contact_types in MISSING.items():
         for contact_type in contact_types:
             client.delete_alternate_contact(AccountId=accounts[name], AlternateContactType=contact_type)
     for name, contact_types in DIFFERENT.items():
         for contact_type in contact_types:
-            emulation.set_contact(accounts[name], {**OTHER_CONTACT, "AlternateContactType": contact_type})
+            emulation.set_contact(accounts[name], wanted[contact_type] | OTHER_CONTACT)
     for name in UNREADABLE:
         emulation.set_fault(accounts[name], "AccessDeniedException")
         message = {

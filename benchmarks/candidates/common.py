@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from alternate_contacts.worker.contacts import Contact, ContactType
+from emulation import deploy
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,7 @@ class Task:
 
 def desired_contact(contact_type: ContactType) -> Contact:
     """Return the contact that every account should have."""
-    return Contact(
-        name=f"{contact_type.title()} Team",
-        title="Benchmark",
-        email_address=f"{contact_type.lower()}@acme.test",
-        phone_number="+1 206 555 0100",
-    )
+    return Contact.from_parameters(deploy.parameters(), contact_type)
 
 
 def put_parameters(contact_type: ContactType) -> dict[str, str]:

@@ -1,4 +1,4 @@
 """The fault campaign: the real functions in virtual time, against strict fakes of AWS that inject faults.
 
-``python -m tests.campaign --help``; docs/campaign.md has the results and the method.
+``python -m tests.campaign --help``; benchmarks/campaign.md has the results and the method.
 """

@@ -18,7 +18,7 @@ from tests.campaign.campaign import Figures, Options, run
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks" / "results" / "campaign.json"
-DOCUMENT = ROOT / "docs" / "campaign.md"
+DOCUMENT = ROOT / "benchmarks" / "campaign.md"
 
 CAMPAIGNS = (
     Options(1, 10_000),
@@ -58,7 +58,7 @@ def _markdown(rows: Iterable[Sequence[str]]) -> str:
 
 
 def document(results: Sequence[Figures]) -> str:
-    """Return docs/campaign.md."""
+    """Return benchmarks/campaign.md."""
     faults = sorted({effect for figures in results for effect in figures.injected})
     reasons = sorted({reason for figures in results for reason in figures.reasons})
     counted = _markdown(
@@ -129,11 +129,11 @@ Messages on FailedAccountQueue after the faults:
 The code of the zips runs: both handlers, their adapters and botocore, up to the HTTP request. Clocks, waits and threads
 are those of `tests/campaign/virtual_time.py`, which runs one task at a time. So a campaign is repeatable: the same seed
 gives the same calls in the same order. `.venv/dev/bin/python -m tests.campaign --seed 3 --accounts 1000` repeats one.
-The order in which tasks take turns is one of many that threads could have; another seed gives another one. A task
-changes only where it waits, so a race between two statements without a wait between them is not found.
+The order in which tasks take turns is one of many that threads could have; another seed gives another one. Tasks take
+turns only where they wait, so a race between two statements without a wait between them is not found.
 
 The account API is that of the emulation. SQS, Organizations, Parameter Store and Lambda are in `tests/campaign/`. They
-follow the API references, and they are not AWS: see [verify-on-aws.md](verify-on-aws.md).
+follow the API references, and they are not AWS: see [verify-on-aws.md](../docs/verify-on-aws.md).
 """
 
 
@@ -167,10 +167,12 @@ def _run_all(campaigns: Sequence[Options], console: Console) -> list[Figures]:
             for violation in figures.violations[:20]:
                 console.print(f"  {violation}", markup=False, highlight=False)
             status.update(f"{len(campaigns) - len(results)} campaigns are running")
-    table = Table(*_HEADINGS)
     ordered = [results[options] for options in campaigns]
-    for figures in ordered:
-        table.add_row(*_row(figures))
+    # A column for each campaign, so that the table fits into a terminal.
+    first, *others = zip(_HEADINGS, *map(_row, ordered), strict=True)
+    table = Table(*first)
+    for row in others:
+        table.add_row(*row)
     console.print(table)
     return ordered
 

@@ -14,7 +14,7 @@ import boto3
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 
-from emulation.account_api import AccountApi
+from emulation.account_api import CONTACT_FIELDS, AccountApi
 from tests.campaign.organization import MANAGEMENT_ACCOUNT, Organization
 from tests.campaign.queues import SimulatedQueue
 from tests.campaign.virtual_time import Process, VirtualTime
@@ -35,6 +35,8 @@ EFFECTS = (
 )
 """What can happen to a call of any service. After the last four, AWS does what the call asks for."""
 
+_ALLOWED = "<r><SimulatePrincipalPolicyResult><EvaluationResults/></SimulatePrincipalPolicyResult></r>"
+"""The response to SimulatePrincipalPolicy: no action is denied."""
 _ACCOUNT_OPERATIONS = ("GetAlternateContact", "PutAlternateContact")
 _THROTTLED = {
     "account": ("TooManyRequestsException", 429),
@@ -133,6 +135,8 @@ class SimulatedAws:
         if process is None:  # an operator's command, after all faults: it has real threads, and no virtual time
             return to_botocore(request, self._respond(operation, parameters))
         service = event_name.split(".")[1]
+        if service == "iam":  # only the warning of the first deployment depends on it
+            return to_botocore(request, HttpResponse(body=_ALLOWED))
         if operation in _ACCOUNT_OPERATIONS:
             self._record(process, operation, parameters)
         self._time.sleep(self._faults.dice.uniform(0.01, 0.06))
@@ -148,14 +152,18 @@ class SimulatedAws:
             self._last_read[process.name, *_contact(parameters)] = _read(response)
         self._kill_after(process, operation, response)
         self._time.sleep(self._faults.dice.uniform(0.01, 0.06))
+        self._lose_or_delay(str(request.url), effect)
+        return to_botocore(request, response)
+
+    def _lose_or_delay(self, url: str, effect: str | None) -> None:
+        """Do what happens to a response on its way back."""
         if effect == "connection closed":
-            raise ConnectionClosedError(endpoint_url=str(request.url))
+            raise ConnectionClosedError(endpoint_url=url)
         if effect == "response lost":
             self._time.sleep(READ_TIMEOUT)
-            raise ReadTimeoutError(endpoint_url=str(request.url))
+            raise ReadTimeoutError(endpoint_url=url)
         if effect == "response late":
             self._time.sleep(self._faults.dice.uniform(1, 8))
-        return to_botocore(request, response)
 
     def _record(self, process: Process, operation: str, parameters: Mapping[str, Any]) -> None:
         self.account_calls.append(AccountCall(self._time.monotonic(), process.name, operation))
@@ -210,8 +218,8 @@ def _contact(parameters: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _read(response: HttpResponse) -> Mapping[str, str] | None:
-    """Return the four fields of the contact in a response to a Get, or None if there is no contact."""
+    """Return the fields of the contact in a response to a Get, or None if there is no contact."""
     if response.status != 200 or isinstance(response.body, str):
         return None
     contact = response.body["AlternateContact"]
-    return {name: contact[name] for name in ("Name", "Title", "EmailAddress", "PhoneNumber")}
+    return {name: contact[name] for name in CONTACT_FIELDS}

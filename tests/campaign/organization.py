@@ -22,7 +22,7 @@ CONTACTS_PATH = "/campaign/contacts"
 SERVICE_PRINCIPAL = "account.amazonaws.com"
 
 Contact = Mapping[str, str]
-"""``Name``, ``Title``, ``EmailAddress`` and ``PhoneNumber``."""
+"""The fields of a contact as the account API names them, such as ``EmailAddress``."""
 
 _PAGE = 20
 _PARAMETERS_PAGE = 10

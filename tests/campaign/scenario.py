@@ -6,11 +6,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests.campaign.contact_data import make_contact
 from tests.campaign.organization import ACTIVE, CONTACT_TYPES, MANAGEMENT_ACCOUNT, ROOT, Account, Contact
 from tests.campaign.simulation import Simulation
 from tests.campaign.virtual_time import Process
 from tests.fakes.cli import STACK
+from tests.fakes.contact_data import api_contact
 
 _EVENTS = Path(__file__).parents[1] / "events"
 _ACCOUNT_IN_EVENTS = "111122223333"
@@ -76,11 +76,11 @@ class Scenario:
             for contact_type in CONTACT_TYPES:
                 draw = self._dice.random()
                 if draw < 0.25:
-                    self._set(account_id, contact_type, make_contact(self._dice.randrange(1000, 9000)))
+                    self._set(account_id, contact_type, api_contact(self._dice.randrange(1000, 9000)))
                 elif draw < 0.4:
                     self._set(account_id, contact_type, simulation.stack_contacts[contact_type])
         configuration = self._organization.configuration
-        configuration.sets |= {"payments": make_contact(11), "platform": make_contact(12), "nights": make_contact(13)}
+        configuration.sets |= {"payments": api_contact(11), "platform": api_contact(12), "nights": api_contact(13)}
         configuration.sets["broken"] = '{"name": "Geheim without a title"}'
         configuration.targets |= _TARGETS
         configuration.targets[str(100_000_000_000 + accounts // 3)] = {"exclude": True}
@@ -124,7 +124,7 @@ class Scenario:
         """End all faults, and correct the configuration as an operator does."""
         self._simulation.stop_faults()
         configuration = self._organization.configuration
-        configuration.sets |= {"broken": make_contact(31), "no-such-set": make_contact(32)}
+        configuration.sets |= {"broken": api_contact(31), "no-such-set": api_contact(32)}
         configuration.targets["ou-camp-00000007"] = {"billing": "nights"}
 
     def _set(self, account_id: str, contact_type: str, contact: Contact) -> None:
@@ -224,7 +224,7 @@ class Scenario:
     def _run_other_tool(self, seconds: float) -> None:
         """Call PutAlternateContact at half of the quota, for an account that is not in the organization."""
         end = self._simulation.time.monotonic() + seconds
-        contact = {**make_contact(1), "AlternateContactType": "SECURITY", "AccountId": "999999999999"}
+        contact = {**api_contact(1), "AlternateContactType": "SECURITY", "AccountId": "999999999999"}
         while self._simulation.time.monotonic() < end:
             self._simulation.accounts.call("PutAlternateContact", contact, MANAGEMENT_ACCOUNT)
             self._simulation.time.sleep(1 / _OTHER_TOOL)
@@ -233,7 +233,7 @@ class Scenario:
         """Change a set and a target, in steps between which there is no version."""
         configuration = self._organization.configuration
         configuration.version = None
-        configuration.sets["payments"] = make_contact(21)
+        configuration.sets["payments"] = api_contact(21)
         self._simulation.report_change("version", "sets/payments")
         self._sleep(0, 90)
         configuration.targets["ou-camp-00000003"] = {"security": "platform"}

@@ -15,9 +15,9 @@ from alternate_contacts.backfill.response import CustomResourceRequest, CustomRe
 from alternate_contacts.cli.aws.failed_messages import FailedMessage, parse_failure
 from alternate_contacts.cli.aws.queue_lease import lease_queue
 from alternate_contacts.cli.aws.queues import FAILED_ACCOUNT_QUEUE
+from alternate_contacts.worker.contacts import CONTACT_FIELDS
 from emulation.account_api import AccountApi
 from tests.campaign.aws import Faults, SimulatedAws
-from tests.campaign.contact_data import MARKS, make_contact
 from tests.campaign.functions import in_virtual_time
 from tests.campaign.lambda_service import CONCURRENCY, Kills, LambdaService
 from tests.campaign.organization import CONTACT_TYPES, CONTACTS_PATH, Contact, Organization
@@ -26,6 +26,7 @@ from tests.campaign.queues import Deliveries, SimulatedQueue
 from tests.campaign.virtual_time import Process, VirtualTime
 from tests.fakes import environment
 from tests.fakes.cli import STACK
+from tests.fakes.contact_data import MARKS, api_contact
 
 Result = TypeVar("Result")
 
@@ -34,7 +35,6 @@ FILLED = "OPERATIONS"
 
 _TIME_LIMIT = 40 * 86_400.0
 """Seconds of virtual time after which a simulation counts as hanging."""
-_VARIABLES = {"NAME": "Name", "TITLE": "Title", "EMAIL_ADDRESS": "EmailAddress", "PHONE_NUMBER": "PhoneNumber"}
 
 
 class Simulation:
@@ -43,7 +43,7 @@ class Simulation:
     def __init__(self, seed: int) -> None:
         self.dice = random.Random(seed)  # noqa: S311 - repeatable faults, no secret
         self.time = VirtualTime()
-        self.stack_contacts = {contact_type: make_contact(index) for index, contact_type in enumerate(CONTACT_TYPES)}
+        self.stack_contacts = {contact_type: api_contact(index) for index, contact_type in enumerate(CONTACT_TYPES)}
         self.organization = Organization(self.time, self.stack_contacts, dice=self.dice)
         self.accounts = AccountApi(self.organization, clock=self.time.monotonic)
         self.faults, self.kills, self.deliveries = Faults(self.dice), Kills(self.dice), Deliveries(self.dice)
@@ -132,7 +132,7 @@ class Simulation:
     def contact(self, account_id: str, contact_type: str) -> Contact | None:
         """Return the stored contact."""
         contact = self.accounts.contact(account_id, contact_type)
-        return None if contact is None else {name: contact[name] for name in _VARIABLES.values()}
+        return None if contact is None else {field.api_name: contact[field.api_name] for field in CONTACT_FIELDS}
 
     def set_contact(self, account_id: str, contact_type: str, contact: Contact) -> None:
         """Store a contact, as someone does by hand."""
@@ -155,9 +155,9 @@ class Simulation:
 
     def _worker_variables(self) -> Mapping[str, str]:
         contacts = {
-            f"{contact_type}_{suffix}": contact[name]
+            f"{contact_type}_{field.environment_suffix}": contact[field.api_name]
             for contact_type, contact in self.stack_contacts.items()
-            for suffix, name in _VARIABLES.items()
+            for field in CONTACT_FIELDS
         }
         return {**environment.WORKER, **contacts, "CONTACTS_PATH": CONTACTS_PATH, f"{FILLED}_POLICY": "fill"}
 

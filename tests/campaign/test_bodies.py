@@ -7,9 +7,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.campaign.contact_data import make_contact
 from tests.campaign.organization import ACTIVE, ROOT, Account
 from tests.campaign.simulation import Simulation
+from tests.fakes.contact_data import api_contact
 from tests.profiles import examples
 
 BODIES = 20
@@ -18,7 +18,7 @@ MEMBERS = ("100000000000", "100000000001")
 
 _EVENTS = [json.loads(path.read_text()) for path in sorted((Path(__file__).parents[1] / "events").glob("*.json"))]
 _CHARACTERS = st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"], exclude_characters="\ufffe\uffff")
-_texts = st.text(_CHARACTERS, max_size=20) | st.sampled_from([*make_contact(7).values(), *MEMBERS, "enforce", "manual"])
+_texts = st.text(_CHARACTERS, max_size=20) | st.sampled_from([*api_contact(7).values(), *MEMBERS, "enforce", "manual"])
 _values = st.recursive(
     _texts | st.none() | st.booleans() | st.integers() | st.floats(),
     lambda children: st.lists(children, max_size=3) | st.dictionaries(_texts, children, max_size=3),
@@ -67,7 +67,7 @@ def test_any_body_is_processed_failed_or_ignored() -> None:
 
     with simulation.running():
 
-        @settings(max_examples=examples(10))
+        @settings(max_examples=examples(6))
         @given(st.lists(_bodies, min_size=BODIES, max_size=BODIES))
         def check(bodies: list[str]) -> None:
             printed = simulation.output.messages.copy()

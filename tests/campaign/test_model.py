@@ -13,9 +13,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from alternate_contacts.backfill.message import account_message_body
 from alternate_contacts.backfill.protocol import Mode, Trigger
-from tests.campaign.contact_data import make_contact
 from tests.campaign.organization import ACTIVE, CONTACT_TYPES, ROOT, Account, Contact
 from tests.campaign.simulation import FILLED, Simulation
+from tests.fakes.contact_data import api_contact
 from tests.profiles import examples
 
 OUTER, INNER, OTHER = "ou-camp-00000001", "ou-camp-00000002", "ou-camp-00000003"
@@ -27,7 +27,7 @@ CONFIGURATION_REASONS = ("invalid_target", "unknown_contact_set", "invalid_conta
 accounts = st.sampled_from(ACCOUNTS)
 members = st.sampled_from(ACCOUNTS[1:])
 contact_types = st.sampled_from(CONTACT_TYPES)
-contacts = st.integers(100, 999).map(make_contact)
+contacts = st.integers(100, 999).map(api_contact)
 choices = st.sampled_from([*SETS, "no-such-set", "default", "ignore"])
 targets = st.dictionaries(st.sampled_from([name.lower() for name in CONTACT_TYPES]), choices) | st.just("not JSON")
 modes = st.sampled_from(Mode)
@@ -235,5 +235,5 @@ class ContactsMachine(RuleBasedStateMachine):
 
 
 def test_contacts_are_those_of_the_model_after_any_history() -> None:
-    chosen = settings(max_examples=examples(5), stateful_step_count=25)
+    chosen = settings(max_examples=examples(4), stateful_step_count=25)
     run_state_machine_as_test(ContactsMachine, settings=chosen)

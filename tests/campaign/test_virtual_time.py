@@ -13,13 +13,13 @@ def run(time: VirtualTime, scenario: object) -> object:
 def test_an_executor_runs_as_many_tasks_at_a_time_as_it_has_workers() -> None:
     time = VirtualTime()
 
-    def wait() -> float:
+    def work() -> float:
         time.sleep(10)
         return time.monotonic()
 
     def scenario() -> list[float]:
         with time.executor(2) as pool:
-            futures = [pool.submit(wait) for _ in range(4)]
+            futures = [pool.submit(work) for _ in range(4)]
         assert time.monotonic() == futures[-1].result()  # leaving the pool waits for all
         return [future.result() for future in futures]
 

@@ -127,9 +127,7 @@ class Package:
     def enable_worker(self, enabled: bool) -> None:
         """Start or stop the delivery of messages to the worker."""
         functions = self.emulation.client("lambda")
-        [mapping] = functions.list_event_source_mappings(FunctionName=self.outputs["WorkerFunctionName"])[
-            "EventSourceMappings"
-        ]
+        [mapping] = functions.list_event_source_mappings(EventSourceArn=self.arn("AccountQueue"))["EventSourceMappings"]
         functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=enabled)
 
     def log_lines(self, group: str = "WorkerLogGroupName") -> list[dict[str, Any]]:

@@ -22,6 +22,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConn
 from emulation.account_api import CONTACT_TYPES, ERRORS, AccountApi, Fault
 from emulation.account_http import MANAGEMENT_ACCOUNT, serve
 from emulation.waiting import eventually
+from tests.fakes.contact_data import api_contact
 
 if TYPE_CHECKING:
     from mypy_boto3_account import AccountClient
@@ -29,10 +30,7 @@ if TYPE_CHECKING:
 MEMBER = "111111111111"
 CONTACT: dict[str, Any] = {
     "AlternateContactType": "SECURITY",
-    "Name": "Jané Doe",
-    "Title": "Head of Security",
-    "EmailAddress": "security@example.com",
-    "PhoneNumber": "+1 (555) 010-0199",
+    **api_contact(1, name="Jané Doe"),
 }
 GET_BODY = json.dumps({"AccountId": MEMBER, "AlternateContactType": "SECURITY"})
 

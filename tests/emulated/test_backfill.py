@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from emulation import deploy
+from emulation.account_api import CONTACT_FIELDS
 from emulation.organization import Emulation
 from emulation.settings import MANAGEMENT_ACCOUNT
 from emulation.waiting import eventually
@@ -18,7 +19,6 @@ from tests.emulated.conftest import SETTINGS
 from tests.emulated.package import Package
 
 ENABLE_TRUSTED_ACCESS = "aws organizations enable-aws-service-access --service-principal account.amazonaws.com"
-CONTACT_FIELDS = ("Name", "Title", "EmailAddress", "PhoneNumber")
 SCHEDULES = ("ReconcileSchedule", "BackfillAgeSchedule")
 
 

@@ -22,11 +22,12 @@ from emulation.organization import Emulation
 from emulation.settings import MANAGEMENT_ACCOUNT, ROOT, Settings
 from emulation.waiting import eventually
 from tests.emulated.caller import use_role, use_root_user
+from tests.fakes.contact_data import api_contact
 from tools.audit_permissions import AUDIT, EVERYTHING, MEMBERS, OWN_ACCOUNT
 from tools.permissions import CONTACTS_PATH, STACK, WORKER_FUNCTION
 
 PRODUCTION, SANDBOX, IN_ROOT, SUSPENDED = 24, 12, 8, 3
-DRIFTED = {"Name": "Dora Drift", "Title": "Guest", "EmailAddress": "dora@drift.invalid", "PhoneNumber": "+1 99 0000"}
+DRIFTED = api_contact(7000)
 
 SETTINGS = Settings(quota_speed=100, delay_speed=6000)
 QUOTA = {"PutRate": "500", "GetRate": "1000"}

@@ -11,12 +11,14 @@ from typer.testing import CliRunner, Result
 
 from alternate_contacts.cli.main import app
 from emulation import deploy
+from emulation.account_api import CONTACT_FIELDS
 from emulation.organization import Emulation
 from emulation.settings import MANAGEMENT_ACCOUNT
 from emulation.waiting import eventually
 from tests.emulated.caller import use_role, use_root_user
 from tests.emulated.conftest import SETTINGS
 from tests.emulated.package import Contacts, Package
+from tests.fakes.contact_data import contact_set
 from tools.audit_permissions import AUDIT, EVERYTHING, EXPLAIN, MEMBERS, OWN_ACCOUNT
 from tools.permissions import (
     BACKFILL_FUNCTION,
@@ -39,7 +41,7 @@ https://docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits
 
 def contact(name: str) -> dict[str, str]:
     """Return the contact set ``name``; its contact has that name."""
-    return {"name": name, "title": "Team", "emailAddress": f"{name}@acme.test", "phoneNumber": "+44 20 7946 0018"}
+    return contact_set(1, name=name, email_address=f"{name}@acme.test")
 
 
 def as_stored(contact_type: str, name: str) -> dict[str, str]:
@@ -514,11 +516,7 @@ def test_one_managed_type_and_sets_where_the_stack_ignores(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     ou = organization.ous[0]
     organization.configure({ou: {"security": "own"}}, "own")
-    ignored = {
-        f"{contact_type}{name}": "none"
-        for contact_type in ("Billing", "Security")
-        for name in ("Name", "Title", "EmailAddress", "PhoneNumber")
-    }
+    ignored = {f"{contact_type}{name}": "none" for contact_type in ("Billing", "Security") for name in CONTACT_FIELDS}
     organization.package.update(ContactsPath=PATH, BillingPolicy="ignore", SecurityPolicy="ignore", **ignored)
     account, other = organization.new_account(ou), organization.new_account()
     organization.package.send(*map(organization.package.message_body, (account, other)))

@@ -6,13 +6,11 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 
 from emulation.organization import Emulation, EmulationError
+from tests.fakes.contact_data import api_contact
 
 CONTACT = {
     "AlternateContactType": "SECURITY",
-    "Name": "Sam Security",
-    "Title": "Security",
-    "EmailAddress": "security@acme.test",
-    "PhoneNumber": "+1 206 555 0100",
+    **api_contact(1),
 }
 
 

@@ -9,15 +9,13 @@ from botocore.exceptions import ClientError
 
 from emulation.organization import Emulation
 from emulation.waiting import eventually
+from tests.fakes.contact_data import api_contact
 
 SCP = "SERVICE_CONTROL_POLICY"
 FULL_ACCESS = "p-FullAWSAccess"
 CONTACT = {
     "AlternateContactType": "SECURITY",
-    "Name": "Security",
-    "Title": "Team",
-    "EmailAddress": "security@acme.test",
-    "PhoneNumber": "+1 555 0100",
+    **api_contact(1),
 }
 
 

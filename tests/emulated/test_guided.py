@@ -1,4 +1,4 @@
-"""`sam deploy --guided`, as README.md describes it: no contact gets into git by accident."""
+"""`sam deploy --guided`, as docs/deploy.md describes it: no contact gets into git by accident."""
 
 import shutil
 import subprocess

@@ -6,15 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from emulation.account_api import CONTACT_FIELDS
 from emulation.organization import Emulation
 from emulation.settings import MANAGEMENT_ACCOUNT
 from emulation.waiting import eventually
 from tests.emulated.conftest import SETTINGS, zipped
 from tests.emulated.package import QUEUES, Package
+from tests.fakes.contact_data import api_contact
 
 KEY = f"arn:aws:kms:us-east-1:{MANAGEMENT_ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
-NO_CONTACT = {f"Billing{field}": "none" for field in ("Name", "Title", "EmailAddress", "PhoneNumber")}
-CONTACT = {"Name": "Other", "Title": "Other", "EmailAddress": "other@acme.test", "PhoneNumber": "1"}
+NO_CONTACT = {f"Billing{field}": "none" for field in CONTACT_FIELDS}
+CONTACT = api_contact(7000)
 CALLER = """
     import boto3
     from botocore.exceptions import ClientError

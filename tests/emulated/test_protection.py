@@ -15,10 +15,11 @@ from emulation.waiting import eventually
 from tests.emulated.caller import use_role
 from tests.emulated.conftest import SETTINGS
 from tests.emulated.package import Package
+from tests.fakes.contact_data import api_contact
 from tools.preflight_permissions import STATEMENTS
 
 SCP = "SERVICE_CONTROL_POLICY"
-OTHER = {"Name": "Other", "Title": "Team", "EmailAddress": "other@acme.test", "PhoneNumber": "+1 206 555 0199"}
+OTHER = api_contact(7000)
 DENIED = "with an explicit deny in a service control policy"
 
 

@@ -11,7 +11,7 @@ from alternate_contacts.cli.aws.queues import FAILED_ACCOUNT_QUEUE, QUEUES
 from alternate_contacts.cli.aws.quota import Quota
 from alternate_contacts.cli.aws.stack import Stack
 from tests.fakes.clock import FakeClock
-from tests.fakes.environment import WORKER
+from tests.fakes.environment import WORKER, WORKER_SECRETS
 from tests.fakes.wire import FakeWire, HttpResponse, error_response
 
 _SQS = "https://sqs.us-east-1.amazonaws.com/000000000000"
@@ -31,7 +31,7 @@ PARAMETERS: Mapping[str, str] = {
     "GetRate": "default",
     "QuotaShare": "100",
 }
-SECRETS = [value for name, value in WORKER.items() if name.endswith(("_NAME", "_TITLE", "_ADDRESS", "_NUMBER"))]
+SECRETS = WORKER_SECRETS
 """Contact data, which the command must never print."""
 
 STACK = Stack(

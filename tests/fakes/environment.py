@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from alternate_contacts.worker.contacts import Contact, ContactType
+from alternate_contacts.worker.contacts import CONTACT_FIELDS, Contact, ContactType
+from tests.fakes.contact_data import make_contact
 
 _SQS = "https://sqs.us-east-1.amazonaws.com/000000000000"
 
@@ -21,21 +22,12 @@ WORKER: Mapping[str, str] = MappingProxyType(
         "PUT_BURST": "8",
         "GET_RATE": "10",
         "GET_BURST": "15",
-        "BILLING_POLICY": "overwrite",
-        "BILLING_NAME": "Berta Geheim",
-        "BILLING_TITLE": "Keeper of Coins",
-        "BILLING_EMAIL_ADDRESS": "berta.geheim@secret.invalid",
-        "BILLING_PHONE_NUMBER": "+49 99 1122 3344",
-        "OPERATIONS_POLICY": "overwrite",
-        "OPERATIONS_NAME": "Otto Geheim",
-        "OPERATIONS_TITLE": "Keeper of Wheels",
-        "OPERATIONS_EMAIL_ADDRESS": "otto.geheim@secret.invalid",
-        "OPERATIONS_PHONE_NUMBER": "+49 99 2233 4455",
-        "SECURITY_POLICY": "overwrite",
-        "SECURITY_NAME": "Selma Geheim",
-        "SECURITY_TITLE": "Keeper of Locks",
-        "SECURITY_EMAIL_ADDRESS": "selma.geheim@secret.invalid",
-        "SECURITY_PHONE_NUMBER": "+49 99 3344 5566",
+        **{f"{contact_type}_POLICY": "overwrite" for contact_type in ContactType},
+        **{
+            f"{contact_type}_{field.environment_suffix}": field.value_of(make_contact(number))
+            for number, contact_type in enumerate(ContactType, 1001)
+            for field in CONTACT_FIELDS
+        },
     }
 )
 

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tests.fakes.cli import PARAMETERS, STACK
+from tests.fakes.contact_data import api_contact
 from tests.fakes.wire import FakeWire, HttpResponse, error_response
 
 FAST = replace(STACK, parameters={**PARAMETERS, "GetRate": "9999"})
 OWN = STACK.account_id
 MEMBERS = [f"{number:012}" for number in range(1, 6)]
-DRIFTED = {"Name": "Dora Drift", "Title": "Guest", "EmailAddress": "dora@drift.invalid", "PhoneNumber": "+1 99 0000"}
+DRIFTED = api_contact(7000)
 
 
 PATH = "/teams/contacts"

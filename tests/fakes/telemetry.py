@@ -4,6 +4,7 @@ import ast
 import io
 import json
 import logging
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
@@ -51,6 +52,28 @@ def log_lines() -> dict[str, set[str]]:
         if "_aws" not in line:
             fields.setdefault(line["message"], set()).update(line.keys() - POWERTOOLS_FIELDS)
     return fields
+
+
+def bytes_of_an_account() -> int:
+    """Return the bytes that the worker prints for an account with three equal outcomes, alone in its invocation."""
+    lines = _printed(worker.SERVICE, _process_one_account)
+    return sum(len(json.dumps(line, separators=(",", ":"))) + 1 for line in lines)
+
+
+def _process_one_account() -> None:
+    telemetry = worker.WorkerTelemetry()
+    invocation = {
+        "cold_start": False,
+        "function_name": "f" * 64,
+        "function_arn": f"arn:aws:lambda:us-east-1:111111111111:function:{'f' * 64}",
+        "function_memory_size": 256,
+        "function_request_id": str(uuid.UUID(int=0)),
+    }
+    result = AccountResult(dict.fromkeys(ContactType, Outcome.WOULD_UPDATE), calls=3, milliseconds=1_000)
+    record = QueueRecord(str(uuid.UUID(int=0)), "handle", "{}", 1)
+    with telemetry.logger.append_context_keys(**invocation):
+        telemetry.account_processed(AccountMessage("111111111111", "AccountJoinedOrganization"), record, result)
+    telemetry.flush()
 
 
 def _lines() -> list[dict[str, Any]]:

@@ -23,13 +23,13 @@ from alternate_contacts.worker.paced_api import PacedAccountApi
 from alternate_contacts.worker.pacing import Pacer
 from alternate_contacts.worker.protocol import Mode
 from tests.fakes.clock import FakeClock
+from tests.fakes.contact_data import make_contact
 
 MANAGEMENT = "000000000000"
 MEMBER = "111111111111"
 OTHER = "222222222222"
 
-DESIRED = Contact("Ada Geheim", "Keeper of Keys", "ada.geheim@secret.invalid", "+49 99 8877 6655")
-PRESENT = Contact("Bob Verborgen", "Former Keeper", "bob.verborgen@secret.invalid", "+31 99 5544 3322")
+DESIRED, PRESENT = make_contact(8877), make_contact(5544)
 SECRETS = (*DESIRED.to_api().values(), *PRESENT.to_api().values())
 """What may appear nowhere but in calls of the account API."""
 

@@ -93,7 +93,7 @@ def test_the_worker_reads_the_event(aws: Aws, save: Callable[..., None], name: s
 
 @pytest.mark.fact(
     "Each event in CloudTrail's history of 14 days has arrived on AccountQueue, where there is a trail.",
-    otherwise="The prerequisite about the trail in README.md.",
+    otherwise="The prerequisite about the trail in docs/deploy.md.",
 )
 @pytest.mark.aws_only(NO_HISTORY)
 @pytest.mark.parametrize("name", ["AccountJoinedOrganization", "CreateAccountResult"])

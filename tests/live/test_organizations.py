@@ -73,13 +73,13 @@ def test_the_worker_lists_no_parents(aws: Aws) -> None:
 
 @pytest.mark.fact(
     "All pages of ListAccounts fit into one invocation of BackfillFunction.",
-    otherwise="A very large organization does not fit into one backfill: docs/backfill-size.md.",
+    otherwise="A very large organization does not fit into one backfill: benchmarks/backfill-size.md.",
 )
 def test_the_accounts_are_listed_in_time(aws: Aws) -> None:
     start = time.monotonic()
     pages = sum(1 for _ in aws.client("organizations").get_paginator("list_accounts").paginate())
     seconds = time.monotonic() - start
-    print(f"ListAccounts: {pages} pages, {seconds:.1f} s")  # noqa: T201 - the measurement, for docs/backfill-size.md
+    print(f"ListAccounts: {pages} pages, {seconds:.1f} s")  # noqa: T201 - the measurement, for benchmarks/backfill-size.md
     assert seconds < BACKFILL_TIMEOUT - RESERVED_SECONDS
 
 

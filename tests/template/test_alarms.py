@@ -55,7 +55,7 @@ def test_every_alarm_notifies_when_it_starts_and_ends_and_describes_the_next_ste
         assert "ActionsEnabled" not in alarm
         description = alarm["AlarmDescription"]
         assert "`alternate-contacts " in description or "log group" in description
-        assert description.endswith(f'See docs/operations.md, "{name}".')
+        assert description.endswith(f'See docs/alarms.md, "{name}".')
         assert len(description) <= 1024  # the maximum of CloudWatch
 
 

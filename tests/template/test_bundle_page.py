@@ -3,20 +3,11 @@
 import re
 from typing import Any
 
-import pytest
-
 from control_tower.bundle import version_of
-from tests.fakes.aws_command import command_violations, commands
 from tests.template.conftest import ROOT
 from tools import release
 
 PAGE = (ROOT / "docs" / "install-bundle.md").read_text()
-SCRIPTS = "\n".join(re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
-
-
-@pytest.mark.parametrize("command", list(commands(SCRIPTS)))
-def test_an_aws_command_exists_and_accepts_its_options(command: str) -> None:
-    assert command_violations(command) == []
 
 
 def test_the_table_has_the_files_of_the_bundle() -> None:

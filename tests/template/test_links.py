@@ -12,8 +12,15 @@ FILES = tracked_files(ROOT)
 PAGES = [path for path in FILES if path.endswith(".md")]
 DECISIONS = [path for path in PAGES if path.startswith("docs/adr/")]
 TOP_LEVEL = {path.partition("/")[0] for path in FILES}
-TEXTS = {path: (ROOT / path).read_text() for path in FILES if path.endswith((".md", ".py", ".yaml", ".toml"))}
+TEXTS = {
+    path: (ROOT / path).read_text()
+    for path in FILES
+    if path.endswith((".md", ".py", ".yaml", ".yml", ".toml", ".tf", "Makefile", ".gitignore"))
+}
 TESTS = "\n".join(text for path, text in TEXTS.items() if path.startswith("tests/"))
+
+EXAMPLES = {"tests/unit/tools/test_check_language.py", "tests/template/test_links.py"}
+"""Code that names pages which are examples only."""
 
 PATH = re.compile(r"[\w.-]+(?:/[\w.-]+)*/?")
 
@@ -25,8 +32,12 @@ def prose(path: str) -> str:
 
 def anchors(path: str) -> set[str]:
     """Return the anchors that GitHub makes of the headings of a page."""
-    headings = re.findall(r"^#+ (.*)$", prose(path), re.MULTILINE)
-    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    return {anchor(heading) for heading in re.findall(r"^#+ (.*)$", prose(path), re.MULTILINE)}
+
+
+def anchor(heading: str) -> str:
+    """Return the anchor that GitHub makes of a heading."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
 
 def paths(path: str) -> set[str]:
@@ -51,6 +62,13 @@ def test_every_link_of_a_page_has_a_target(page: str) -> None:
         if not linked.exists() or (anchor and anchor not in anchors(name)):
             missing.append("".join(target))
     assert missing == []
+
+
+def test_the_index_leads_to_every_page_and_each_page_has_one_title() -> None:
+    pages = {page for page in PAGES if re.fullmatch(r"docs/[\w-]+\.md", page)} - {"docs/README.md"}
+    linked = {f"docs/{link}" for link in re.findall(r"\]\(([\w-]+\.md)\)", TEXTS["docs/README.md"])}
+    assert linked == pages
+    assert [page for page in pages if len(re.findall(r"^# ", prose(page), re.MULTILINE)) != 1] == []
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page != "CHANGELOG.md"])
@@ -80,14 +98,29 @@ def test_every_identifier_that_a_page_finds_in_a_file_is_there(page: str) -> Non
     assert missing == []
 
 
+PAGE_IN_CODE = r"(?<![\w./-])((?:docs|benchmarks)/(?:[\w-]+\.md|adr/\d{4}[\w-]*(?:\.md)?))"
+CODE = {path: text for path, text in TEXTS.items() if not path.endswith(".md") and path not in EXAMPLES}
+
+
 def test_every_page_that_code_names_exists() -> None:
+    """A decision may be named by its number alone."""
+    named = {(path, page) for path, text in CODE.items() for page in re.findall(PAGE_IN_CODE, text)}
+    assert len(named) > 40
+    assert sorted(each for each in named if not any(page.startswith(each[1]) for page in PAGES)) == []
+
+
+def test_every_heading_that_code_names_is_on_its_page() -> None:
+    """Such as: docs/alarms.md, "FailedAccountsAlarm"; or: "Remove the package" in docs/control-tower.md."""
     named = {
-        (path, name)
-        for path, text in TEXTS.items()
-        if not path.endswith(".md") and not path.startswith("tests/")
-        for name in re.findall(r"(?<![\w./-])docs/[\w/-]+\.md", text)
+        (page, " ".join(heading.split()))
+        for text in CODE.values()
+        for page, heading in (
+            *re.findall(PAGE_IN_CODE + r',\s+"([^"{]+)"', text),
+            *(found[::-1] for found in re.findall(r'"([^"{]+)" in ' + PAGE_IN_CODE, text)),
+        )
     }
-    assert sorted((path, name) for path, name in named if not (ROOT / name).exists()) == []
+    assert len(named) > 7
+    assert sorted(each for each in named if anchor(each[1]) not in anchors(each[0])) == []
 
 
 def test_decisions_are_numbered_and_have_a_status_and_a_date() -> None:

@@ -1,42 +1,35 @@
-"""docs/operations.md is complete and names only alarms, reasons, metrics, log lines and commands that exist."""
+"""The pages for operators are complete, and name only alarms, reasons, metrics, log lines and commands that exist."""
 
-import itertools
 import re
-import shlex
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import typer
 
 from alternate_contacts.cli.aws.failure_reasons import REMEDIES
-from alternate_contacts.cli.main import app
 from alternate_contacts.worker.contacts import ContactType
 from alternate_contacts.worker.decision import Outcome
 from alternate_contacts.worker.errors import Permanent, WorkerError
 from tests.fakes import telemetry
-from tests.fakes.aws_command import command_violations, commands
 from tests.template.conftest import ROOT, Resources, environment, of_type
-from tools.command_reference import verbs
 
-PAGE = (ROOT / "docs" / "operations.md").read_text()
-# The AWS CLI renames this option of Subscribe, because --endpoint would abbreviate its own --endpoint-url.
-SCRIPTS = "\n".join(re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)).replace(
-    "--notification-endpoint", "--endpoint"
-)
+PAGES = [
+    (ROOT / "docs" / name).read_text()
+    for name in ("deploy.md", "operations.md", "alarms.md", "failures.md", "logs.md", "restore.md", "other-tools.md")
+]
+PAGE = "\n".join(PAGES)
+SCRIPTS = "\n".join(re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
 QUERIES = re.findall(r"^```insights\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-CLI_PAGES = PAGE + (ROOT / "docs" / "own-contacts.md").read_text()
-"""The pages that use the command: the second one is about the contact configuration."""
-CLI_COMMANDS = sorted(
-    set(re.findall(r"^alternate-contacts [^#\n]+|(?<=`)alternate-contacts [^`\n]+", CLI_PAGES, re.MULTILINE))
-)
-VERBS = dict(verbs(typer.main.get_command(app)))
 
 
 def section(heading: str) -> str:
     """Return the text below a heading, up to the next heading of its level or above."""
     level = len(heading) - len(heading.lstrip("#"))
-    [text] = re.findall(rf"^{heading}\n(.*?)(?=^#{{1,{level}}} |\Z)", PAGE, re.MULTILINE | re.DOTALL)
+    [text] = [
+        text
+        for page in PAGES
+        for text in re.findall(rf"^{heading}\n(.*?)(?=^#{{1,{level}}} |\Z)", page, re.MULTILINE | re.DOTALL)
+    ]
     return str(text)
 
 
@@ -146,37 +139,12 @@ def test_there_are_queries() -> None:
     assert all(query.startswith("filter ") for query in QUERIES)
 
 
-# ---- commands, outputs and parameters -------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("command", list(commands(SCRIPTS)))
-def test_an_aws_command_exists_and_takes_its_options(command: str) -> None:
-    assert command_violations(command) == []
+# ---- outputs and parameters -------------------------------------------------------------------------------
 
 
 def test_the_query_in_the_shell_is_one_of_the_page() -> None:
     [query] = re.findall(r"--query-string '(.*?)'", SCRIPTS)
     assert query.replace(" | ", "\n| ") in "\n".join(QUERIES)
-
-
-@pytest.mark.parametrize("line", CLI_COMMANDS)
-def test_a_verb_of_the_command_exists_and_has_its_options(line: str) -> None:
-    _, *options = shlex.split(line.partition("|")[0])
-    parameters: Any = VERBS[verb_of(line)].params
-    known = {name for parameter in parameters for name in parameter.opts + parameter.secondary_opts}
-    assert {option for option in options if option.startswith("--")} <= known
-    for option, value in itertools.pairwise(options):
-        assert option != "--reason" or value in REMEDIES
-
-
-def verb_of(line: str) -> str:
-    """Return the verb in a command, such as ``status`` or ``sets put``."""
-    _, *words = line.split()
-    return words[0] if words[0] in VERBS else " ".join(words[:2])
-
-
-def test_the_pages_use_every_verb() -> None:
-    assert {verb_of(line) for line in CLI_COMMANDS} == VERBS.keys()
 
 
 def test_every_output_and_parameter_exists(template: dict[str, Any]) -> None:

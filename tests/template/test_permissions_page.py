@@ -1,4 +1,4 @@
-"""docs/permissions.md: the key policy for KmsKeyArn, and the commands that test it."""
+"""docs/permissions.md: the key policy for KmsKeyArn."""
 
 import json
 import re
@@ -6,12 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.aws_command import command_violations, commands
 from tests.template.conftest import ROOT, Resources, of_type
 
 PAGE = (ROOT / "docs" / "permissions.md").read_text()
 [POLICY] = [json.loads(text) for text in re.findall(r"^```json\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)]
-SCRIPTS = "\n".join(re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
 
 
 def statement(principal: str) -> dict[str, Any]:
@@ -44,8 +42,3 @@ def test_cloudwatch_logs_may_use_the_key_for_log_groups_of_the_account() -> None
 
 def test_the_policies_of_the_account_count_which_the_roles_of_the_stack_need() -> None:
     assert statement("arn:aws:iam::111122223333:root")["Action"] == "kms:*"
-
-
-@pytest.mark.parametrize("command", list(commands(SCRIPTS)))
-def test_an_aws_command_exists_and_takes_its_options(command: str) -> None:
-    assert command_violations(command) == []

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.aws_command import command_violations, commands
 from tests.template.conftest import ROOT
 
 MODULE = ROOT / "terraform"
@@ -55,11 +54,6 @@ def test_the_contacts_in_the_example_differ() -> None:
     for field in ("name", "email_address", "phone_number"):
         values = re.findall(rf'{field} += "(.*)"', EXAMPLE)
         assert len(values) == len(set(values)) == 3
-
-
-@pytest.mark.parametrize("command", list(commands(README.replace("\n   ", "\n"))))
-def test_an_aws_command_of_the_readme_exists(command: str) -> None:
-    assert command_violations(command) == []
 
 
 def test_the_module_is_formatted() -> None:

@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import boto3
 import pytest
@@ -11,6 +12,11 @@ from aws_lambda_powertools.logging import Logger
 from pytest_socket import disable_socket, enable_socket
 
 from tests.profiles import load_profile
+
+if TYPE_CHECKING:
+    from mypy_boto3_account import AccountClient
+    from mypy_boto3_organizations import OrganizationsClient
+    from mypy_boto3_sqs import SQSClient
 
 load_profile()
 
@@ -59,6 +65,21 @@ def logs_to_stdout() -> None:
 def session() -> boto3.Session:
     """One session for all tests: to load the service models takes longer than most tests."""
     return boto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name="us-east-1")
+
+
+@pytest.fixture
+def account(session: boto3.Session) -> "AccountClient":
+    return session.client("account")
+
+
+@pytest.fixture
+def organizations(session: boto3.Session) -> "OrganizationsClient":
+    return session.client("organizations")
+
+
+@pytest.fixture
+def sqs(session: boto3.Session) -> "SQSClient":
+    return session.client("sqs")
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ LIST_ACCOUNTS_RATE = CallRate(6, 8)
 
 10,000 accounts are at least 500 pages, and so at least 500 / 6 = 83 s: at 150 ms a page they take 75 s without any
 pace. The worker then needs 100 min for them at the default quota. 50,000 accounts are at least 2,500 / 6 = 417 s of the
-725 s that an invocation has (docs/backfill-size.md).
+725 s that an invocation has (benchmarks/backfill-size.md).
 """
 
 

@@ -11,8 +11,8 @@ _SLOWDOWN = 0.7
 _RECOVERY = 0.005
 """The part of the full rate that each successful call adds: 60 calls recover from one throttled call (0.3 / 0.005).
 
-Measured beside another tool that takes half of the quota (docs/pace.md): with four times as much, the other tool would
-get less than half, and three times as many calls of both would be throttled.
+Measured beside another tool that takes half of the quota (benchmarks/pace.md): with four times as much, the other tool
+would get less than half, and three times as many calls of both would be throttled.
 """
 _SLOWEST = 0.1
 """The rate never falls below this part of the full rate, so that there is always a next call."""

@@ -4,17 +4,20 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.fakes.contact_data import api_contact
+
 ROOT = Path(__file__).parents[3]
 
 CONTACTS = {
     f"{contact_type}{field}": value
     for number, contact_type in enumerate(("Billing", "Operations", "Security"), start=1)
-    for field, value in {
-        "Name": f"Bea {contact_type}",
-        "Title": f"Head of {contact_type}",
-        "EmailAddress": f"{contact_type.lower()}+aws@acme.test",
-        "PhoneNumber": f"+1206555010{number}",  # unquoted, YAML reads a number and drops the plus
-    }.items()
+    for field, value in api_contact(
+        number,
+        name=f"Bea {contact_type}",
+        title=f"Head of {contact_type}",
+        email_address=f"{contact_type.lower()}+aws@acme.test",
+        phone_number=f"+1206555010{number}",  # unquoted, YAML reads a number and drops the plus
+    ).items()
 }
 """Contacts as they have to arrive at CloudFormation."""
 

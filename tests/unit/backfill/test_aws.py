@@ -13,6 +13,7 @@ from alternate_contacts.backfill.aws import AwsAccountDirectory, AwsBackfillQueu
 from alternate_contacts.backfill.enqueue import ListedAccount
 from alternate_contacts.backfill.error_codes import ACCESS_DENIED
 from alternate_contacts.backfill.preflight import OrganizationDescription
+from tests.fakes.contact_data import api_contact
 from tests.fakes.wire import FakeWire, HttpResponse, error_response
 
 if TYPE_CHECKING:
@@ -23,21 +24,6 @@ if TYPE_CHECKING:
 QUEUE = "https://sqs.invalid/AccountQueue"
 MANAGEMENT_ACCOUNT = "0" * 12
 ORGANIZATION = "o-exampleorgid"
-
-
-@pytest.fixture
-def organizations(session: boto3.Session) -> "OrganizationsClient":
-    return session.client("organizations")
-
-
-@pytest.fixture
-def sqs(session: boto3.Session) -> "SQSClient":
-    return session.client("sqs")
-
-
-@pytest.fixture
-def account(session: boto3.Session) -> "AccountClient":
-    return session.client("account")
 
 
 @pytest.fixture
@@ -184,13 +170,7 @@ def test_the_actions_that_the_simulation_of_the_worker_denies_are_found_for_each
 
 # ---- The account API ------------------------------------------------------------------------------------------------
 
-CONTACT = {
-    "AlternateContactType": "SECURITY",
-    "Name": "Ada Geheim",
-    "Title": "x",
-    "EmailAddress": "a@b.c",
-    "PhoneNumber": "1",
-}
+CONTACT = {"AlternateContactType": "SECURITY", **api_contact(1)}
 
 
 @pytest.mark.parametrize(

@@ -233,7 +233,7 @@ def test_a_rollback_sends_the_messages_again_for_the_old_contacts(function: Depl
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "stack_response",
     [
         error_response("AccessDenied", 403),
         HttpResponse(body="<DescribeStacksResponse/>"),
@@ -241,9 +241,9 @@ def test_a_rollback_sends_the_messages_again_for_the_old_contacts(function: Depl
     ],
 )
 def test_a_failed_update_of_a_stack_with_unknown_status_fails(
-    function: DeployedFunction, answer: HttpResponse, capsys: pytest.CaptureFixture[str]
+    function: DeployedFunction, stack_response: HttpResponse, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    function.wire.respond("DescribeStacks", answer)
+    function.wire.respond("DescribeStacks", stack_response)
     function.wire.respond("ListAccounts", error_response("AccessDeniedException", 400))
     assert function.request("Update")["Status"] == "FAILED"
     assert "stack status unknown" in capsys.readouterr().out

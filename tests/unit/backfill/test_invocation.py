@@ -37,7 +37,7 @@ def test_parses_an_input(event: dict[str, object], invocation: BackfillInvocatio
         ({"reason": "watch"}, None),  # template.yaml, the daily schedule
         ({"reason": "manual", "mode": "enforce"}, MANUAL),  # cli/alternate_contacts/backfill/call.py
         ({"reason": "manual", "mode": "report"}, MANUAL_REPORT),
-        ({"reason": "manual"}, MANUAL),  # docs/operations.md
+        ({"reason": "manual"}, MANUAL),  # an operator, with `aws lambda invoke`
     ],
 )
 def test_parses_an_input_recorded_from_the_previous_release(

@@ -11,12 +11,13 @@ import pytest
 
 from alternate_contacts.worker.contacts import ContactType
 from tests.fakes.cli import SECRETS, deny
+from tests.fakes.contact_data import contact_set
 from tests.fakes.organization import CONFIGURED, DRIFTED, MEMBERS, OWN, PATH, ROOT, FakeAws, desired
 from tests.fakes.wire import error_response
 from tests.unit.cli.conftest import Run
 
 TOP, MIDDLE, DEEPEST, EMPTY = (f"ou-ab12-{number:08}" for number in range(1, 5))
-PAYMENTS = {"name": "Pia Payments", "title": "Payable", "emailAddress": "pia@pay.invalid", "phoneNumber": "+44 20 1"}
+PAYMENTS = contact_set(4455)
 
 
 def as_stored(contact_set: Mapping[str, str]) -> dict[str, str]:

@@ -20,7 +20,7 @@ from alternate_contacts.worker.contact_selection import (
     ContactSelection,
     select_defaults,
 )
-from alternate_contacts.worker.contacts import ContactType
+from alternate_contacts.worker.contacts import CONTACT_FIELDS, ContactType
 from alternate_contacts.worker.decision import Policy
 from alternate_contacts.worker.errors import UnknownContactSet, WorkerError
 from tests.fakes.audit import ASSIGNMENTS, COMPLIANT, NOON, UNMANAGED, reading, row_with_contacts
@@ -270,7 +270,7 @@ def test_the_digest_changes_with_every_contact_and_policy() -> None:
         contacts = {**select_defaults(ASSIGNMENTS).contacts, ContactType.BILLING: ContactSelection(result)}
         return digest(AccountSelection(contacts))
 
-    changed = [replace(DESIRED, **{field: "other"}) for field in ("name", "title", "email_address", "phone_number")]
+    changed = [replace(DESIRED, **{field.key: "other"}) for field in CONTACT_FIELDS]
     digests = {
         digest(select_defaults(ASSIGNMENTS)),
         digest_with(UnknownContactSet()),
@@ -278,7 +278,7 @@ def test_the_digest_changes_with_every_contact_and_policy() -> None:
         *(digest_with(Assignment(policy, DESIRED)) for policy in Policy),
     }
     # ASSIGNMENTS have `overwrite` with DESIRED.
-    assert len(digests) == 2 + 5 + 2
+    assert len(digests) == 2 + (1 + len(CONTACT_FIELDS)) + 2
 
 
 def test_the_default_file_is_in_the_cache_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:

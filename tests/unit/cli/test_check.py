@@ -14,9 +14,10 @@ from alternate_contacts.cli.aws.problem_details import describe_detail
 from alternate_contacts.cli.check.configuration_file import check_text
 from alternate_contacts.cli.main import app
 from alternate_contacts.worker.contact_configuration import parse_configuration
+from tests.fakes.contact_data import contact_set
 
 ROOT = Path(__file__).parents[3]
-CONTACT = '{name: Pia, title: Accounts, emailAddress: pia@acme.test, phoneNumber: "+44 20 7946 0018"}'
+CONTACT = json.dumps(contact_set(1, name="Pia", email_address="pia@acme.test", phone_number="+44 20 7946 0018"))
 TREE = f"""
 version: "1"
 sets:
@@ -51,7 +52,7 @@ def test_a_valid_tree_has_no_problem() -> None:
 
 
 def test_json_with_tabs_crlf_and_a_byte_order_mark_is_a_tree() -> None:
-    contact = {"name": "Zoë 😀", "title": "A", "emailAddress": "a@acme.test", "phoneNumber": "1"}
+    contact = contact_set(1, name="Zoë 😀")
     tree = {"version": "1", "sets": {"payments": contact}, "targets": {"012345670123": {"billing": "payments"}}}
     for ascii_only in (True, False):
         text = "\ufeff" + json.dumps(tree, indent="\t", ensure_ascii=ascii_only).replace("\n", "\r\n")

@@ -12,17 +12,13 @@ from alternate_contacts.cli.aws import contact_parameters
 from alternate_contacts.cli.aws.parameter_change import TAKES_EFFECT
 from alternate_contacts.worker.contact_configuration import parse_configuration
 from tests.fakes.cli import PARAMETERS, STACK, FakeParameterStoreApi, deny
+from tests.fakes.contact_data import contact_set
 from tests.fakes.wire import FakeWire, HttpResponse, error_response
 from tests.unit.cli.conftest import Run
 
 PATH = "/teams/contacts"
 WITH_PATH = replace(STACK, parameters={**PARAMETERS, "ContactsPath": PATH})
-CONTACT = {
-    "name": "Pia Payments",
-    "title": "Accounts Payable",
-    "emailAddress": "payments@acme.test",
-    "phoneNumber": "+44 20 7946 0018",
-}
+CONTACT = contact_set(4455)
 OU, ACCOUNT, ROOT_ID = "ou-ab12-12345678", "111122223333", "r-ab12"
 
 

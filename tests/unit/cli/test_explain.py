@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 
 from alternate_contacts.cli.aws.stack import Stack
-from alternate_contacts.worker.contacts import ContactType
+from alternate_contacts.worker.contacts import CONTACT_FIELDS, ContactType
 from tests.fakes.cli import PARAMETERS, SECRETS, deny
+from tests.fakes.contact_data import contact_set
 from tests.fakes.organization import CONFIGURED, DRIFTED, FAST, MEMBERS, OWN, PATH, ROOT, FakeAws
 from tests.fakes.wire import error_response
 from tests.unit.cli.conftest import Run
 
 TOP, DEEPEST = "ou-ab12-00000001", "ou-ab12-00000002"
-PAYMENTS = {"name": "Pia Payments", "title": "Payable", "emailAddress": "pia@pay.invalid", "phoneNumber": "+44 20 1"}
+PAYMENTS = contact_set(4455)
 MEMBER = MEMBERS[0]
 
 
@@ -77,7 +78,7 @@ def test_it_states_the_chain_of_targets_and_the_one_that_decides(run: Run) -> No
         "target": TOP,
         "policy": "overwrite",
         "provided": True,
-        "differentFields": ["name", "title", "email address", "phone number"],
+        "differentFields": [field.label for field in CONTACT_FIELDS],
         "outcome": "updated",
         "reason": None,
         "errorCode": None,
@@ -103,7 +104,7 @@ organizational unit: Root / Unit 1 / Unit 2
 BILLING: different
   desired: contact set payments, from OU Unit 1 ({TOP})
   policy: overwrite
-  account: another title, email address, phone number
+  account: another {", ".join(field.label for field in CONTACT_FIELDS[1:])}
   worker: sets the desired contact
 
 OPERATIONS: compliant

@@ -15,10 +15,11 @@ from alternate_contacts.cli.preflight.protection import ATTACHABLE, ENABLED, LOC
 from alternate_contacts.cli.preflight.result import CheckResult, CheckState
 from alternate_contacts.worker.contact_configuration import ContactConfiguration, parse_configuration
 from tests.fakes.cli import STACK
+from tests.fakes.contact_data import contact_set
 
 ROOT, UNIT, INNER = "r-ab12", "ou-ab12-12345678", "ou-ab12-87654321"
 PATH = "/contacts"
-SET = {"name": "Name", "title": "Title", "emailAddress": "name@acme.test", "phoneNumber": "112"}
+SET = contact_set(1)
 
 
 def account(number: int, *above: str, state: str = "ACTIVE") -> OrganizationAccount:

@@ -1,4 +1,4 @@
-"""The scripts in docs/operations.md restore the contacts in a record of `audit --show-contacts --json`."""
+"""The scripts in docs/restore.md restore the contacts in a record of `audit --show-contacts --json`."""
 
 import json
 import os
@@ -19,26 +19,28 @@ from alternate_contacts.cli.aws.organization import OrganizationAccount
 from alternate_contacts.cli.terminal import output
 from alternate_contacts.worker.contacts import Contact, ContactType
 from tests.fakes.audit import DIFFERENT, MISSING, NOON, UNREADABLE, finding, report, row
+from tests.fakes.contact_data import make_contact
 from tests.fakes.wire import FakeWire, HttpResponse
 
 pytestmark = pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed")
 
-PAGE = Path(__file__).parents[3] / "docs" / "operations.md"
+PAGE = Path(__file__).parents[3] / "docs" / "restore.md"
 _, PUT, DELETE = re.findall(
     r"^```sh\n(.*?)^```$",
-    PAGE.read_text().split("## Record and restore contacts")[1].split("\n## ")[0],
+    PAGE.read_text(),
     re.MULTILINE | re.DOTALL,
 )
 OWN, MEMBER, LEFT = "000000000000", "111111111111", "222222222222"
 BILLING, OPERATIONS, SECURITY = ContactType
 
-HOSTILE = Contact(
+HOSTILE = make_contact(
+    1,
     name='=Jörg \'O"Neil" \\n $(id) `id` 東京 \x1b[31m\u202e\U0001f600',
     title='  "Name": x, %s {} ${HOME} \\u0041  ',
     email_address="jörg+aws@example.test",
     phone_number="+49 (99) 1122-3344",
 )
-PLAIN = Contact("Ada", "CFO", "ada@example.test", "-1")
+PLAIN = make_contact(2, phone_number="-1")
 
 
 def account(account_id: str, contacts: dict[ContactType, Contact]) -> AuditRow:

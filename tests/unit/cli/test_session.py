@@ -46,7 +46,7 @@ PAGE = "<!DOCTYPE html><html><body>Sign in to the network</body></html>"
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         HttpResponse(body=PAGE, headers={"Content-Type": "text/html"}),
         HttpResponse(body=PAGE),
@@ -57,9 +57,9 @@ PAGE = "<!DOCTYPE html><html><body>Sign in to the network</body></html>"
 )
 @pytest.mark.parametrize("operation", ["ReceiveMessage", "ListAccounts", "GetAlternateContact"])
 def test_a_response_of_another_program_is_never_read_as_empty(
-    aws: FakeWire, operation: str, answer: HttpResponse
+    aws: FakeWire, operation: str, response: HttpResponse
 ) -> None:
-    aws.respond(operation, answer)
+    aws.respond(operation, response)
     calls: dict[str, Callable[[], object]] = {
         "ReceiveMessage": lambda: Session().client("sqs").receive_message(QueueUrl="https://q"),
         "ListAccounts": lambda: Session().client("organizations").list_accounts(),

@@ -10,10 +10,11 @@ from botocore.stub import Stubber
 
 from alternate_contacts.cli.aws.stack import Stack, find_stack
 from alternate_contacts.cli.terminal.errors import CliError
-from alternate_contacts.worker.contacts import ContactType
+from alternate_contacts.worker.contacts import Contact, ContactType
 from alternate_contacts.worker.decision import Policy
 from alternate_contacts.worker.protocol import Mode
 from tests.fakes.cli import PARAMETERS, SECRETS, STACK
+from tests.fakes.environment import WORKER
 
 OURS = "Alternate Contacts for AWS: sets the contacts."
 ACCOUNT = "000000000000"
@@ -191,7 +192,7 @@ class TestStack:
         assert stack.desired.keys() == set(ContactType)
         assert stack.desired[ContactType.OPERATIONS].policy is Policy.FILL
         security = stack.desired[ContactType.SECURITY].desired
-        assert (security.name, security.phone_number) == ("Selma Geheim", "+49 99 3344 5566")
+        assert security == Contact.from_environment(WORKER, ContactType.SECURITY)
 
     def test_a_missing_output_is_an_output_of_another_release(self) -> None:
         with pytest.raises(CliError, match="no output AccountQueueUrl: stack and command are of different releases"):

@@ -26,11 +26,12 @@ from alternate_contacts.cli.status.drain import DrainProgress, estimate_time
 from alternate_contacts.cli.status.history import BackfillRun, History
 from alternate_contacts.worker.contact_configuration import parse_configuration
 from tests.fakes.cli import PARAMETERS, SECRETS, STACK, FakeSqs, deny, subscriptions
+from tests.fakes.contact_data import contact_set
 from tests.fakes.organization import CONFIGURED, PATH, parameter_page
 from tests.fakes.wire import FakeWire, HttpResponse, error_response
 from tests.unit.cli.conftest import Run
 
-CONTACT_SET = {"name": "Pia", "title": "Payable", "emailAddress": "pia@pay.invalid", "phoneNumber": "+44 20 1"}
+CONTACT_SET = contact_set(4455)
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 COUNTS: dict[str, Any] = {"mode": "enforce", "listed": 45, "enqueued": 42, "skipped": {"SUSPENDED": 3}}
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from emulation.account_api import (
     CHINA_QUOTAS,
+    CONTACT_FIELDS,
     CONTACT_TYPES,
     ERRORS,
     EVERY_ACCOUNT,
@@ -25,6 +26,7 @@ from emulation.account_api import (
     Response,
 )
 from emulation.quotas import Quota
+from tests.fakes.contact_data import api_contact
 
 MANAGEMENT = "000000000000"
 MEMBER = "111111111111"
@@ -33,10 +35,7 @@ NOT_A_MEMBER = "999999999999"
 STATES = ("ACTIVE", "SUSPENDED", "PENDING_CLOSURE", "CLOSED", "PENDING_ACTIVATION")
 CONTACT = {
     "AlternateContactType": "SECURITY",
-    "Name": "Jane Doe",
-    "Title": "Head of Security",
-    "EmailAddress": "security@example.com",
-    "PhoneNumber": "+1 (555) 010-0199",
+    **api_contact(1),
 }
 DENIED = "User: arn:aws:iam::{}:root is not authorized to perform: account:{}"
 
@@ -231,10 +230,8 @@ def test_every_invalid_member_is_named(api: AccountApi) -> None:
 
     fields: Any = response.body["fieldList"]
     assert {entry["name"]: entry["message"] for entry in fields} == {
+        **dict.fromkeys(CONTACT_FIELDS, "is required"),
         "Name": "must have 1 to 64 characters",
-        "Title": "is required",
-        "EmailAddress": "is required",
-        "PhoneNumber": "is required",
     }
 
 

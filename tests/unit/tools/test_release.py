@@ -116,6 +116,25 @@ def test_the_parameters_of_the_bundle_are_those_of_the_template(files: dict[str,
     }
 
 
+@pytest.mark.parametrize(
+    ("version", "notes"), [("0.2.0", "- Two.\n"), ("0.1.0", "- One.\n"), ("0.3.0.dev0", "- Three.\n")]
+)
+def test_the_notes_are_the_section_of_the_version(version: str, notes: str) -> None:
+    assert release.release_notes(bundle_of(version)) == notes
+
+
+def test_a_version_without_a_section_is_an_error() -> None:
+    with pytest.raises(release.ReleaseError, match=r"no section \[0\.3\.0\]"):
+        release.release_notes(bundle_of("0.3.0"))
+
+
+def bundle_of(version: str) -> dict[str, bytes]:
+    changelog = (
+        "# Changelog\n\n## [Unreleased]\n\n- Three.\n\n## [0.2.0] - 2026-11-26\n\n- Two.\n\n## [0.1.0]\n\n- One.\n"
+    )
+    return {"CHANGELOG.md": changelog.encode(), "release.json": json.dumps({"version": version}).encode()}
+
+
 def test_an_earlier_bundle_is_replaced(files: dict[str, bytes], tmp_path: Path) -> None:
     folder, archive, checksum = release.write_bundle(files, tmp_path)
     (folder / "old").touch()

@@ -11,7 +11,7 @@ import pytest
 from alternate_contacts.worker.account_processor import AccountResult, DesiredContactsFinder
 from alternate_contacts.worker.ancestry import AccountDescription
 from alternate_contacts.worker.contact_selection import AccountSelection, Assignment, ContactSelection
-from alternate_contacts.worker.contacts import Contact, ContactType
+from alternate_contacts.worker.contacts import CONTACT_FIELDS, Contact, ContactType
 from alternate_contacts.worker.decision import Outcome, Policy
 from alternate_contacts.worker.desired_contacts import DesiredContacts
 from alternate_contacts.worker.errors import (
@@ -43,7 +43,7 @@ from tests.fakes.worker import (
 )
 
 BILLING, OPERATIONS, SECURITY = ContactType
-SPACED = Contact(f" {DESIRED.name}", f"{DESIRED.title}\n", f"\t{DESIRED.email_address} ", f" {DESIRED.phone_number} ")
+SPACED = Contact(*(f"\t {field.value_of(DESIRED)} \n" for field in CONTACT_FIELDS))
 ACCESS_DENIED = AccessDenied("AccessDeniedException", "PutAlternateContact")
 
 with_and_without_tries_left = pytest.mark.parametrize("last_try", [False, True])

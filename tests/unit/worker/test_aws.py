@@ -2,6 +2,7 @@
 
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -17,7 +18,7 @@ from botocore.stub import Stubber
 
 from alternate_contacts.worker import aws
 from alternate_contacts.worker.batch import ACCOUNTS_AT_A_TIME
-from alternate_contacts.worker.contacts import Contact, ContactType
+from alternate_contacts.worker.contacts import ContactType
 from alternate_contacts.worker.errors import (
     AccessDenied,
     InvalidContact,
@@ -57,21 +58,6 @@ def put(api: aws.AwsAccountApi) -> None:
 
 def get(api: aws.AwsAccountApi) -> None:
     api.get(MEMBER, ContactType.SECURITY)
-
-
-@pytest.fixture
-def account(session: boto3.Session) -> "AccountClient":
-    return session.client("account")
-
-
-@pytest.fixture
-def organizations(session: boto3.Session) -> "OrganizationsClient":
-    return session.client("organizations")
-
-
-@pytest.fixture
-def sqs(session: boto3.Session) -> "SQSClient":
-    return session.client("sqs")
 
 
 # ---- The account API ------------------------------------------------------------------------------------------------
@@ -154,7 +140,7 @@ def test_an_error_without_a_code_has_the_code_none(account: "AccountClient") -> 
 
 def test_a_contact_that_botocore_rejects_is_invalid(account: "AccountClient") -> None:
     with pytest.raises(InvalidContact) as caught:
-        aws.AwsAccountApi(account).put(MEMBER, ContactType.BILLING, Contact("", "x", DESIRED.email_address, "1"))
+        aws.AwsAccountApi(account).put(MEMBER, ContactType.BILLING, replace(DESIRED, name=""))
     assert (caught.value.code, caught.value.operation) == ("ParamValidationError", "PutAlternateContact")
     assert DESIRED.email_address not in "".join(traceback.format_exception(caught.value))
 

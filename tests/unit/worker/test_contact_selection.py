@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -21,7 +22,7 @@ DEFAULTS = dict.fromkeys(ContactType, Assignment(Policy.OVERWRITE, DESIRED))
 
 
 def contact(name: str) -> Contact:
-    return Contact(name, PRESENT.title, PRESENT.email_address, PRESENT.phone_number)
+    return replace(PRESENT, name=name)
 
 
 def set_value(name: str) -> str:

@@ -14,6 +14,7 @@ from alternate_contacts.worker.decision import Policy
 from tests.fakes.worker import DESIRED, SECRETS
 
 ACCOUNT_MODEL = botocore.session.get_session().get_service_model("account")
+NOTHING = Contact(*("" for _ in CONTACT_FIELDS))
 _SPACE = st.text(" \t\n\r\u00a0", max_size=3)
 
 each_field = pytest.mark.parametrize("field", CONTACT_FIELDS, ids=lambda field: field.key)
@@ -61,17 +62,12 @@ def test_every_name_of_a_field_comes_from_its_key() -> None:
 
 
 def test_a_contact_survives_the_way_to_the_api_and_back() -> None:
-    assert DESIRED.to_api() == {
-        "Name": DESIRED.name,
-        "Title": DESIRED.title,
-        "EmailAddress": DESIRED.email_address,
-        "PhoneNumber": DESIRED.phone_number,
-    }
+    assert DESIRED.to_api() == {field.api_name: field.value_of(DESIRED) for field in CONTACT_FIELDS}
     assert Contact.from_api(DESIRED.to_api() | {"AlternateContactType": "BILLING"}) == DESIRED
 
 
 def test_fields_that_the_api_leaves_out_are_empty() -> None:
-    assert Contact.from_api({"Name": "Ada"}) == Contact("Ada", "", "", "")
+    assert Contact.from_api({"Name": "Ada"}) == replace(NOTHING, name="Ada")
 
 
 @pytest.mark.parametrize("contact_type", list(ContactType))
@@ -86,13 +82,13 @@ def test_reads_stack_parameters_and_environment_variables_of_one_type(contact_ty
         for each in ContactType
         for field in CONTACT_FIELDS
     }
-    expected = Contact(*(f"{label} of {contact_type}" for label in ("name", "title", "email address", "phone number")))
+    expected = Contact(*(f"{field.label} of {contact_type}" for field in CONTACT_FIELDS))
     assert Contact.from_parameters(parameters, contact_type) == expected
     assert Contact.from_environment(variables, contact_type) == expected
 
 
 def test_parameters_that_the_stack_does_not_have_are_empty() -> None:
-    assert Contact.from_parameters({}, ContactType.BILLING) == Contact("", "", "", "")
+    assert Contact.from_parameters({}, ContactType.BILLING) == NOTHING
 
 
 @each_field

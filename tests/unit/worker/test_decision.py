@@ -1,16 +1,17 @@
 """The decision for every policy, present contact and mode."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
-from alternate_contacts.worker.contacts import Contact
 from alternate_contacts.worker.decision import Outcome, Policy, decide
 from alternate_contacts.worker.protocol import Mode
+from tests.fakes.contact_data import make_contact
 
-DESIRED = Contact("Ada", "Keeper", "ada@a.example", "+1")
-SAME = Contact(" Ada ", "Keeper", "ada@a.example\n", "+1")
-DIFFERENT = Contact("Ada", "Keeper", "ada@b.example", "+1")
+DESIRED = make_contact(1)
+SAME = replace(DESIRED, name=f" {DESIRED.name} ", email_address=f"{DESIRED.email_address}\n")
+DIFFERENT = replace(DESIRED, email_address="other@secret.invalid")
 
 TABLE: dict[tuple[Policy, str, Mode], Outcome] = {
     (Policy.OVERWRITE, "none", Mode.ENFORCE): Outcome.UPDATED,

@@ -11,6 +11,7 @@ from alternate_contacts.worker.batch import QueueRecord
 from alternate_contacts.worker.contacts import Contact, ContactType
 from alternate_contacts.worker.factory import Worker, build_worker
 from alternate_contacts.worker.settings import SettingsError
+from tests.fakes.contact_data import contact_set
 from tests.fakes.environment import WORKER, WORKER_SECRETS
 from tests.fakes.wire import FakeWire, HttpResponse, error_response
 
@@ -102,12 +103,7 @@ def test_processes_a_batch(worker: Worker, wire: FakeWire, capsys: pytest.Captur
 
 
 OU, EXCLUDED_OU, ROOT = "ou-ab12-11111111", "ou-ab12-22222222", "r-ab12"
-PAYMENTS = {
-    "name": "Pia Geheim",
-    "title": "Keeper of Bills",
-    "emailAddress": "pia@secret.invalid",
-    "phoneNumber": "+49 99 4455 6677",
-}
+PAYMENTS = contact_set(4455)
 
 
 def parameter(name: str, value: object) -> dict[str, str]:
