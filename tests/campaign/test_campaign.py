@@ -13,6 +13,7 @@ from alternate_contacts.backfill.enqueue import ListedAccount
 from alternate_contacts.worker import account_processor, batch, configuration_cache
 from alternate_contacts.worker.aws import AwsMessageQueues
 from alternate_contacts.worker.batch import BatchProcessor
+from alternate_contacts.worker.configuration_cache import ConfigurationCache
 from alternate_contacts.worker.decision import Outcome, Policy, decide
 from alternate_contacts.worker.errors import Permanent
 from alternate_contacts.worker.message import AccountMessage, parse_message
@@ -88,7 +89,9 @@ def ignore_moves(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def keep_the_first_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    get = ConfigurationCache.get
     monkeypatch.setattr(configuration_cache, "KEPT_SECONDS", float("inf"))
+    monkeypatch.setattr(ConfigurationCache, "get", lambda self, deadline, **_: get(self, deadline))  # after a move, too
 
 
 def put_without_comparing(monkeypatch: pytest.MonkeyPatch) -> None:
