@@ -64,6 +64,13 @@ def test_every_link_of_a_page_has_a_target(page: str) -> None:
     assert missing == []
 
 
+def test_the_index_leads_to_every_page_and_each_page_has_one_title() -> None:
+    pages = {page for page in PAGES if re.fullmatch(r"docs/[\w-]+\.md", page)} - {"docs/README.md"}
+    linked = {f"docs/{link}" for link in re.findall(r"\]\(([\w-]+\.md)\)", TEXTS["docs/README.md"])}
+    assert linked == pages
+    assert [page for page in pages if len(re.findall(r"^# ", prose(page), re.MULTILINE)) != 1] == []
+
+
 @pytest.mark.parametrize("page", [page for page in PAGES if page != "CHANGELOG.md"])
 def test_every_path_that_a_page_names_exists(page: str) -> None:
     names = {path.rpartition("/")[2] for path in FILES}
