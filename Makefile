@@ -15,7 +15,7 @@ export PIP_CONSTRAINT := /dev/null
 ACCOUNTS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test suites unit contract template simulated emulated campaign live browser-test check coverage scan format package release build build-matrix screenshots reference lock clean
+.PHONY: help setup demo emulation test suites unit contract template simulated emulated campaign live browser-test check coverage scan format package release build build-matrix screenshots reference lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -38,6 +38,9 @@ $(VENV)/%/.done: requirements/%.txt
 
 demo: setup ## deploy to an organization on this machine and watch it work (ACCOUNTS=500 for a larger one)
 	$(DEV)/python -m emulation.demo --accounts $(ACCOUNTS)
+
+emulation: setup ## a shell in which sam, aws and alternate-contacts call an organization on this machine (ACCOUNTS=500)
+	@$(DEV)/python -m emulation.shell --accounts $(ACCOUNTS)
 
 # One run of pytest for all suites keeps both processors busy: the long emulated files first, the short unit files last.
 # A third process works while another waits for the emulation. With --keep-going, make names every part that fails.

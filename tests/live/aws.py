@@ -15,6 +15,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from alternate_contacts.backfill.protocol import ACTIVE, account_state
+from alternate_contacts.worker.contacts import CONTACT_FIELDS
 
 Found = TypeVar("Found")
 
@@ -64,7 +65,7 @@ class Aws:
         return {
             parameter["ParameterKey"]: parameter["ParameterValue"]
             for parameter in stack["Parameters"]
-            if not parameter["ParameterKey"].endswith(("Name", "Title", "EmailAddress", "PhoneNumber", "AlarmEmail"))
+            if not parameter["ParameterKey"].endswith((*(field.api_name for field in CONTACT_FIELDS), "AlarmEmail"))
         }
 
     @property

@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from alternate_contacts.worker.contacts import CONTACT_FIELDS
 from tests.template.conftest import ROOT
 
 PAGE = (ROOT / "docs" / "configure.md").read_text()
@@ -24,7 +25,7 @@ def test_every_parameter_has_a_row_with_its_default_and_its_values(template: dic
             values = set(parameter["AllowedValues"])
             assert {value for value in values if f"`{value}`" in f"{default} {meaning}"} == values
         limit = parameter.get("MaxLength")
-        if name.endswith(("Name", "Title", "EmailAddress", "PhoneNumber")):
+        if name.endswith(tuple(field.api_name for field in CONTACT_FIELDS)):
             assert f"{limit} characters" in meaning
 
 

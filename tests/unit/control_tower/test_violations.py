@@ -71,7 +71,7 @@ def test_placeholders_are_one_violation() -> None:
         ("SecurityName", "on", "Put the value of SecurityName in quotes"),
         ("SecurityName", "Sam #1", "Put the value of SecurityName in quotes"),
         ("SecurityName", "&Sam Security", "Put the value of SecurityName in quotes"),
-        ("SecurityName", "", "resources[0] (alternate-contacts).parameters[11] (SecurityName).parameter_value has no"),
+        ("BillingName", "", "resources[0] (alternate-contacts).parameters[1] (BillingName).parameter_value has no"),
         ("SecurityName", "[Sam]", "Give the parameter SecurityName of alternate-contacts one value"),
         ("SecurityName", '"$[alfred_genpass_12]"', "SecurityName begins with $[ but is not an SSM look-up"),
         ("SecurityName", '"$[alfred_ssm_]"', "SecurityName begins with $[ but is not an SSM look-up"),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from alternate_contacts.worker.contacts import CONTACT_FIELDS
 from control_tower.bundle import checksums
 from control_tower.manifest import PLACEHOLDER
 from control_tower.template import Template
@@ -112,7 +113,7 @@ def test_the_parameters_of_the_bundle_are_those_of_the_template(files: dict[str,
     assert parameters.keys() == template.parameters.keys()
     defaults = template.defaults()
     assert {name: value for name, value in parameters.items() if value != defaults[name]} == {
-        name: PLACEHOLDER for name in defaults if name.endswith(("Name", "Title", "EmailAddress", "PhoneNumber"))
+        name: PLACEHOLDER for name in defaults if name.endswith(tuple(field.api_name for field in CONTACT_FIELDS))
     }
 
 

@@ -64,7 +64,7 @@ CONTACTS_DIFFER = AuditCheck(
 
 CHECKS = (ACCOUNT_1, CONTACTS_DIFFER)
 
-_COMPARED_FIELDS = [field for field in CONTACT_FIELDS if field.key != "title"]
+_COMPARED_FIELDS = [field for field in CONTACT_FIELDS if field.key in ("name", "email_address", "phone_number")]
 
 
 def shared_fields(contacts: Collection[Contact]) -> tuple[str, ...]:
