@@ -73,8 +73,10 @@ def _condition_changes(statement: Statement) -> Iterator[Change]:
     if len(keys) > 1:
         yield Change("without any condition", {name: each for name, each in statement.items() if name != "Condition"})
     for operator, key in keys:
-        rest = {name: {each: value for each, value in values.items() if (name, each) != (operator, key)}
-                for name, values in condition.items()}
+        rest = {
+            name: {each: value for each, value in values.items() if (name, each) != (operator, key)}
+            for name, values in condition.items()
+        }
         yield Change(f"without the condition {key}", _with_condition(statement, rest))
         values = as_list(condition[operator][key])
         for index, value in enumerate(values) if len(values) > 1 else ():

@@ -6,7 +6,8 @@ The first line of a docstring is what docs/permissions.md says to fail without t
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -20,6 +21,8 @@ from tests.permissions.stack import LEFT, FlowError, Stack
 _SERVICE = "account.amazonaws.com"
 _OTHER = {"Name": "Other", "Title": "Team", "EmailAddress": "other@acme.test", "PhoneNumber": "+1 206 555 0199"}
 _DENIED = "AccessDeniedException"
+_ATTEMPTS = 2
+"""Of an asynchronous invocation of BackfillFunction: EventInvokeConfig in template.yaml."""
 _FULL_ACCESS = "arn:aws:iam::aws:policy/AdministratorAccess"
 
 
@@ -44,9 +47,9 @@ def _expect(actual: object, expected: object, what: str) -> None:
         raise FlowError(f"{what}: {actual!r} instead of {expected!r}")
 
 
-def _expect_denied(call: Callable[[], object], what: str) -> None:
+def _expect_denied(what: str, call: Callable[..., object], **parameters: object) -> None:
     try:
-        call()
+        call(**parameters)
     except ClientError as error:
         if error.response["ResponseMetadata"]["HTTPStatusCode"] == 403 or "AccessDenied" in str(error):
             return
@@ -123,8 +126,7 @@ def keep_a_failed_message(stack: Stack) -> None:
     text, since = uuid4().hex, time.time()
     stack.package.send(text)
     stack.wait_for(lambda: stack.lines("Worker", since), "no log line")
-    if not any(text in message["Body"] for message in stack.messages("FailedAccountQueue")):
-        raise FlowError("not on FailedAccountQueue")
+    stack.expect_message("FailedAccountQueue", text)
 
 
 def skip_a_suspended_account(stack: Stack) -> None:
@@ -163,17 +165,15 @@ def apply_a_change_of_the_configuration(stack: Stack) -> None:
         )
 
 
-class _target:  # noqa: N801 - a context manager, like a function
-    """A target of an account with the contact set `own`."""
-
-    def __init__(self, stack: Stack, account: str) -> None:
-        self._ssm, self._name = stack.client("ssm"), f"{PATH}/targets/{account}"
-
-    def __enter__(self) -> None:
-        self._ssm.put_parameter(Name=self._name, Type="String", Value=json.dumps({"security": "own"}))
-
-    def __exit__(self, *_: object) -> None:
-        self._ssm.delete_parameter(Name=self._name)
+@contextmanager
+def _target(stack: Stack, account: str) -> Iterator[None]:
+    """Give an account the contact set `own` meanwhile."""
+    ssm, name = stack.client("ssm"), f"{PATH}/targets/{account}"
+    ssm.put_parameter(Name=name, Type="String", Value=json.dumps({"security": "own"}))
+    try:
+        yield
+    finally:
+        ssm.delete_parameter(Name=name)
 
 
 def _wait_for_own_contact(stack: Stack, account: str) -> None:
@@ -271,13 +271,14 @@ def _send_request(stack: Stack, request_type: str, since: float, *, status: str)
 
 def keep_a_failed_invocation(stack: Stack) -> None:
     """UndeliveredQueue keeps a failed invocation of BackfillFunction."""
-    text = uuid4().hex
+    text, since = uuid4().hex, time.time()
     stack.client("lambda").invoke(
         FunctionName=stack.package.outputs["BackfillFunctionName"],
         InvocationType="Event",
         Payload=json.dumps({"trigger": text}),
     )
-    stack.wait_for_message("UndeliveredQueue", text)
+    stack.wait_for(lambda: len(stack.lines("Backfill", since, message="backfill failed")) == _ATTEMPTS, "not failed")
+    stack.wait_for_message("UndeliveredQueue", text, within=2)
 
 
 # ---- schedules -------------------------------------------------------------------------------------------------------
@@ -287,19 +288,23 @@ def run_a_schedule(stack: Stack) -> None:
     """EventBridge Scheduler invokes BackfillFunction."""
     since = time.time()
     stack.schedule_now(stack.schedule_target("ReconcileSchedule"))
-    stack.wait_for(
-        lambda: stack.lines("Backfill", since, trigger="reconcile")
-        or stack.lines("Backfill", since, message="reconcile skipped"),
-        "no reconcile",
-    )
+
+    def is_invoked() -> bool:
+        if stack.messages("UndeliveredQueue"):
+            raise FlowError("on UndeliveredQueue")
+        skipped = stack.lines("Backfill", since, message="reconcile skipped")
+        return bool(skipped or stack.lines("Backfill", since, trigger="reconcile"))
+
+    stack.wait_for(is_invoked, "no reconcile")
 
 
 def keep_an_undelivered_schedule(stack: Stack) -> None:
     """UndeliveredQueue keeps what EventBridge Scheduler could not deliver."""
     target, text = stack.schedule_target("ReconcileSchedule"), uuid4().hex
     missing = f"arn:aws:lambda:us-east-1:{MANAGEMENT_ACCOUNT}:function:missing"
-    stack.schedule_now({**target, "Arn": missing, "Input": json.dumps({"trigger": text})})
-    stack.wait_for_message("UndeliveredQueue", text)
+    name = stack.schedule_now({**target, "Arn": missing, "Input": json.dumps({"trigger": text})})
+    stack.wait_for(lambda: not stack.has_schedule(name), "not run")
+    stack.expect_message("UndeliveredQueue", text)
 
 
 def refuse_a_schedule_of_another_group(stack: Stack) -> None:
@@ -321,7 +326,7 @@ def keep_an_undelivered_event(stack: Stack) -> None:
     account = stack.package.new_account()
     with stack.closed("AccountQueue"):
         stack.package.emit_event(account)
-        stack.wait_for_message("UndeliveredQueue", account)
+        stack.expect_message("UndeliveredQueue", account)
 
 
 def keep_an_undelivered_move(stack: Stack) -> None:
@@ -330,14 +335,14 @@ def keep_an_undelivered_move(stack: Stack) -> None:
     unit = organizations.create_organizational_unit(ParentId=stack.root, Name=uuid4().hex)["OrganizationalUnit"]["Id"]
     with stack.closed("AccountQueue"):
         organizations.move_account(AccountId=account, SourceParentId=stack.root, DestinationParentId=unit)
-        stack.wait_for_message("UndeliveredQueue", account)
+        stack.expect_message("UndeliveredQueue", account)
 
 
 def keep_an_undelivered_change(stack: Stack) -> None:
     """UndeliveredQueue keeps a change of the configuration that EventBridge could not deliver."""
     account = stack.package.new_account()
     with stack.closed("ChangeQueue"), _target(stack, account):
-        stack.wait_for_message("UndeliveredQueue", account)
+        stack.expect_message("UndeliveredQueue", account)
 
 
 def refuse_events_of_another_rule(stack: Stack) -> None:
@@ -353,7 +358,7 @@ def refuse_events_of_another_rule(stack: Stack) -> None:
             events.put_targets(Rule=rule, Targets=[target])
             events.put_events(Entries=[{"Source": source, "DetailType": "test", "Detail": "{}"}])
             try:
-                stack.wait_for(lambda source=source: any(source in each for each in stack.bodies(url)), queue)
+                _expect(any(source in body for body in stack.bodies(url)), True, f"not delivered to {queue}")
             finally:
                 events.remove_targets(Rule=rule, Ids=["queue"])
                 events.delete_rule(Name=rule)
@@ -365,10 +370,10 @@ def refuse_requests_without_tls(stack: Stack) -> None:
     for queue in ("AccountQueue", "FailedAccountQueue", "UndeliveredQueue", "ChangeQueue"):
         if stack.has(queue):
             url = stack.physical_id(queue)
-            _expect_denied(lambda url=url: sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"]), queue)
-            _expect_denied(lambda url=url: sqs.send_message(QueueUrl=url, MessageBody="x"), queue)
+            _expect_denied(queue, sqs.get_queue_attributes, QueueUrl=url, AttributeNames=["All"])
+            _expect_denied(queue, sqs.send_message, QueueUrl=url, MessageBody="x")
     topic, sns = stack.package.outputs["AlarmTopicArn"], stack.emulation.client("sns", secure=False)
-    _expect_denied(lambda: sns.publish(TopicArn=topic, Message="x"), "AlarmTopic")
+    _expect_denied("AlarmTopic", sns.publish, TopicArn=topic, Message="x")
 
 
 def use_the_queues_with_tls(stack: Stack) -> None:
@@ -376,6 +381,11 @@ def use_the_queues_with_tls(stack: Stack) -> None:
     for queue in ("AccountQueue", "FailedAccountQueue", "UndeliveredQueue", "ChangeQueue"):
         if stack.has(queue):
             stack.client("sqs").get_queue_attributes(QueueUrl=stack.physical_id(queue), AttributeNames=["All"])
+
+
+def publish_with_tls(stack: Stack) -> None:
+    """An operator publishes to AlarmTopic."""
+    stack.client("sns").publish(TopicArn=stack.package.outputs["AlarmTopicArn"], Message="test")
 
 
 def notify_of_an_alarm(stack: Stack) -> None:
@@ -413,22 +423,16 @@ def _change_state(cloudwatch: Any, alarm: str) -> None:
         cloudwatch.set_alarm_state(AlarmName=alarm, StateValue=state, StateReason="test")
 
 
-class _subscriber:  # noqa: N801 - a context manager, like a function
-    """A queue that subscribes to AlarmTopic; it gives a function that returns the bodies of its messages."""
-
-    def __init__(self, stack: Stack) -> None:
-        self._stack, self._queue = stack, stack.queue("sns.amazonaws.com")
-
-    def __enter__(self) -> Callable[[], list[str]]:
-        url, arn = self._queue.__enter__()
-        topic = self._stack.package.outputs["AlarmTopicArn"]
-        sns = self._stack.client("sns")
-        self._subscription = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, ReturnSubscriptionArn=True)
-        return lambda: self._stack.bodies(url)
-
-    def __exit__(self, *error: Any) -> None:
-        self._stack.client("sns").unsubscribe(SubscriptionArn=self._subscription["SubscriptionArn"])
-        self._queue.__exit__(*error)
+@contextmanager
+def _subscriber(stack: Stack) -> Iterator[Callable[[], list[str]]]:
+    """Subscribe a queue to AlarmTopic meanwhile; give a function that returns the bodies of its messages."""
+    topic, sns = stack.package.outputs["AlarmTopicArn"], stack.client("sns")
+    with stack.queue("sns.amazonaws.com") as (url, arn):
+        subscription = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, ReturnSubscriptionArn=True)
+        try:
+            yield lambda: stack.bodies(url)
+        finally:
+            sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
 
 
 # ---- what is refused -------------------------------------------------------------------------------------------------
@@ -457,9 +461,7 @@ def refuse_an_ignored_contact_type(stack: Stack) -> None:
 
 def read_another_contact_type_denied(stack: Stack) -> None:
     """BackfillRole may read no other contact type than the one of its check."""
-    result = stack.call_as(
-        "BackfillFunction", "account", "get_alternate_contact", AlternateContactType="SECURITY"
-    )
+    result = stack.call_as("BackfillFunction", "account", "get_alternate_contact", AlternateContactType="SECURITY")
     _expect(result, _DENIED, "SECURITY")
 
 
@@ -469,7 +471,6 @@ def change_nothing_in_mode_report(stack: Stack) -> None:
     roles = [stack.role(f"{function}Function").rpartition("/")[2] for function in ("Worker", "Backfill")]
     for role in roles:
         iam.attach_role_policy(RoleName=role, PolicyArn=_FULL_ACCESS)
-    stack.client("organizations").disable_aws_service_access(ServicePrincipal=_SERVICE)
     try:
         for contact_type in ("OPERATIONS", "SECURITY"):
             for target in ({"AccountId": account}, {}):
@@ -482,6 +483,7 @@ def change_nothing_in_mode_report(stack: Stack) -> None:
                     **_OTHER,
                 )
                 _expect(result, _DENIED, f"put {contact_type} {target}")
+        stack.client("organizations").disable_aws_service_access(ServicePrincipal=_SERVICE)
         enabled = stack.call_as(
             "BackfillFunction", "organizations", "enable_aws_service_access", ServicePrincipal=_SERVICE
         )
@@ -500,13 +502,9 @@ def protect_the_contacts_of_members(stack: Stack) -> None:
     targets: tuple[Mapping[str, str], ...] = ({}, {"AccountId": other})
     for contact_type in ("OPERATIONS", "SECURITY"):
         for target in targets:
-            for call, contact in ((api.put_alternate_contact, _OTHER), (api.delete_alternate_contact, {})):
-                _expect_denied(
-                    lambda call=call, contact=contact, target=target, contact_type=contact_type: call(
-                        AlternateContactType=contact_type, **contact, **target
-                    ),
-                    f"{contact_type} {target}",
-                )
+            contact = {"AlternateContactType": contact_type, **target}
+            _expect_denied(f"{contact} is set", api.put_alternate_contact, **contact, **_OTHER)
+            _expect_denied(f"{contact} is deleted", api.delete_alternate_contact, **contact)
 
 
 def leave_other_contacts_to_members(stack: Stack) -> None:
@@ -521,6 +519,7 @@ _ENFORCE = ("every feature", "BILLING ignored")
 
 FLOWS = (
     Flow(use_the_queues_with_tls),
+    Flow(publish_with_tls),
     Flow(refuse_requests_without_tls),
     Flow(connect_account_queue),
     Flow(connect_change_queue, _EVERY),

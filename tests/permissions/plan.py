@@ -7,7 +7,7 @@ from typing import Any
 
 from cfnlint.decode.cfn_yaml import load
 
-from tests.permissions.changes import Change, Statement, changes, sid
+from tests.permissions.changes import Statement, changes, sid
 from tests.template.conftest import ROOT, resolve
 
 NONE = dict.fromkeys(("BillingName", "BillingTitle", "BillingEmailAddress", "BillingPhoneNumber"), "none")

@@ -12,7 +12,6 @@ from tests.permissions.flows import FLOWS, Flow
 from tests.permissions.plan import VARIANTS, PlannedChange
 from tests.permissions.stack import Document, FlowError, Policy, Stack, emulated_stack
 
-
 _CACHE_SECONDS = 10.0
 """A worker keeps the error of a read for two seconds: a flow may still fail after the policy is as it was."""
 
