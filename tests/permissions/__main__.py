@@ -25,7 +25,12 @@ def main() -> None:
     """Make the changes in two stacks at a time, and end with 1 if any is not noticed without a reason."""
     parser = argparse.ArgumentParser(prog="python -m tests.permissions", description=__doc__)
     parser.add_argument("--only", default="", help="make the changes that contain this text, and write nothing")
-    only = parser.parse_args().only
+    parser.add_argument("--page", action="store_true", help="write the page from the results of the last run")
+    arguments = parser.parse_args()
+    if arguments.page:
+        PAGE.write_text(updated_page(PAGE.read_text(), read_results()))
+        return
+    only = arguments.only
     console, started = Console(), time.monotonic()
     planned = [change for change in plan() if only in change.key]
     findings = _run_all(planned, console)

@@ -160,9 +160,8 @@ def apply_a_change_of_the_configuration(stack: Stack) -> None:
     """A change of the contact configuration processes the accounts that it concerns."""
     account, since = stack.package.new_account(), time.time()
     with _target(stack, account):
-        stack.wait_for(
-            lambda: stack.lines("Worker", since, account_id=account, trigger="configuration_change"), "no change"
-        )
+        line = stack.wait_for_outcome(account, since)
+    _expect(line["trigger"], "configuration_change", "trigger")
 
 
 @contextmanager

@@ -2,15 +2,13 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from cfnlint.decode.cfn_yaml import load
-
 from tests.permissions.changes import Statement, as_list, sid
 from tests.permissions.flows import FLOWS
-from tests.permissions.plan import VARIANTS, PlannedChange, plan, policies
+from tests.permissions.plan import VARIANTS, PlannedChange, plan, policies, template_resources
 from tests.permissions.reasons import UNNOTICED, WHY
 from tests.template.conftest import ROOT
 
@@ -46,11 +44,11 @@ def updated_page(text: str, results: Mapping[str, str]) -> str:
     before, rest = text.split(_BEGIN)
     _, after = rest.split(_END)
     tables = "\n".join(_tables(results))
-    return f"{before}{_BEGIN}\n\n{tables}\n{_END}{after}"
+    return f"{before}{_BEGIN}\n\n{tables}\n\n{_END}{after}"
 
 
 def _tables(results: Mapping[str, str]) -> Iterator[str]:
-    resources = load(str(ROOT / "template.yaml"))["Resources"]
+    resources, planned = template_resources(), plan()
     rows: dict[str, list[str]] = {}
     shown: set[tuple[str, str]] = set()
     for variant in VARIANTS:
@@ -59,18 +57,25 @@ def _tables(results: Mapping[str, str]) -> Iterator[str]:
                 key = (policy, sid(statement))
                 if key not in shown:
                     shown.add(key)
-                    rows.setdefault(policy.partition(" ")[0], []).append(_row(policy, statement, results))
+                    rows.setdefault(policy.partition(" ")[0], []).append(_row(policy, statement, planned, results))
     for policy, principal in _PRINCIPALS.items():
         yield f"### {principal}\n"
         yield f"| {' | '.join(_HEADINGS)} |"
         yield f"|{'---|' * len(_HEADINGS)}"
         yield from rows.pop(policy)
         yield ""
+    yield "### Changes that nothing notices\n"
+    for change in planned:
+        if reason := UNNOTICED.get(change.key):
+            what = re.sub(r"\S+:\S+", r"`\g<0>`", change.change)
+            name = change.policy if change.statement == "trust" else f"{change.policy}, {change.statement}"
+            yield f"- {name}, {what}, with {change.variant}: {reason}."
     if rows:
         raise ValueError(f"The page has no heading for {sorted(rows)}")
 
 
-def _row(policy: str, statement: Statement, results: Mapping[str, str]) -> str:
+def _row(policy: str, statement: Statement, planned: Iterable[PlannedChange], results: Mapping[str, str]) -> str:
+    changes = [change for change in planned if (change.policy, change.statement) == (policy, sid(statement))]
     cells = [
         _lines(f"`{action}`" for action in as_list(statement["Action"])),
         _lines(_shown(resource) for resource in as_list(statement.get("Resource", []))) or "the role",
@@ -80,23 +85,19 @@ def _row(policy: str, statement: Statement, results: Mapping[str, str]) -> str:
             for key, values in each.items()
         ),
         WHY[policy, sid(statement)],
-        _lines(_failures(policy, statement, results)),
+        _lines(_failures(statement, changes, results)),
     ]
     if statement["Effect"] == "Deny":
         cells[0] = f"Deny {cells[0]}"
     return f"| {' | '.join(cells)} |"
 
 
-def _failures(policy: str, statement: Statement, results: Mapping[str, str]) -> Iterator[str]:
+def _failures(statement: Statement, changes: Iterable[PlannedChange], results: Mapping[str, str]) -> Iterator[str]:
     """Yield each flow that fails without a part of the statement, with those parts if other flows need other ones."""
     descriptions = {flow.name: flow.description for flow in FLOWS}
     parts: dict[str, list[str]] = {}
-    unnoticed = []
-    ours = [change for change in plan() if (change.policy, change.statement) == (policy, sid(statement))]
-    first = [change for change in ours if change.variant == ours[0].variant]
-    for change in [*first, *(each for each in ours if each not in first)]:
-        if reason := UNNOTICED.get(change.key):
-            unnoticed.append(f"{change.change}, in {change.variant}: nothing fails, because {reason}")
+    for change in changes:
+        if change.key in UNNOTICED:
             continue
         named = parts.setdefault(descriptions[results[change.key]], [])
         part = _part(change, statement)
@@ -104,7 +105,6 @@ def _failures(policy: str, statement: Statement, results: Mapping[str, str]) -> 
             named.append(part)
     for description, named in parts.items():
         yield f"{description}: {', '.join(named)}" if named and len(parts) > 1 else description
-    yield from dict.fromkeys(text[0].upper() + text[1:] for text in unnoticed)
 
 
 def _part(change: PlannedChange, statement: Statement) -> str:
@@ -134,10 +134,9 @@ def _shown(value: Any) -> str:
     if function == "Ref":
         names = {"AWS::AccountId": "this account", "AWS::StackId": "its own stack"}
         return names.get(argument, str(argument))
-    short = (
-        argument.replace("arn:${AWS::Partition}:", "").replace("${AWS::Region}", "*").replace("${AWS::AccountId}", "*")
-    )
-    return f"`{short}`"
+    for name, shown in (("arn:${AWS::Partition}:", ""), ("${AWS::Region}", "REGION"), ("${AWS::AccountId}", "ACCOUNT")):
+        argument = argument.replace(name, shown)
+    return f"`{argument}`"
 
 
 def _lines(texts: Iterator[str]) -> str:

@@ -1,8 +1,8 @@
 """The changes that `make permissions` makes, from the template alone."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from cfnlint.decode.cfn_yaml import load
@@ -71,6 +71,12 @@ class PlannedChange:
         return f"{self.variant} | {self.policy} | {self.statement} | {self.change}"
 
 
+def template_resources() -> dict[str, Any]:
+    """Return the resources of template.yaml, in plain types: those of the parser cannot be passed to a process."""
+    resources: dict[str, Any] = json.loads(json.dumps(load(str(ROOT / "template.yaml"))["Resources"]))
+    return resources
+
+
 def policies(resources: Mapping[str, Any], conditions: Mapping[str, bool]) -> Iterator[tuple[str, list[Statement]]]:
     """Yield the name and the statements of each policy of the template, as CloudFormation sees them."""
     for name, resource in resources.items():
@@ -90,9 +96,9 @@ def _holds_a_policy(resource_type: str) -> bool:
     return resource_type.endswith(("::Role", "Policy"))
 
 
-def plan(template: Path = ROOT / "template.yaml") -> list[PlannedChange]:
+def plan() -> list[PlannedChange]:
     """Return every change, each statement in the first variant that has it."""
-    resources = load(str(template))["Resources"]
+    resources = template_resources()
     planned: list[PlannedChange] = []
     known: list[tuple[str, Statement]] = []
     for variant in VARIANTS:

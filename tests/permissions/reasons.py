@@ -1,4 +1,4 @@
-"""What the template cannot say: why each statement is there, and which changes no flow can notice."""
+"""Why each statement is in the template, and which changes no flow notices."""
 
 from collections.abc import Mapping
 
@@ -63,28 +63,26 @@ WHY: Mapping[tuple[str, str], str] = {
     ): "WorkerRole, BackfillRole and ScheduleRole read and write the encrypted queues. Only if you set `KmsKeyArn`",
     ("AccountQueuePolicy", "AllowEventBridgeRules"): "the rules of the stack deliver the events of new accounts, with "
     "`ContactsPath` also of moved ones",
-    ("AccountQueuePolicy", "DenyInsecureTransport"): "nobody may use the queue without TLS",
-    ("FailedAccountQueuePolicy", "DenyInsecureTransport"): "nobody may use the queue without TLS",
+    ("AccountQueuePolicy", "DenyInsecureTransport"): "denies access without TLS",
+    ("FailedAccountQueuePolicy", "DenyInsecureTransport"): "denies access without TLS",
     ("UndeliveredQueuePolicy", "AllowEventBridgeRules"): "the rules of the stack keep the events that they could not "
     "deliver; two of them exist only with `ContactsPath`",
-    ("UndeliveredQueuePolicy", "DenyInsecureTransport"): "nobody may use the queue without TLS",
+    ("UndeliveredQueuePolicy", "DenyInsecureTransport"): "denies access without TLS",
     (
         "ChangeQueuePolicy",
         "AllowEventBridgeRules",
     ): "the rule of the stack delivers changes of the contact configuration. " + _WITH_PATH,
-    ("ChangeQueuePolicy", "DenyInsecureTransport"): "nobody may use the queue without TLS",
+    ("ChangeQueuePolicy", "DenyInsecureTransport"): "denies access without TLS",
     ("AlarmTopicPolicy", "AllowCloudWatchAlarms"): "alarms of this account and region notify you",
-    ("AlarmTopicPolicy", "DenyInsecureTransport"): "nobody may publish without TLS",
+    ("AlarmTopicPolicy", "DenyInsecureTransport"): "denies access without TLS",
     ("ProtectionPolicy", "ProtectContacts"): "keeps member accounts from changing the contacts whose policy is "
     "`overwrite`. Only if you set [`ProtectedTargetId`](protection.md)",
 }
 """Reasons by policy and Sid."""
 
-_EVERY_TYPE = (
-    "all three contact types are managed here, and there is no fourth; with a type that is ignored it is noticed"
-)
-_SAME_ACCOUNT = "the other condition names the account too; to remove both is noticed. AWS recommends both"
-_DENIES_MORE = "the statement then denies more, which nothing in the package does"
+_EVERY_TYPE = "all three contact types are managed there. If one is ignored, a flow fails"
+_SAME_ACCOUNT = "the other condition names the account too. AWS recommends both, and without both a flow fails"
+_DENIES_MORE = "the statement denies, and then denies more than the package does"
 
 UNNOTICED: Mapping[str, str] = {
     "every feature | WorkerRole | ReadContacts | without the condition account:AlternateContactTypes": _EVERY_TYPE,
