@@ -16,6 +16,11 @@ from alternate_contacts.worker.protocol import Mode
 ACCOUNT = "111122223333"
 
 
+def _printable(text: str) -> str:
+    """Return an ID for a test that pytest also finds on its command line."""
+    return ascii(text).replace("\\", "")
+
+
 def content_with(**changes: object) -> dict[str, object]:
     return {"version": 1, "accountId": ACCOUNT, "trigger": "backfill", "mode": "enforce"} | changes
 
@@ -99,7 +104,7 @@ def test_a_message_may_have_unknown_keys() -> None:
         (True, "not_an_object"),
         (None, "not_an_object"),
     ],
-    ids=str,
+    ids=lambda value: _printable(str(value)),
 )
 def test_content_that_is_no_account_message_is_invalid(content: object, code: str) -> None:
     with pytest.raises(InvalidMessage) as caught:
@@ -121,7 +126,7 @@ def test_content_that_is_no_account_message_is_invalid(content: object, code: st
         json.dumps(content_with()) + "x",
         '{"version": ' + "1" * 5000 + "}",
     ],
-    ids=lambda body: repr(body[:20]),
+    ids=lambda body: _printable(body[:20]),
 )
 def test_a_body_that_is_no_json_is_invalid(body: str) -> None:
     with pytest.raises(InvalidMessage) as caught:

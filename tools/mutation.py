@@ -1,0 +1,186 @@
+"""Measure how many small changes of the code the unit tests notice. ``make mutation`` runs it.
+
+mutmut changes one expression at a time and runs the tests that run its function. The program writes the results and
+docs/mutation.md. Its arguments are names of mutants, also with ``*``, to test only those again.
+"""
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, astuple, dataclass, fields
+from importlib.metadata import version
+from pathlib import Path
+
+from tools.mutants import Mutant, read_mutants
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / ".mutation"
+RESULTS = ROOT / "benchmarks" / "results" / "mutation.json"
+REASONS = ROOT / "tools" / "mutation_reasons.toml"
+DOCUMENT = ROOT / "docs" / "mutation.md"
+
+SOURCE_ROOTS = ("src", "custom-resources", "cli")
+CHILDREN = 2
+"""Mutants that are tested at the same time."""
+GROUPS = {"worker": "WorkerFunction", "backfill": "BackfillFunction", "cli": "the command's decisions"}
+
+_INTRODUCTION = """\
+# How much the unit tests notice
+
+[mutmut](https://mutmut.readthedocs.io) changes one expression of a function at a time, such as `<` to `<=` or an
+argument to `None`, and runs the unit tests that run this function. A mutant is *killed* if a test fails. A mutant that
+survives is a change that no test notices. `make mutation` measures it and writes this page, in about an hour.
+
+- Both functions are measured completely, and the modules of the command that decide or change something. A module that
+  both functions have counts once.
+- mutmut 3 changes only what is inside functions: no constants of modules, and no functions with a decorator other than
+  `classmethod` and `staticmethod`.
+- *Left out* are changes of texts for people: strings with letters and white space, such as log lines and error
+  messages. Codes, keys, field names and metric names count.
+- The unit tests run with 20 derandomized examples of each property. Suites that start the emulation or processes are
+  not run, so what only those test counts as survived.
+- A mutant that runs into mutmut's time limit counts as killed.
+"""
+
+
+def copy_project() -> None:
+    """Copy what mutmut needs to `FOLDER`, with the three roots merged into one ``src``, as the wheel does.
+
+    mutmut derives the name of a module from its path, and knows one root. Results of unchanged functions are kept.
+    """
+    configuration = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mutmut"]
+    for outdated in (FOLDER / "src", FOLDER / "tests", FOLDER / "mutants" / "tests"):
+        shutil.rmtree(outdated, ignore_errors=True)
+    ignore = shutil.ignore_patterns("__pycache__")
+    for root in SOURCE_ROOTS:
+        source = ROOT / root / "alternate_contacts"
+        shutil.copytree(source, FOLDER / "src" / source.name, ignore=ignore, dirs_exist_ok=True)
+    for name in ("pyproject.toml", "tests", *configuration["also_copy"]):
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, FOLDER / name, ignore=ignore, dirs_exist_ok=True)
+        else:
+            shutil.copy2(ROOT / name, FOLDER / name)
+
+
+def run_mutmut(names: Sequence[str]) -> None:
+    """Test all mutants that have no result yet, or those with the given names."""
+    program = Path(sys.executable).with_name("mutmut")
+    command = [str(program), "run", "--max-children", str(CHILDREN), *names]
+    subprocess.run(command, cwd=FOLDER, env={**os.environ, "TEST_PROFILE": "mutation"}, check=True)  # noqa: S603
+
+
+@dataclass(frozen=True)
+class Survivor:
+    """A change that no test notices."""
+
+    module: str
+    function: str
+    before: str
+    after: str
+
+
+_SURVIVOR_FIELDS = [field.name for field in fields(Survivor)]
+
+
+@dataclass(frozen=True)
+class ModuleResult:
+    """The mutants of one module. ``left_out`` are in none of the other figures, ``timeouts`` are killed."""
+
+    module: str
+    mutants: int
+    killed: int
+    timeouts: int
+    left_out: int
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One run on one commit."""
+
+    commit: str
+    mutmut: str
+    python: str
+    modules: Sequence[ModuleResult]
+    survivors: Sequence[Survivor]
+
+    @classmethod
+    def of(cls, mutants: Iterable[Mutant]) -> "Measurement":
+        """Count mutants of the code as it is now."""
+        by_module: dict[str, list[Mutant]] = defaultdict(list)
+        for mutant in mutants:
+            by_module[mutant.module].append(mutant)
+        modules, survivors = [], []
+        for module, all_of_module in by_module.items():
+            counted = [mutant for mutant in all_of_module if not mutant.is_text]
+            killed = [mutant for mutant in counted if mutant.killed]
+            timeouts = sum(mutant.timeout for mutant in killed)
+            left_out = len(all_of_module) - len(counted)
+            modules.append(ModuleResult(module, len(counted), len(killed), timeouts, left_out))
+            survivors += [Survivor(module, m.function, m.before, m.after) for m in counted if not m.killed]
+        git = ["git", "describe", "--always", "--dirty"]
+        commit = subprocess.run(git, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
+        return cls(commit, version("mutmut"), platform.python_version(), modules, survivors)
+
+    @classmethod
+    def read(cls) -> "Measurement":
+        """Return the committed results."""
+        document = json.loads(RESULTS.read_text())
+        modules = [ModuleResult(**module) for module in document.pop("modules")]
+        survivors = [Survivor(**survivor) for survivor in document.pop("survivors")]
+        return cls(**document, modules=modules, survivors=survivors)
+
+    def write(self) -> None:
+        RESULTS.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n")
+
+
+def read_reasons() -> dict[Survivor, str]:
+    """Return why no test can or need notice a change, for each survivor that was examined."""
+    entries = tomllib.loads(REASONS.read_text())["survivor"]
+    return {Survivor(**{name: entry[name] for name in _SURVIVOR_FIELDS}): entry["reason"] for entry in entries}
+
+
+def document(measurement: Measurement, reasons: Mapping[Survivor, str]) -> str:
+    """Return the page."""
+    lines = [
+        _INTRODUCTION,
+        f"Measured on commit `{measurement.commit}` with mutmut {measurement.mutmut} and Python {measurement.python}.",
+        "",
+        "| code | mutants | killed | share | of these at the time limit | left out |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for group, title in GROUPS.items():
+        modules = [module for module in measurement.modules if module.module.startswith(f"{group}.")]
+        lines.append(_row(f"**{title}**", modules))
+        lines += [_row(f"`{module.module}`", [module]) for module in modules]
+    lines += ["", "## Survivors", ""]
+    for survivor in sorted(measurement.survivors, key=astuple):
+        reason = reasons.get(survivor, "not examined yet")
+        change = f"{_code(survivor.before)} to {_code(survivor.after)}"
+        lines.append(f"- `{survivor.module}` {survivor.function}: {change}: {reason}")
+    return "\n".join(lines) + "\n"
+
+
+def _row(title: str, modules: Sequence[ModuleResult]) -> str:
+    mutants, killed = sum(module.mutants for module in modules), sum(module.killed for module in modules)
+    timeouts, left_out = sum(module.timeouts for module in modules), sum(module.left_out for module in modules)
+    share = f"{killed / mutants:.1%}" if mutants else "-"
+    return f"| {title} | {mutants:,} | {killed:,} | {share} | {timeouts:,} | {left_out:,} |"
+
+
+def _code(text: str) -> str:
+    line = " ".join(text.split())
+    return f"`` {line} ``" if "`" in line else f"`{line}`"
+
+
+if __name__ == "__main__":
+    copy_project()
+    run_mutmut(sys.argv[1:])
+    measurement = Measurement.of(read_mutants(FOLDER / "mutants" / "src"))
+    measurement.write()
+    DOCUMENT.write_text(document(measurement, read_reasons()))
