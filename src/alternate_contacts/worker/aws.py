@@ -77,7 +77,7 @@ def _call(operation: str, call: Callable[[], Response]) -> Response:
     try:
         return call()
     except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "none") or "none"
+        code = error.response.get("Error", {}).get("Code") or "none"
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         raise classify(code, status, operation) from None
     except ParamValidationError:

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from alternate_contacts.worker import ancestry, aws
+from alternate_contacts.worker import aws
 from alternate_contacts.worker.account_processor import AccountProcessor, DesiredContactsFinder
+from alternate_contacts.worker.ancestry import LIST_PARENTS_RATE, AncestryReader
 from alternate_contacts.worker.batch import ACCOUNTS_AT_A_TIME, BatchProcessor
 from alternate_contacts.worker.configuration_cache import ConfigurationCache
 from alternate_contacts.worker.contacts import ContactType
@@ -65,11 +66,9 @@ def build_worker(environment: Mapping[str, str]) -> Worker:
 def _contacts_finder(settings: WorkerSettings, organization: aws.AwsOrganizationLookup) -> DesiredContactsFinder:
     if settings.contacts_path is None:
         return StackContacts(settings.assignments)
-    parents_rate = ancestry.LIST_PARENTS_RATE * ancestry.LIST_PARENTS_SHARE / settings.concurrent_workers
+    parents = Pacer(LIST_PARENTS_RATE / settings.concurrent_workers, burst=1)
     return ConfiguredContacts(
         ConfigurationCache(aws.AwsParameterStore(aws.ssm_client(), settings.contacts_path)),
-        ancestry.AncestryReader(
-            organization, descriptions=organization.descriptions, parents=Pacer(parents_rate, burst=1)
-        ),
+        AncestryReader(organization, descriptions=organization.descriptions, parents=parents),
         settings.assignments,
     )

@@ -45,8 +45,9 @@ def test_a_move_concerns_the_account_that_was_moved_and_a_failed_move_none() -> 
 
 @pytest.mark.parametrize("parameters", [None, {}, {"accountId": "me"}, {"accountId": [ACCOUNT]}, [ACCOUNT]])
 def test_a_move_without_an_account_is_a_permanent_error(parameters: object) -> None:
-    with pytest.raises(EventWithoutAccount):
+    with pytest.raises(EventWithoutAccount) as caught:
         parse_message(move(requestParameters=parameters))
+    assert caught.value.code == "no_account_id"
 
 
 def test_a_message_without_mode_enforces() -> None:
@@ -177,8 +178,9 @@ def test_survives_numbers_out_of_range(name: str, number: str) -> None:
 def test_an_event_without_an_account_has_an_error_of_its_own(
     name: str, details_of: Callable[[tuple[str, ...]], dict[str, object]]
 ) -> None:
-    with pytest.raises(EventWithoutAccount):
+    with pytest.raises(EventWithoutAccount) as caught:
         parse_message(json.dumps(event(name, details_of(EVENT_ACCOUNT[name]))))
+    assert caught.value.code == "no_account_id"
 
 
 def test_an_event_without_details_has_no_account() -> None:
@@ -283,13 +285,19 @@ def test_the_most_specific_key_wins() -> None:
     ],
 )
 def test_an_account_that_joined_without_an_id_is_an_event_without_account(details: object) -> None:
-    with pytest.raises(EventWithoutAccount):
+    with pytest.raises(EventWithoutAccount) as caught:
         parse_message(joined(serviceEventDetails=details))
+    assert caught.value.code == "no_account_id"
 
 
 def test_an_account_below_the_maximum_depth_is_not_found() -> None:
-    details: object = {"accountId": ACCOUNT}
-    for _ in range(500):
-        details = {"nested": details}
-    with pytest.raises(EventWithoutAccount):
-        parse_message(joined(serviceEventDetails=details))
+    def nested(levels: int) -> str:
+        details: object = {"accountId": ACCOUNT}
+        for _ in range(levels):
+            details = {"nested": details}
+        return joined(serviceEventDetails=details)
+
+    assert parse_message(nested(7)) == AccountMessage(ACCOUNT, "AccountJoinedOrganization")
+    for levels in (8, 500):
+        with pytest.raises(EventWithoutAccount):
+            parse_message(nested(levels))
