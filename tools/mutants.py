@@ -97,8 +97,8 @@ def find_change(before: ast.AST, after: ast.AST) -> Change:
             is_leaf = isinstance(old, ast.Constant | ast.Name | ast.operator | ast.cmpop | ast.boolop | ast.unaryop)
             return _leaf_change(before, after, old, new) if is_leaf else find_change(old, new)
     if isinstance(before, ast.Call) and isinstance(after, ast.Call) and len(old_children) > len(new_children):
-        kept = Counter(map(ast.dump, new_children))
-        (removed,) = (child for child in old_children if not kept[ast.dump(child)])
+        (key,) = Counter(map(ast.dump, old_children)) - Counter(map(ast.dump, new_children))
+        removed = next(child for child in old_children if ast.dump(child) == key)
         return Change(
             ast.unparse(removed), "", _is_text(removed.value if isinstance(removed, ast.keyword) else removed)
         )

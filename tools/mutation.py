@@ -13,7 +13,7 @@ import sys
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass, fields
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -28,6 +28,7 @@ DOCUMENT = ROOT / "docs" / "mutation.md"
 SOURCE_ROOTS = ("src", "custom-resources", "cli")
 CHILDREN = 2
 """Mutants that are tested at the same time."""
+_NOT_EXAMINED = "Not examined yet: tests of these are missing, or a reason."
 GROUPS = {"worker": "WorkerFunction", "backfill": "BackfillFunction", "cli": "the command's decisions"}
 
 _INTRODUCTION = """\
@@ -85,9 +86,6 @@ class Survivor:
     after: str
 
 
-_SURVIVOR_FIELDS = [field.name for field in fields(Survivor)]
-
-
 @dataclass(frozen=True)
 class ModuleResult:
     """The mutants of one module. ``left_out`` are in none of the other figures, ``timeouts`` are killed."""
@@ -140,9 +138,9 @@ class Measurement:
 
 
 def read_reasons() -> dict[Survivor, str]:
-    """Return why no test can or need notice a change, for each survivor that was examined."""
-    entries = tomllib.loads(REASONS.read_text())["survivor"]
-    return {Survivor(**{name: entry[name] for name in _SURVIVOR_FIELDS}): entry["reason"] for entry in entries}
+    """Return why no test notices a change, for each survivor that was examined."""
+    reasons = tomllib.loads(REASONS.read_text())["reason"]
+    return {Survivor(*survivor): reason["text"] for reason in reasons for survivor in reason["survivors"]}
 
 
 def document(measurement: Measurement, reasons: Mapping[Survivor, str]) -> str:
@@ -156,13 +154,17 @@ def document(measurement: Measurement, reasons: Mapping[Survivor, str]) -> str:
     ]
     for group, title in GROUPS.items():
         modules = [module for module in measurement.modules if module.module.startswith(f"{group}.")]
-        lines.append(_row(f"**{title}**", modules))
-        lines += [_row(f"`{module.module}`", [module]) for module in modules]
-    lines += ["", "## Survivors", ""]
-    for survivor in sorted(measurement.survivors, key=astuple):
-        reason = reasons.get(survivor, "not examined yet")
-        change = f"{_code(survivor.before)} to {_code(survivor.after)}"
-        lines.append(f"- `{survivor.module}` {survivor.function}: {change}: {reason}")
+        lines += [_row(f"**{title}**", modules), *(_row(f"`{module.module}`", [module]) for module in modules)]
+    survivors: dict[str, list[Survivor]] = defaultdict(list)
+    for survivor in measurement.survivors:
+        survivors[reasons.get(survivor, _NOT_EXAMINED)].append(survivor)
+    lines += ["", "## Survivors, by the reason why no test notices them"]
+    for reason in sorted(survivors, key=lambda reason: reason == _NOT_EXAMINED):
+        lines += ["", reason, ""]
+        lines += sorted(
+            f"- `{each.module}` {each.function}: {_code(each.before)} to {_code(each.after)}"
+            for each in survivors[reason]
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -174,8 +176,7 @@ def _row(title: str, modules: Sequence[ModuleResult]) -> str:
 
 
 def _code(text: str) -> str:
-    line = " ".join(text.split())
-    return f"`` {line} ``" if "`" in line else f"`{line}`"
+    return f"`` {' '.join(text.split())} ``" if text else "nothing"
 
 
 if __name__ == "__main__":

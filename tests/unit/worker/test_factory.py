@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from threading import Barrier
 from typing import Any
 
 import boto3
@@ -187,6 +188,21 @@ def test_a_crash_in_one_account_leaves_its_message_and_no_contact_data(
     assert worker.batch.process_batch(records, deadline=NEVER) == ["crash"]
     output = capsys.readouterr()
     assert [secret for secret in WORKER_SECRETS if secret in output.out + output.err] == []
+
+
+def test_every_contact_of_five_accounts_is_read_at_the_same_time(worker: Worker, wire: FakeWire) -> None:
+    """Latency does not limit the pace: the quota does."""
+    all_at_once = Barrier(5 * len(ContactType))
+
+    def get(parameters: dict[str, Any]) -> HttpResponse:
+        all_at_once.wait(timeout=10)
+        return HttpResponse(body={"AlternateContact": desired(parameters["AlternateContactType"])})
+
+    wire.respond("GetAlternateContact", get)
+    records = [record(str(number), f"{number:012}") for number in range(1, 6)]
+    assert worker.batch.process_batch(records, deadline=NEVER) == []
+    assert len(wire.requests_of("GetAlternateContact")) == 15
+    assert wire.requests_of("PutAlternateContact") == []
 
 
 @pytest.mark.usefixtures("wire")
