@@ -149,7 +149,7 @@ class AwsOrganizationLookup:
         except NotInOrganization:
             return None
         account = response["Account"]
-        return AccountDescription(account_state(account), _ancestry(account.get("Paths", [])))
+        return AccountDescription(account_state(account), _ancestry(account.get("Paths")))
 
     def get_parent(self, child_id: str) -> str:
         """Return the parent of an account or OU; each has one."""
@@ -226,9 +226,9 @@ class AwsMessageQueues:
         )
 
 
-def _ancestry(paths: Sequence[str]) -> tuple[str, ...]:
+def _ancestry(paths: Sequence[str] | None) -> tuple[str, ...]:
     """Return the IDs in ``o-…/r-…/ou-…/123456789012/`` from the account to the root; () without a path."""
-    return tuple(reversed(paths[0].strip("/").split("/")[1:])) if paths else ()
+    return tuple(reversed(paths[0].removesuffix("/").split("/")[1:])) if paths else ()
 
 
 def _target(account_id: str | None) -> "_Target":

@@ -39,6 +39,7 @@ def test_a_reconcile_is_skipped_while_messages_are_waiting(
     function.wire.respond("GetQueueAttributes", HttpResponse(body={"Attributes": attributes}))
     result = function.invoke(trigger="reconcile")
     assert (result["reconcileSkipped"], result["enqueued"]) == (skipped, 0 if skipped else 2)
+    assert ("waiting" in result["summary"]) is skipped
     assert len(function.sent_to("ACCOUNT_QUEUE_URL")) == result["enqueued"]
 
 
@@ -91,7 +92,9 @@ def test_a_reconcile_that_fails_after_its_first_messages_is_recorded_on_undelive
     fail_while_listing(function)
     with pytest.raises(BackfillError):
         function.invoke(trigger=trigger)
-    records = [json.loads(entry["MessageBody"]) for entry in function.sent_to("UNDELIVERED_QUEUE_URL")]
+    entries = function.sent_to("UNDELIVERED_QUEUE_URL")
+    assert [entry["DelaySeconds"] for entry in entries] == [0] * is_recorded
+    records = [json.loads(entry["MessageBody"]) for entry in entries]
     assert records == ([{"requestPayload": {"trigger": trigger, "reason": trigger}}] if is_recorded else [])
 
 
@@ -106,7 +109,7 @@ def test_a_reconcile_that_cannot_be_recorded_fails_with_its_own_message(
     )
     with pytest.raises(BackfillError, match="ListAccounts"):
         function.invoke(trigger="reconcile")
-    assert "failed reconcile not recorded" in capsys.readouterr().out
+    assert error_not_recorded(capsys) == "ClientError"
 
 
 def test_a_reconcile_whose_record_sqs_rejects_is_logged(
@@ -122,13 +125,20 @@ def test_a_reconcile_whose_record_sqs_rejects_is_logged(
     )
     with pytest.raises(BackfillError, match="ListAccounts"):
         function.invoke(trigger="reconcile")
-    assert "failed reconcile not recorded" in capsys.readouterr().out
+    assert error_not_recorded(capsys) == "BackfillError"
 
 
 def test_an_invalid_input_is_described_without_its_content(function: DeployedFunction) -> None:
     with pytest.raises(BackfillError, match=r'^Invalid input. Send {"trigger": "manual"}') as raised:
         function.invoke(command="secret")
     assert "secret" not in str(raised.value)
+
+
+def error_not_recorded(capsys: pytest.CaptureFixture[str]) -> object:
+    """Return the type of the error for which the failed reconcile is not on UndeliveredQueue."""
+    lines = map(json.loads, capsys.readouterr().out.splitlines())
+    (error,) = [line["error_type"] for line in lines if line["message"] == "failed reconcile not recorded"]
+    return error
 
 
 def fail_while_listing(function: DeployedFunction) -> None:
