@@ -46,7 +46,7 @@ def build_worker(environment: Mapping[str, str]) -> Worker:
         _contacts_finder(settings, organization),
         own_account_id=settings.management_account_id,
         mode=settings.mode,
-        pool=ThreadPoolExecutor(_CALLS_AT_A_TIME, "call"),
+        pool=ThreadPoolExecutor(_CALLS_AT_A_TIME),
     )
     queues = aws.AwsMessageQueues(
         aws.sqs_client(),
@@ -58,7 +58,7 @@ def build_worker(environment: Mapping[str, str]) -> Worker:
         queues,
         telemetry,
         max_tries=settings.max_tries,
-        pool=ThreadPoolExecutor(ACCOUNTS_AT_A_TIME, "account"),
+        pool=ThreadPoolExecutor(ACCOUNTS_AT_A_TIME),
     )
     return Worker(batch, telemetry)
 

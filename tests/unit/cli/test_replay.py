@@ -490,6 +490,13 @@ class TestReplayUndelivered:
         assert document["result"] == {"sent": 1, "notSent": 0, "notDeleted": 0}
         assert started() == []
 
+    def test_the_plan_counts_what_the_backfill_replaces_by_its_kind(self, run: Run, sqs: FakeSqs) -> None:
+        for body in (EVENT, PARAMETER_CHANGE, QUEUED_CHANGE, INVOCATION):
+            sqs.put("UndeliveredQueue", body)
+        document = json.loads(run("replay", "--undelivered", "--dry-run", "--json").stdout)
+        expected = {"send": 1, "backfill": True, "failedInvocations": 1, "configurationChanges": 2, "remarks": []}
+        assert document["plan"] == expected
+
     def test_failed_invocations_stay_while_the_package_is_disabled(
         self, run: Run, sqs: FakeSqs, started: Callable[[], list[dict[str, Any]]]
     ) -> None:
