@@ -259,10 +259,9 @@ def test_a_response_without_failures_is_a_success(sqs: "SQSClient") -> None:
 def test_counts_messages_that_are_visible_in_flight_or_delayed(sqs: "SQSClient") -> None:
     counts = {"": "1", "NotVisible": "20", "Delayed": "300"}
     with Stubber(sqs) as stub:
-        stub.add_response(
-            "get_queue_attributes",
-            {"Attributes": {f"ApproximateNumberOfMessages{suffix}": count for suffix, count in counts.items()}},
-        )
+        attributes = {f"ApproximateNumberOfMessages{suffix}": count for suffix, count in counts.items()}
+        request = {"QueueUrl": QUEUE, "AttributeNames": list(attributes)}
+        stub.add_response("get_queue_attributes", {"Attributes": attributes}, request)
         assert AwsBackfillQueue(sqs, QUEUE).count_messages() == 321
 
 

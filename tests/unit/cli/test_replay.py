@@ -168,6 +168,16 @@ class TestMoveTasks:
         assert tasks.remaining() == 1
         assert sum(clock.sleeps) == 3
 
+    def test_counting_ends_with_the_last_message(self, tasks: MoveTasks, sqs: FakeSqs, clock: FakeClock) -> None:
+        def sleep(seconds: float) -> None:
+            clock.sleep(seconds)
+            sqs.queues["FailedAccountQueue"].clear()
+
+        sqs.fail(ACCOUNT)
+        tasks._sleep = sleep
+        assert tasks.remaining() == 0
+        assert clock.sleeps == [0.5]
+
     def test_it_joins_a_running_task(self, tasks: MoveTasks, sqs: FakeSqs) -> None:
         sqs.moves_at_a_time = 2
         for number in range(6):
@@ -223,6 +233,12 @@ class TestMoveTasks:
 
     def test_other_errors_are_raised(self, tasks: MoveTasks, aws: FakeWire) -> None:
         aws.respond("StartMessageMoveTask", HttpResponse(400, {"__type": "InvalidParameterValue", "message": "no"}))
+        with pytest.raises(ClientError, match="InvalidParameterValue"):
+            tasks.move(3, lambda _: None)
+
+    def test_no_other_error_joins_a_task_that_runs(self, tasks: MoveTasks, aws: FakeWire) -> None:
+        self.list_tasks(aws, [], [{"Status": "RUNNING", "StartedTimestamp": 1}], [{"Status": "COMPLETED"}])
+        aws.respond("StartMessageMoveTask", error_response("InvalidParameterValue", 400))
         with pytest.raises(ClientError, match="InvalidParameterValue"):
             tasks.move(3, lambda _: None)
 
