@@ -1,6 +1,8 @@
 """The schedule and the operator get a result or an error."""
 
 import json
+from datetime import UTC, datetime, timedelta
+from threading import Event
 from typing import NoReturn
 
 import pytest
@@ -43,7 +45,8 @@ def test_a_reconcile_is_skipped_while_messages_are_waiting(
     assert len(function.sent_to("ACCOUNT_QUEUE_URL")) == result["enqueued"]
 
 
-def test_the_backfill_age_is_returned_in_days_without_settings() -> None:
+@pytest.mark.parametrize(("age", "days"), [(None, 62.0), (timedelta(hours=36), 1.5)])
+def test_the_backfill_age_is_returned_in_days_without_settings(age: timedelta | None, days: float) -> None:
     def fail() -> NoReturn:
         raise AssertionError
 
@@ -51,11 +54,24 @@ def test_the_backfill_age_is_returned_in_days_without_settings() -> None:
         fail,
         BackfillTelemetry(),
         error_message=str,
-        find_last_backfill=lambda _: None,
+        find_last_backfill=lambda _: datetime.now(UTC) - age if age else None,
         get_undelivered_queue=fail,
         new_stop=FakeStop,
     )
-    assert invocation.run({"trigger": "report_backfill_age"}, deadline=0) == {"daysSinceBackfill": 62.0}
+    assert invocation.run({"trigger": "report_backfill_age"}, deadline=0) == {"daysSinceBackfill": days}
+
+
+def test_a_backfill_that_is_late_fails_with_its_counts(function: DeployedFunction) -> None:
+    is_over = Event()
+
+    def hang(_: object) -> HttpResponse:
+        is_over.wait(30)
+        return error_response("AccessDeniedException", 400)
+
+    function.wire.respond("DescribeOrganization", hang)
+    with pytest.raises(BackfillError, match=r"out of time\. Accounts: 0 listed"):
+        function.build().direct_invocation.run({"trigger": "manual"}, deadline=0)
+    is_over.set()
 
 
 @pytest.mark.parametrize(

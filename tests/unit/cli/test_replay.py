@@ -214,6 +214,14 @@ class TestMoveTasks:
         with pytest.raises(CliError, match="after 2 messages with status FAILED: CouldNotDetermineMessageSource"):
             tasks.move(5, lambda _: None)
 
+    def test_a_task_may_have_no_count_yet(self, tasks: MoveTasks, aws: FakeWire) -> None:
+        uncounted = {"Status": "RUNNING", "StartedTimestamp": 1}
+        completed = {"Status": "COMPLETED", "ApproximateNumberOfMessagesMoved": 3, "StartedTimestamp": 1}
+        self.list_tasks(aws, [uncounted], [uncounted], [completed])
+        progress: list[int] = []
+        assert tasks.move(3, progress.append) == 3
+        assert progress == [0, 0, 3]
+
     def test_it_waits_until_the_new_task_is_listed(self, tasks: MoveTasks, aws: FakeWire, clock: FakeClock) -> None:
         old = [{"Status": "COMPLETED", "ApproximateNumberOfMessagesMoved": 99, "StartedTimestamp": 1}]
         new = [{"Status": "COMPLETED", "ApproximateNumberOfMessagesMoved": 3, "StartedTimestamp": 2}]
@@ -297,7 +305,9 @@ class TestReplaySelected:
     def test_dry_run_returns_all_messages(self, run: Run, failed: FakeSqs) -> None:
         result = run("replay", "--reason", "access_denied", "--dry-run", "--json")
         plan = json.loads(result.stdout)["plan"]
-        assert (result.exit_code, plan["accounts"]) == (0, [ACCOUNT, OTHER])
+        selected = [each.message_id for each in failed.queues["FailedAccountQueue"][:2]]
+        assert plan == {"replay": selected, "accounts": [ACCOUNT, OTHER], "missing": [], "remarks": []}
+        assert result.exit_code == 0
         assert (failed.bodies("AccountQueue"), failed.in_flight("FailedAccountQueue")) == ([], [])
 
     def test_what_another_reader_has_received_is_not_called_missing(self, run: Run, failed: FakeSqs) -> None:
@@ -400,6 +410,12 @@ class TestDiscard:
         failed.rejections["DeleteMessageBatch"] = lambda _: "InternalError"
         result = run("discard", "--account", ACCOUNT, "--yes", "--json")
         assert (result.exit_code, json.loads(result.stdout)["result"]) == (1, {"deleted": 0, "remaining": 1})
+
+    def test_the_plan_has_what_is_deleted_and_what_is_missing(self, run: Run, failed: FakeSqs) -> None:
+        accounts = ("--account", ACCOUNT, "--account", "999999999999")
+        plan = json.loads(run("discard", *accounts, "--dry-run", "--json").stdout)["plan"]
+        deleted = [failed.queues["FailedAccountQueue"][0].message_id]
+        assert plan == {"discard": deleted, "accounts": [ACCOUNT], "missing": ["999999999999"], "remarks": []}
 
     def test_no_match(self, run: Run, failed: FakeSqs) -> None:
         result = run("discard", "--reason", "not_in_organization")
