@@ -24,6 +24,8 @@ _TEXT = re.compile(r"[A-Za-z].*\s|\s.*[A-Za-z]", re.DOTALL)
 class Mutant:
     """One changed expression or statement of one function."""
 
+    name: str
+    """As mutmut calls it."""
     module: str
     """Below ``alternate_contacts``, such as ``worker.pacing``."""
     function: str
@@ -60,6 +62,7 @@ def read_mutants(folder: Path) -> Iterator[Mutant]:
             mangled = name.partition("__mutmut_")[0]
             change = find_change(function_of(f"{mangled}__mutmut_orig"), function_of(name))
             yield Mutant(
+                name=key,
                 module=module.removeprefix("alternate_contacts."),
                 function=mangled[1:].strip("ǁ").replace("ǁ", ".") if "ǁ" in mangled else mangled.removeprefix("x_"),
                 before=change.before,

@@ -1,7 +1,8 @@
 """Measure how many small changes of the code the unit tests notice. ``make mutation`` runs it.
 
 mutmut changes one expression at a time and runs the tests that run its function. The program writes the results and
-docs/mutation.md. Its arguments are names of mutants, also with ``*``, to test only those again.
+docs/mutation.md. With ``--again`` it keeps results of its last run: it tests functions that have changed since, and the
+mutants that survived.
 """
 
 import json
@@ -21,6 +22,7 @@ from tools.mutants import Mutant, read_mutants
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / ".mutation"
+MUTANTS = FOLDER / "mutants" / "src"
 RESULTS = ROOT / "benchmarks" / "results" / "mutation.json"
 REASONS = ROOT / "tools" / "mutation_reasons.toml"
 DOCUMENT = ROOT / "docs" / "mutation.md"
@@ -53,7 +55,7 @@ survives is a change that no test notices. `make mutation` measures it and write
 def copy_project() -> None:
     """Copy what mutmut needs to `FOLDER`, with the three roots merged into one ``src``, as the wheel does.
 
-    mutmut derives the name of a module from its path, and knows one root. Results of unchanged functions are kept.
+    mutmut derives the name of a module from its path, and knows one root.
     """
     configuration = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mutmut"]
     for outdated in (FOLDER / "src", FOLDER / "tests", FOLDER / "mutants" / "tests"):
@@ -69,8 +71,8 @@ def copy_project() -> None:
             shutil.copy2(ROOT / name, FOLDER / name)
 
 
-def run_mutmut(names: Sequence[str]) -> None:
-    """Test all mutants that have no result yet, or those with the given names."""
+def run_mutmut(names: Sequence[str] = ()) -> None:
+    """Test all mutants that have no result yet, or those with the given names again."""
     program = Path(sys.executable).with_name("mutmut")
     command = [str(program), "run", "--max-children", str(CHILDREN), *names]
     subprocess.run(command, cwd=FOLDER, env={**os.environ, "TEST_PROFILE": "mutation"}, check=True)  # noqa: S603
@@ -180,8 +182,13 @@ def _code(text: str) -> str:
 
 
 if __name__ == "__main__":
+    again = sys.argv[1:] == ["--again"]
+    if not again:
+        shutil.rmtree(FOLDER, ignore_errors=True)
     copy_project()
-    run_mutmut(sys.argv[1:])
-    measurement = Measurement.of(read_mutants(FOLDER / "mutants" / "src"))
+    run_mutmut()
+    if again and (survivors := [mutant.name for mutant in read_mutants(MUTANTS) if not mutant.killed]):
+        run_mutmut(survivors)
+    measurement = Measurement.of(read_mutants(MUTANTS))
     measurement.write()
     DOCUMENT.write_text(document(measurement, read_reasons()))
