@@ -3,6 +3,7 @@
 import json
 
 from benchmarks import backfill_size, cold_start, pace
+from tools import mutation
 
 
 def test_pace() -> None:
@@ -17,3 +18,10 @@ def test_backfill_size() -> None:
 def test_cold_start() -> None:
     result = cold_start.Result(**json.loads(cold_start.RESULTS.read_text()))
     assert cold_start.DOCUMENT.read_text() == cold_start.document(result)
+
+
+def test_mutation() -> None:
+    reasons = mutation.read_reasons()
+    measurement = mutation.Measurement.read()
+    assert mutation.DOCUMENT.read_text() == mutation.document(measurement, reasons)
+    assert set(reasons) <= set(measurement.survivors), "a reason is for a change that no longer survives"
