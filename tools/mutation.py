@@ -1,8 +1,8 @@
 """Measure how many small changes of the code the unit tests notice. ``make mutation`` runs it.
 
 mutmut changes one expression at a time and runs the tests that run its function. The program writes the results and
-benchmarks/mutation.md. With ``--again`` it keeps results of its last run: it tests functions that have changed since, and the
-mutants that survived.
+benchmarks/mutation.md. With ``--again`` it keeps results of its last run: it tests functions that have changed since,
+and the mutants that survived.
 """
 
 import json

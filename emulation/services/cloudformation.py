@@ -14,10 +14,11 @@ and repost.aws/knowledge-center/best-practices-custom-cf-lambda):
 * After a failed Create, the rollback sends a Delete with the PhysicalResourceId of the response. Without a response,
   CloudFormation invents that ID.
 * DescribeStacks returns the Description of the template (API_Stack.html).
+* A resource whose condition is false is not created (conditions-section-structure.html), so no change set lists it.
 
 ministack creates change sets in every state and a new stack in place of a rolled back one, reads path-style URLs only,
 invokes the function once, starts ServiceTimeout afterwards, accepts any response, sends no Delete after a failed
-Create, and loses the Description of a stack that a change set created.
+Create, loses the Description of a stack that a change set created, and lists resources whose condition is false.
 """
 
 import json
@@ -28,7 +29,7 @@ from urllib.parse import urlsplit
 
 from ministack.core.responses import new_uuid
 from ministack.services import cloudformation, lambda_svc
-from ministack.services.cloudformation import custom_resource, handlers, helpers
+from ministack.services.cloudformation import custom_resource, engine, handlers, helpers
 
 from emulation.services import lambda_functions, scheduler
 from emulation.services.patching import Patches
@@ -88,6 +89,20 @@ def change_stack(original: Any, parameters: dict[str, Any]) -> Any:
         message = f"Stack:{stack['StackId']} is in {status} state and can not be updated."
         return helpers._error("ValidationError", message)
     return original(parameters)
+
+
+@patches.around("ministack.services.cloudformation.changesets._resolve_props_for_diff")
+def resolve_changes(original: Any, template: dict[str, Any], parameters: dict[str, Any], *more: Any) -> dict[str, Any]:
+    """Return the resources that a change set compares, without those whose condition is false."""
+    resolved: dict[str, Any] = original(template, parameters, *more)
+    if template:
+        conditions = engine._evaluate_conditions(template, parameters)
+        resolved["Resources"] = {
+            logical_id: resource
+            for logical_id, resource in resolved["Resources"].items()
+            if conditions.get(resource.get("Condition"), True)
+        }
+    return resolved
 
 
 @patches.around("ministack.services.cloudformation.helpers._resolve_document")

@@ -182,6 +182,30 @@ def test_a_mapping_can_be_updated(emulation: Emulation) -> None:
     assert _deploy(emulation, _mappings("Mapping", BatchSize=5)) == "UPDATE_COMPLETE"
 
 
+def test_a_change_set_lists_no_resource_whose_condition_is_false(emulation: Emulation) -> None:
+    cloudformation = emulation.client("cloudformation")
+    template = {
+        "Parameters": {"Value": {"Type": "String", "Default": "none"}},
+        "Conditions": {"HasValue": {"Fn::Not": [{"Fn::Equals": [{"Ref": "Value"}, "none"]}]}},
+        "Resources": {
+            "Queue": {"Type": "AWS::SQS::Queue"},
+            "Other": {"Type": "AWS::SQS::Queue", "Condition": "HasValue"},
+        },
+    }
+
+    def changes(change_set: str, value: str, **options: str) -> list[tuple[str, str]]:
+        name = {"StackName": "stack", "ChangeSetName": change_set}
+        values = [{"ParameterKey": "Value", "ParameterValue": value}]
+        cloudformation.create_change_set(**name, TemplateBody=json.dumps(template), Parameters=values, **options)
+        described = cloudformation.describe_change_set(**name)["Changes"]
+        return [(each["ResourceChange"]["Action"], each["ResourceChange"]["LogicalResourceId"]) for each in described]
+
+    assert changes("create", "none", ChangeSetType="CREATE") == [("Add", "Queue")]
+    cloudformation.execute_change_set(StackName="stack", ChangeSetName="create")
+    eventually(lambda: cloudformation.describe_stacks()["Stacks"][0]["StackStatus"] == "CREATE_COMPLETE")
+    assert changes("update", "x") == [("Add", "Other")]
+
+
 def test_a_stack_in_rollback_complete_can_only_be_deleted(emulation: Emulation) -> None:
     cloudformation = emulation.client("cloudformation")
     assert _deploy(emulation, _mappings("Mapping", BatchSize=100)) == "ROLLBACK_COMPLETE"

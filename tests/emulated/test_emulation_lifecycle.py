@@ -192,6 +192,23 @@ def test_nothing_remains_after_the_demo_was_ended(
         assert "no process or file remains" in output
 
 
+def test_a_shell_calls_the_emulation_and_nothing_remains_after_it(tmp_path: Path) -> None:
+    count = "import boto3; print(len(boto3.client('organizations').list_accounts()['Accounts']))"
+    process = subprocess.run(
+        [sys.executable, "-m", "emulation.shell", "--accounts", "3"],
+        cwd=ROOT,
+        env={**os.environ, "SHELL": "/bin/sh", "TMPDIR": str(tmp_path), "AWS_PROFILE": "mine"},
+        input=f'command -v sam\n"{sys.executable}" -c "{count}"\nexit 7\n',
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == 7
+    assert process.stdout.splitlines() == [str(ROOT / ".venv" / "sam" / "bin" / "sam"), "3"]
+    assert "An organization of 3 accounts" in process.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_foreign_text_is_not_console_markup(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
