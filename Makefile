@@ -15,7 +15,7 @@ export PIP_CONSTRAINT := /dev/null
 ACCOUNTS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo emulation test suites unit contract template simulated emulated campaign live browser-test check coverage scan format package release build build-matrix screenshots reference lock clean
+.PHONY: help setup demo emulation test suites unit contract template simulated emulated campaign permissions live browser-test check coverage scan format package release build build-matrix screenshots reference mutation lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -71,6 +71,13 @@ campaign: setup ## large fault campaigns and many examples of each property, in 
 	TEST_PROFILE=campaign $(DEV)/python -m pytest tests/campaign/test_model.py tests/campaign/test_bodies.py \
 	  --numprocesses 2 --timeout 3600
 	TEST_PROFILE=campaign $(DEV)/python -m pytest tests/unit tests/template -m hypothesis --numprocesses 2 --timeout 3600
+
+permissions: setup ## each part of each policy removed in turn, in minutes; writes docs/permissions.md
+	PYTHONPATH=src:custom-resources:cli:. $(DEV)/python -m tests.permissions
+
+# After a change, `.venv/dev/bin/python -m tools.mutation --again` measures what changed, and what survived.
+mutation: setup ## how many small changes of the code the unit tests notice, in an hour; writes benchmarks/mutation.md
+	$(DEV)/python -m tools.mutation
 
 browser-test: setup ## the script of the audit page, in headless Chromium; skipped where there is none
 	$(DEV)/python -m pytest tests/browser -rfE
@@ -138,5 +145,5 @@ lock: ## pin requirements with hashes
 	  $(LOCK) --no-emit-package jmespath $$name.in --output-file $$name.txt || exit 1; done
 
 clean: ## remove what make wrote
-	rm -rf $(VENV) .aws-sam dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) .aws-sam .mutation dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run_shell(emulation: Emulation) -> int:
-    """Run the user's shell until its end. `sam` is that of `make setup`, unless the shell's own settings change PATH."""
+    """Run the user's shell. `sam` is that of `make setup`, unless the shell's own settings change PATH."""
     path = f"{ROOT / '.venv' / 'sam' / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     shell = subprocess.Popen([os.environ.get("SHELL", "/bin/sh")], env=emulation.environment | {"PATH": path})  # noqa: S603
     while True:

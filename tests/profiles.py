@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, settings
 # The time of an example depends on the machine, not on the code.
 settings.register_profile("short", deadline=None)
 settings.register_profile("campaign", deadline=None, max_examples=500, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("mutation", deadline=None, max_examples=20, derandomize=True, database=None)
 
 
 def load_profile() -> None:
@@ -16,4 +17,4 @@ def load_profile() -> None:
 
 def examples(short: int) -> int:
     """Return the number of examples of a test for which the usual number takes too long; ``short`` is the default."""
-    return short if os.environ.get("TEST_PROFILE", "short") == "short" else settings().max_examples
+    return settings().max_examples if os.environ.get("TEST_PROFILE") == "campaign" else short

@@ -83,7 +83,9 @@ def _failure(arn: Any, target: Target, event: Any, rule_arn: str) -> Failure | N
 def _may_deliver(arn: Any, target: Target, rule_arn: str) -> bool:
     role = target.get("RoleArn", "")
     if ":scheduler:" in rule_arn:
-        return iam.role_may(role, scheduler.SERVICE, scheduler.group_arn(rule_arn), _DELIVERY[arn.service], str(arn))
+        return iam.role_may_use(
+            role, scheduler.SERVICE, scheduler.group_arn(rule_arn), _DELIVERY[arn.service], str(arn)
+        )
     if arn.service == "events":
         return iam.role_may(role, _RULES, rule_arn, _DELIVERY[arn.service], str(arn))
     if arn.service == "sqs":
@@ -111,7 +113,8 @@ def _send_to_dead_letter_queue(failure: Failure, target: Target, event: Any, rul
     if queue and _may_deliver(parse_arn(arn), target, rule_arn):
         code, message = failure
         attributes = {"RULE_ARN": rule_arn, "TARGET_ARN": target["Arn"], "ERROR_CODE": code, "ERROR_MESSAGE": message}
-        queues.put(queue, _envelope(event), attributes)
+        body = str(target.get("Input", "{}")) if ":scheduler:" in rule_arn else _envelope(event)
+        queues.put(queue, body, attributes)
 
 
 def _envelope(event: Any) -> str:

@@ -42,7 +42,7 @@ from urllib.parse import parse_qs
 
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_region
-from ministack.services import iam
+from ministack.services import iam, sqs
 
 from emulation.services import organizations, policies
 from emulation.services.patching import Patches
@@ -57,6 +57,8 @@ _DECISIONS = {"Allow": "allowed", "Deny": "explicitDeny", "ImplicitDeny": "impli
 _ORIGIN: ContextVar[tuple[str, bool]] = ContextVar("request_origin", default=("127.0.0.1", True))
 patches.value("ministack.core.iam_evaluator._request_origin", _ORIGIN)
 
+#: sqs-key-management.html#sqs-what-permissions-for-sse in the SQS developer guide.
+_KEY_ACTIONS = {"sqs:SendMessage": ("kms:GenerateDataKey", "kms:Decrypt"), "sqs:ReceiveMessage": ("kms:Decrypt",)}
 _ALLOW_ALL = {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 #: The Sid of statements in service control policies, and then the policy that a denial names.
 _SCP = "service control policy"
@@ -237,6 +239,19 @@ def role_may(role_arn: str, service: str, source_arn: str, action: str, resource
     session = f"arn:aws:sts::{account}:assumed-role/{name}/{service}"
     context = _context(session, "AssumedRole", account, action, resource, {})
     return _allows(context, iam_evaluator._gather_role_policies(name, account))
+
+
+def role_may_use(role_arn: str, service: str, source_arn: str, action: str, resource: str) -> bool:
+    """Return whether `role_may`, for a queue that a customer's key encrypts with the actions on the key too."""
+    queue = sqs._queue_by_arn(resource) if resource.startswith("arn:aws:sqs:") else None
+    pairs = [(action, resource), *key_actions(action, queue)]
+    return all(role_may(role_arn, service, source_arn, *pair) for pair in pairs)
+
+
+def key_actions(action: str, queue: dict[str, Any] | None) -> list[tuple[str, str]]:
+    """Return the actions on the customer's key that an action on a queue needs, each with the key."""
+    key = str((queue or {}).get("attributes", {}).get("KmsMasterKeyId", ""))
+    return [(key_action, key) for key_action in _KEY_ACTIONS.get(action, ())] if key.startswith("arn:") else []
 
 
 def _parse_service_control_policy(document: str) -> list[Any]:

@@ -7,8 +7,9 @@ services-sqs-configure.html; API_Invoke.html):
 * A change of a function replaces its execution environments; a running invocation keeps the old one until it ends.
 * A payload that is not JSON is rejected with InvalidRequestContentException. The error of a function has the class of
   its exception, and the stack trace.
-* A function is rejected if Lambda may not assume its role. Without the permission of that role there is no log, and an
-  OnFailure queue is rejected.
+* A function is rejected if Lambda may not assume its role. Without the permission of that role there is no log, an
+  OnFailure queue is rejected, it gets no failed invocation (invocation-async-retain-records.html), and a mapping
+  receives no message.
 * CreateEventSourceMapping of a queue is rejected if the queue's visibility timeout is shorter than the function's
   timeout, if the batch size is over 10 without a batching window, if the function's role may not receive and delete
   messages and read the queue's attributes, and if the function already has a mapping of that queue. The text of the
@@ -188,6 +189,15 @@ def put_event_invoke_config(original: Any, name: str, qualifier: str | None, par
     return original(name, qualifier, parameters)
 
 
+@patches.around("ministack.services.lambda_svc._route_async_failure")
+def send_failed_invocation(original: Any, destination: str, name: str, *invocation: Any) -> None:
+    """Send a failed invocation to the OnFailure queue if the role of the function allows it."""
+    role, source = lambda_svc._functions[name]["config"]["Role"], lambda_svc._func_arn(name)
+    if iam.role_may_use(role, _SERVICE, source, "sqs:SendMessage", destination):
+        with queues.lock:
+            original(destination, name, *invocation)
+
+
 @patches.around("ministack.services.lambda_svc._create_esm")
 def create_event_source_mapping(original: Any, parameters: dict[str, Any]) -> Any:
     """Create a mapping that passes the checks."""
@@ -210,6 +220,9 @@ def free_concurrency(
 
     The poller asks before it receives a batch.
     """
+    source = lambda_svc._func_arn(configuration["FunctionName"])
+    if not iam.role_may_use(configuration["Role"], _SERVICE, source, "sqs:ReceiveMessage", mapping["EventSourceArn"]):
+        return 0
     window = int(mapping.get("MaximumBatchingWindowInSeconds") or 0) / _delay_speed
     if window and not _is_gathered(mapping, queue, window):
         return 0

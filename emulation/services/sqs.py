@@ -9,6 +9,10 @@ AWS (SQS API reference and developer guide):
 * Fair queues (sqs-fair-queues-detailed.html): if more than a tenth of the messages in flight on a standard queue have
   one MessageGroupId, messages of other groups and without a group are received first.
 
+* A customer's key encrypts the messages of a queue with KmsMasterKeyId: who sends needs kms:GenerateDataKey and
+  kms:Decrypt on it, who receives kms:Decrypt (sqs-key-management.html). Without them the error is
+  KMS.AccessDeniedException (API_SendMessage.html).
+
 ministack accepts all of this, receives from a standard queue in the order of sending, and has at most ten messages in a
 batch for Lambda. Its poller for Lambda and its
 request handlers replace a queue's list of messages in different threads without a common lock, and may undo each
@@ -29,6 +33,7 @@ from ministack.core.concurrency import esm_wake
 from ministack.core.responses import new_uuid
 from ministack.services import sqs
 
+from emulation.services import iam
 from emulation.services.patching import Patches
 from emulation.settings import Settings
 
@@ -63,11 +68,25 @@ def configure(settings: Settings) -> None:
 @patches.around("ministack.services.sqs._expire_retained")
 @patches.around("ministack.services.sqs._dlq_sweep")
 @patches.around("ministack.services.eventbridge._dispatch_to_sqs")
-@patches.around("ministack.services.lambda_svc._route_async_failure")
 def locked(original: Any, *arguments: Any) -> Any:
     """Read or change the messages of a queue under the lock."""
     with lock:
         return original(*arguments)
+
+
+@patches.around("ministack.services.sqs._HANDLERS", "SendMessage")
+@patches.around("ministack.services.sqs._HANDLERS", "SendMessageBatch")
+def send_with_key(original: Any, parameters: Parameters, queue_url: str) -> Any:
+    """Send as a caller who may use the key of the queue."""
+    _check_key("sqs:SendMessage", parameters, queue_url)
+    return original(parameters, queue_url)
+
+
+@patches.around("ministack.services.sqs._HANDLERS", "ReceiveMessage")
+async def receive_with_key(original: Any, parameters: Parameters, queue_url: str) -> Any:
+    """Receive as a caller who may use the key of the queue."""
+    _check_key("sqs:ReceiveMessage", parameters, queue_url)
+    return await original(parameters, queue_url)
 
 
 @patches.around("ministack.services.sqs._HANDLERS", "SendMessage")
@@ -181,6 +200,13 @@ def delete_messages() -> None:
     with lock:
         for queue in sqs._queues.all_values():
             queue["messages"].clear()
+
+
+def _check_key(action: str, parameters: Parameters, queue_url: str) -> None:
+    queue = sqs._get_q(parameters.get("QueueUrl", queue_url))
+    for key_action, key in iam.key_actions(action, queue):
+        if not iam.caller_may(key_action, key):
+            raise sqs._Err("KMS.AccessDeniedException", f"The caller is not authorized to perform: {key_action}.")
 
 
 def _change_visibility(original: Any, parameters: Parameters, queue_url: str) -> Any:

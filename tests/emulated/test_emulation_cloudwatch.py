@@ -55,3 +55,39 @@ def test_an_alarm_on_metric_math_is_described_as_in_the_template(emulation: Emul
 def test_exactly_one_metric_must_return_data(emulation: Emulation, returning: int) -> None:
     metrics = [metric(f"m{number}", ReturnData=number < returning) for number in range(3)]
     assert create(emulation, *metrics) == "ROLLBACK_COMPLETE"
+
+
+@pytest.mark.parametrize("alarms", ["own", "other", "none"])
+def test_an_alarm_notifies_a_topic_whose_policy_allows_it(emulation: Emulation, alarms: str) -> None:
+    [other] = emulation.create_accounts(1)
+    account = {"own": emulation.management_account, "other": other, "none": "999999999999"}[alarms]
+    sns, sqs = emulation.client("sns"), emulation.client("sqs")
+    topic = sns.create_topic(Name="topic")["TopicArn"]
+    allow = {"Effect": "Allow", "Principal": {"Service": "cloudwatch.amazonaws.com"}, "Action": "sns:Publish"}
+    condition = {"StringEquals": {"aws:SourceAccount": account}}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [{**allow, "Resource": topic, "Condition": condition}]})
+    sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=policy)
+    queue = f"arn:aws:sqs:us-east-1:{emulation.management_account}:subscriber"
+    send = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage"}
+    allowed = json.dumps({"Version": "2012-10-17", "Statement": [{**send, "Resource": queue}]})
+    url = sqs.create_queue(QueueName="subscriber", Attributes={"Policy": allowed})["QueueUrl"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)
+
+    for name, owner in (("own", None), ("other", other)):
+        cloudwatch = emulation.client("cloudwatch", account=owner)
+        cloudwatch.put_metric_alarm(
+            AlarmName=name,
+            Namespace="test",
+            MetricName="test",
+            Statistic="Sum",
+            Period=60,
+            EvaluationPeriods=1,
+            Threshold=0,
+            ComparisonOperator="GreaterThanThreshold",
+            AlarmActions=[topic],
+        )
+        cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="test")
+
+    messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+    notified = [json.loads(json.loads(message["Body"])["Message"])["AlarmName"] for message in messages]
+    assert notified == ([] if alarms == "none" else [alarms])

@@ -149,6 +149,26 @@ def test_a_failed_asynchronous_invocation_is_retried_twice_and_then_sent_to_the_
     assert len(sqs.receive_message(QueueUrl="tries", MaxNumberOfMessages=10)["Messages"]) == 3
 
 
+def test_a_failed_invocation_is_lost_without_the_roles_permission(
+    emulation: Emulation, function: Callable[..., str], invoke: Callable[..., Any]
+) -> None:
+    sqs, iam = emulation.client("sqs"), emulation.client("iam")
+    url = sqs.create_queue(QueueName="undelivered")["QueueUrl"]
+    destination = f"arn:aws:sqs:us-east-1:{emulation.management_account}:undelivered"
+    for name in ("denied", "allowed"):
+        function(name, "def handler(event, context): raise RuntimeError", {"Action": "sqs:*", "Resource": "*"})
+        emulation.client("lambda").put_function_event_invoke_config(
+            FunctionName=name, MaximumRetryAttempts=0, DestinationConfig={"OnFailure": {"Destination": destination}}
+        )
+    iam.delete_role_policy(RoleName="denied-role", PolicyName="policy")
+
+    invoke("denied", {"id": "denied"}, InvocationType="Event")
+    invoke("allowed", {"id": "allowed"}, InvocationType="Event")
+
+    [message] = eventually(lambda: sqs.receive_message(QueueUrl=url).get("Messages"))
+    assert json.loads(message["Body"])["requestPayload"] == {"id": "allowed"}
+
+
 def test_a_destination_needs_the_roles_permission(emulation: Emulation, function: Callable[..., str]) -> None:
     emulation.client("sqs").create_queue(QueueName="undelivered")
     function("failing", "def handler(event, context): raise RuntimeError")
@@ -252,6 +272,33 @@ def test_a_mapping_cannot_be_updated_to_an_invalid_one(emulation: Emulation, fun
     with pytest.raises(ClientError, match="Maximum batch window"):
         functions.update_event_source_mapping(UUID=mapping_id, BatchSize=100)
     functions.update_event_source_mapping(UUID=mapping_id, BatchSize=5)
+
+
+def test_a_mapping_receives_no_message_without_the_roles_permission(
+    emulation: Emulation, function: Callable[..., str]
+) -> None:
+    sqs, iam = emulation.client("sqs"), emulation.client("iam")
+    sqs.create_queue(QueueName="progress")
+    sqs.create_queue(QueueName="queue")
+    queue = f"arn:aws:sqs:us-east-1:{emulation.management_account}:queue"
+    source = """
+        import boto3
+        def handler(event, context):
+            boto3.client("sqs").send_message(QueueUrl="progress", MessageBody=event["Records"][0]["body"])
+    """
+    allowed = {"Action": [*POLL, "sqs:SendMessage"], "Resource": "*"}
+    arn = function("poller", source, allowed, timeout=10)
+    emulation.client("lambda").create_event_source_mapping(FunctionName=arn, EventSourceArn=queue)
+    policy = iam.get_role_policy(RoleName="poller-role", PolicyName="policy")["PolicyDocument"]
+    iam.delete_role_policy(RoleName="poller-role", PolicyName="policy")
+
+    sqs.send_message(QueueUrl="queue", MessageBody="message")
+
+    # A poll happens at once after SendMessage. The message is not in flight.
+    [message] = sqs.receive_message(QueueUrl="queue", VisibilityTimeout=0)["Messages"]
+    assert message["Body"] == "message"
+    iam.put_role_policy(RoleName="poller-role", PolicyName="policy", PolicyDocument=json.dumps(policy))
+    assert _bodies(sqs, 1) == {"message"}
 
 
 def test_a_batching_window_gathers_messages(emulation: Emulation, function: Callable[..., str]) -> None:

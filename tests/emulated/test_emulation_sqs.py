@@ -1,6 +1,7 @@
 """SQS through boto3."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -164,3 +165,31 @@ def _receive(sqs: Any, queue: str, count: int = 1) -> list[str]:
 def _message_count(sqs: Any, queue: str) -> int:
     attributes = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
     return sum(int(value) for name, value in attributes.items() if name.startswith("ApproximateNumberOfMessages"))
+
+
+@pytest.mark.parametrize(
+    ("allowed", "sent", "received"),
+    [
+        (["kms:Decrypt", "kms:GenerateDataKey"], True, True),
+        (["kms:Decrypt"], False, True),
+        (["kms:GenerateDataKey"], False, False),
+    ],
+)
+def test_a_queue_with_a_key_needs_permissions_on_the_key(
+    sqs: Any, caller: Callable[..., Any], allowed: list[str], sent: bool, received: bool
+) -> None:
+    key = "arn:aws:kms:us-east-1:000000000000:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    url = sqs.create_queue(QueueName="queue", Attributes={"KmsMasterKeyId": key})["QueueUrl"]
+    client = caller({"Action": "sqs:*", "Resource": "*"}, {"Action": allowed, "Resource": key})("sqs")
+
+    calls: dict[Any, dict[str, Any]] = {
+        client.send_message: {"MessageBody": "message"},
+        client.send_message_batch: {"Entries": [{"Id": "1", "MessageBody": "message"}]},
+        client.receive_message: {},
+    }
+    for (call, parameters), is_allowed in zip(calls.items(), (sent, sent, received), strict=True):
+        if is_allowed:
+            call(QueueUrl=url, **parameters)
+        else:
+            with pytest.raises(ClientError, match=r"KMS\.AccessDeniedException"):
+                call(QueueUrl=url, **parameters)

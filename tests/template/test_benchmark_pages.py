@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks import backfill_size, cold_start, pace
 from tests.template.conftest import ROOT
+from tools import mutation
 
 PERFORMANCE = (ROOT / "docs" / "performance.md").read_text()
 RUNS = [pace.Run(**run) for run in json.loads(pace.RESULTS.read_text())]
@@ -58,3 +59,10 @@ def test_the_performance_page_repeats_the_runs_in_real_time() -> None:
 def test_the_performance_page_repeats_the_cold_start_and_the_largest_backfill() -> None:
     assert f"{cold_start.Result(**json.loads(cold_start.RESULTS.read_text())).ratio:.2f} times" in PERFORMANCE
     assert f"{max(run.conditions.accounts for run in backfill_size.read_results()):,}, the largest" in PERFORMANCE
+
+
+def test_mutation() -> None:
+    reasons = mutation.read_reasons()
+    measurement = mutation.Measurement.read()
+    assert mutation.DOCUMENT.read_text() == mutation.document(measurement, reasons)
+    assert set(reasons) <= set(measurement.survivors), "a reason is for a change that no longer survives"

@@ -1,4 +1,4 @@
-"""docs/permissions.md: the key policy for KmsKeyArn."""
+"""docs/permissions.md: its tables, and the key policy for KmsKeyArn."""
 
 import json
 import re
@@ -6,10 +6,29 @@ from typing import Any
 
 import pytest
 
+from tests.permissions.flows import FLOWS
+from tests.permissions.page import read_results, updated_page
+from tests.permissions.plan import plan
+from tests.permissions.reasons import UNNOTICED, WHY
 from tests.template.conftest import ROOT, Resources, of_type
 
 PAGE = (ROOT / "docs" / "permissions.md").read_text()
 [POLICY] = [json.loads(text) for text in re.findall(r"^```json\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)]
+
+
+def test_the_tables_are_those_of_the_template_and_of_the_last_run() -> None:
+    """After a change of a policy, run `make permissions`."""
+    assert updated_page(PAGE, read_results()) == PAGE
+
+
+def test_every_change_of_a_policy_was_made_and_noticed_or_has_a_reason() -> None:
+    planned = {change.key for change in plan()}
+    assert planned == read_results().keys() | UNNOTICED.keys()
+    assert set(WHY) == {(change.policy, change.statement) for change in plan()}
+
+
+def test_every_flow_notices_a_change() -> None:
+    assert set(read_results().values()) == {flow.name for flow in FLOWS}
 
 
 def statement(principal: str) -> dict[str, Any]:

@@ -49,8 +49,7 @@ from tests.template.conftest import (
 
 NO_KEY = ALL_CONDITIONS | {"HasKmsKey": False}
 QUEUES = ("AccountQueue", "FailedAccountQueue", "UndeliveredQueue", "ChangeQueue")
-ROLES = {"WorkerFunction": "WorkerRole", "BackfillFunction": "BackfillRole", "EventBridge Scheduler": "ScheduleRole"}
-"""Roles by the principal that docs/permissions.md names."""
+ROLES = ("WorkerRole", "BackfillRole", "ScheduleRole")
 
 
 # ---- events -----------------------------------------------------------------------------------------------------
@@ -401,28 +400,12 @@ def test_enabled_stops_worker_and_schedules_and_nothing_else(template: dict[str,
 # ---- permissions ------------------------------------------------------------------------------------------------
 
 
-def documented_actions() -> dict[str, set[str]]:
-    """Actions by principal, from the table in docs/permissions.md."""
-    found: dict[str, set[str]] = {}
-    principal = ""
-    for line in (ROOT / "docs" / "permissions.md").read_text().splitlines():
-        cells = [cell.strip() for cell in line.split("|")]
-        if len(cells) > 2 and "`" in cells[2]:
-            principal = cells[1] or principal
-            found.setdefault(principal, set()).update(re.findall(r"`([^`]+)`", cells[2]))
-    return found
-
-
-@pytest.mark.parametrize("principal", ROLES)
-def test_the_permissions_page_lists_the_actions_of_each_role(resources: Resources, principal: str) -> None:
-    role, documented = ROLES[principal], documented_actions()
-    granted = list(statements(resources, role))
-    assert {statement["Effect"] for statement in granted} == {"Allow"}
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_only_allows_and_may_use_the_key_if_there_is_one(resources: Resources, role: str) -> None:
+    assert {statement["Effect"] for statement in statements(resources, role)} == {"Allow"}
     assert resources[role]["Properties"]["ManagedPolicyArns"] == {
         "Fn::If": ["HasKmsKey", [{"Ref": "KmsKeyPolicy"}], {"Ref": "AWS::NoValue"}]
     }
-    logs = documented["Both functions"] if principal.endswith("Function") else set()
-    assert set().union(*map(actions, granted)) == documented[principal] | logs
 
 
 def test_the_worker_may_not_send_to_the_queue_that_it_reads(resources: Resources) -> None:
@@ -514,7 +497,7 @@ def test_mode_report_denies_every_change(template: dict[str, Any], resources: Re
     effects = {
         mode: {
             action: statement["Effect"]
-            for role in ROLES.values()
+            for role in ROLES
             for statement in statements(resources, role, ALL_CONDITIONS | {"Enforces": mode == "enforce"})
             for action in actions(statement)
         }
@@ -580,7 +563,7 @@ def test_without_a_key_of_the_customer_aws_encrypts_and_no_role_may_use_kms(reso
     assert not re.search("Kms", str(resolve({queue: resources[queue] for queue in QUEUES}, NO_KEY)))
     for resource in ("AlarmTopic", "WorkerLogGroup", "BackfillLogGroup"):
         assert not re.search("Kms", str(resolve(resources[resource]["Properties"], NO_KEY)))
-    for role in ROLES.values():
+    for role in ROLES:
         assert not [each for each in statements(resources, role, NO_KEY) if "kms:" in str(each["Action"])]
 
 
@@ -601,8 +584,8 @@ def test_the_customer_s_key_encrypts_queues_logs_and_topic_and_every_sender_and_
     assert not of_type(resources, "AWS::KMS::Key")
     assert resources["KmsKeyPolicy"]["Condition"] == "HasKmsKey"
     # Every role sends to a queue or receives from one; that of Scheduler sends what it could not deliver.
-    users = {role for role in ROLES.values() if "sqs:" in str(list(statements(resources, role)))}
-    assert users == set(ROLES.values())
+    users = {role for role in ROLES if "sqs:" in str(list(statements(resources, role)))}
+    assert users == set(ROLES)
     for role in users:
         [use] = [each for each in statements(resources, role) if "kms:" in str(each["Action"])]
         assert (actions(use), use["Resource"]) == ({"kms:Decrypt", "kms:GenerateDataKey"}, key)

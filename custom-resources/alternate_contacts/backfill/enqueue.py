@@ -74,7 +74,7 @@ def enqueue_accounts(
         return [(batch[index], code) for index, code in codes.items()]
 
     try:
-        with ThreadPoolExecutor(SENDS_AT_A_TIME, "send") as pool:
+        with ThreadPoolExecutor(SENDS_AT_A_TIME) as pool:
             _send_all(_list_active(accounts, counts), lambda batch: pool.submit(send, batch), rejected, stop)
         rejected.raise_failure()
     except BackfillError as error:

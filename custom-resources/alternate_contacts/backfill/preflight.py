@@ -111,13 +111,12 @@ def _check_trusted_access(view: OrganizationView) -> PreflightFailure | None:
 
 def _check_contact_is_readable(view: OrganizationView) -> PreflightFailure | None:
     """Pass if one of the first few members is readable. Without members, the caller's own account stands for them."""
-    account, code = "", ""
     members: list[str | None] = [*itertools.islice(view.list_active_members(), MEMBERS_TRIED)]
     for account_id in members or [None]:
-        error_code = view.get_contact_error(account_id)
-        if error_code is None:
+        code = view.get_contact_error(account_id)
+        if code is None:
             return None
-        account, code = account_id or "the management account", error_code
+    account = account_id or "the management account"  # the last of those that were tried
     if code in ACCESS_DENIED:
         next_step = "Check that policies and permissions boundary of the caller allow account:GetAlternateContact."
     else:

@@ -97,9 +97,7 @@ class AccountProcessor:
         self._mode = mode
         self._pool = pool
 
-    def process(
-        self, message: AccountMessage, *, deadline: float, last_try: bool, may_wait: bool = False
-    ) -> AccountResult:
+    def process(self, message: AccountMessage, *, deadline: float, last_try: bool, may_wait: bool) -> AccountResult:
         """Process the account of ``message`` until ``deadline`` (a time of the pacers' clock). Never raise WorkerError.
 
         At the ``last_try``, one more call determines whether trusted access is off. A new account that is still below

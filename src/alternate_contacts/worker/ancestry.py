@@ -8,13 +8,11 @@ from alternate_contacts.worker.errors import NotInOrganization
 from alternate_contacts.worker.paced_api import CallCounter, call_paced
 from alternate_contacts.worker.pacing import Pacer
 
-LIST_PARENTS_RATE = 5.0
-"""Calls of ListParents per second that Organizations allows an account.
+LIST_PARENTS_RATE = 2.25
+"""Calls of ListParents per second of all workers together: 45 % of the 5 that Organizations allows an account.
 
 https://docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits.html#throttling-limits
 """
-LIST_PARENTS_SHARE = 0.45
-"""The part of this quota that all workers together may use."""
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ def _call(operation: str, call: Callable[[], Response]) -> Response:
     try:
         return call()
     except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "none") or "none"
+        code = error.response.get("Error", {}).get("Code") or "none"
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         raise classify(code, status, operation) from None
     except ParamValidationError:
@@ -149,7 +149,7 @@ class AwsOrganizationLookup:
         except NotInOrganization:
             return None
         account = response["Account"]
-        return AccountDescription(account_state(account), _ancestry(account.get("Paths", [])))
+        return AccountDescription(account_state(account), _ancestry(account.get("Paths")))
 
     def get_parent(self, child_id: str) -> str:
         """Return the parent of an account or OU; each has one."""
@@ -226,9 +226,9 @@ class AwsMessageQueues:
         )
 
 
-def _ancestry(paths: Sequence[str]) -> tuple[str, ...]:
+def _ancestry(paths: Sequence[str] | None) -> tuple[str, ...]:
     """Return the IDs in ``o-…/r-…/ou-…/123456789012/`` from the account to the root; () without a path."""
-    return tuple(reversed(paths[0].strip("/").split("/")[1:])) if paths else ()
+    return tuple(reversed(paths[0].removesuffix("/").split("/")[1:])) if paths else ()
 
 
 def _target(account_id: str | None) -> "_Target":

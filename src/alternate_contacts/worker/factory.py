@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from alternate_contacts.worker import ancestry, aws
+from alternate_contacts.worker import aws
 from alternate_contacts.worker.account_processor import AccountProcessor, DesiredContactsFinder
+from alternate_contacts.worker.ancestry import LIST_PARENTS_RATE, AncestryReader
 from alternate_contacts.worker.batch import ACCOUNTS_AT_A_TIME, BatchProcessor
 from alternate_contacts.worker.configuration_cache import ConfigurationCache
 from alternate_contacts.worker.contacts import ContactType
@@ -45,7 +46,7 @@ def build_worker(environment: Mapping[str, str]) -> Worker:
         _contacts_finder(settings, organization),
         own_account_id=settings.management_account_id,
         mode=settings.mode,
-        pool=ThreadPoolExecutor(_CALLS_AT_A_TIME, "call"),
+        pool=ThreadPoolExecutor(_CALLS_AT_A_TIME),
     )
     queues = aws.AwsMessageQueues(
         aws.sqs_client(),
@@ -57,7 +58,7 @@ def build_worker(environment: Mapping[str, str]) -> Worker:
         queues,
         telemetry,
         max_tries=settings.max_tries,
-        pool=ThreadPoolExecutor(ACCOUNTS_AT_A_TIME, "account"),
+        pool=ThreadPoolExecutor(ACCOUNTS_AT_A_TIME),
     )
     return Worker(batch, telemetry)
 
@@ -65,11 +66,9 @@ def build_worker(environment: Mapping[str, str]) -> Worker:
 def _contacts_finder(settings: WorkerSettings, organization: aws.AwsOrganizationLookup) -> DesiredContactsFinder:
     if settings.contacts_path is None:
         return StackContacts(settings.assignments)
-    parents_rate = ancestry.LIST_PARENTS_RATE * ancestry.LIST_PARENTS_SHARE / settings.concurrent_workers
+    parents = Pacer(LIST_PARENTS_RATE / settings.concurrent_workers, burst=1)
     return ConfiguredContacts(
         ConfigurationCache(aws.AwsParameterStore(aws.ssm_client(), settings.contacts_path)),
-        ancestry.AncestryReader(
-            organization, descriptions=organization.descriptions, parents=Pacer(parents_rate, burst=1)
-        ),
+        AncestryReader(organization, descriptions=organization.descriptions, parents=parents),
         settings.assignments,
     )

@@ -92,9 +92,9 @@ def call_paced(
     while True:
         try:
             pacer.wait(deadline, operation)
-        except OutOfTime:
+        except OutOfTime as late:
             # An error of AWS is more precise than the end of the time.
-            raise last_throttle or OutOfTime("not_tried", operation) from None
+            raise last_throttle or late from None
         throttled = False
         try:
             result = call()

@@ -59,7 +59,7 @@ class WorkerSettings:
 
 
 def _text(environment: Mapping[str, str], name: str) -> str:
-    value = environment.get(name, "")
+    value = environment.get(name)
     if not value:
         raise SettingsError(f"environment variable {name} is missing")
     return value

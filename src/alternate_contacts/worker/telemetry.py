@@ -44,7 +44,7 @@ class WorkerTelemetry:
         if result.skipped is None:
             self.logger.info("account processed", extra=fields)
         else:
-            counts["AccountsSkipped", "reason", result.skipped] += 1
+            counts["AccountsSkipped", "reason", result.skipped] = 1
             self.logger.info("account skipped", extra=fields | {"state": result.skipped})
         self._count(counts, result)
 
@@ -53,7 +53,7 @@ class WorkerTelemetry:
     ) -> None:
         """Log and count an account whose message is on FailedAccountQueue; ``message`` is None if it is invalid."""
         counts = _count_contacts(result)
-        counts["AccountsFailed", "reason", error.reason] += 1
+        counts["AccountsFailed", "reason", error.reason] = 1
         self._count(counts, result)
         self.logger.error("account failed", extra=_fields(message, record, result) | _error_fields(error))
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
-from botocore.stub import Stubber
+from botocore.stub import ANY, Stubber
 
 from alternate_contacts.backfill import aws
 from alternate_contacts.backfill.aws import AwsAccountDirectory, AwsBackfillQueue, AwsClients, AwsWorkerPermissions
@@ -239,10 +239,9 @@ def test_a_response_without_failures_is_a_success(sqs: "SQSClient") -> None:
 def test_counts_messages_that_are_visible_in_flight_or_delayed(sqs: "SQSClient") -> None:
     counts = {"": "1", "NotVisible": "20", "Delayed": "300"}
     with Stubber(sqs) as stub:
-        stub.add_response(
-            "get_queue_attributes",
-            {"Attributes": {f"ApproximateNumberOfMessages{suffix}": count for suffix, count in counts.items()}},
-        )
+        attributes = {f"ApproximateNumberOfMessages{suffix}": count for suffix, count in counts.items()}
+        request = {"QueueUrl": QUEUE, "AttributeNames": list(attributes)}
+        stub.add_response("get_queue_attributes", {"Attributes": attributes}, request)
         assert AwsBackfillQueue(sqs, QUEUE).count_messages() == 321
 
 
@@ -266,10 +265,44 @@ def test_the_last_backfill_is_the_newest_point_above_zero(
 ) -> None:
     client = session.client("cloudwatch")
     datapoints = [{"Timestamp": datetime(2026, 11, day, tzinfo=UTC), "Sum": total} for day, total in points]
+    since = datetime(2026, 10, 1, tzinfo=UTC)
+    expected = {
+        "Namespace": "AlternateContacts",
+        "MetricName": "BackfillCompleted",
+        "Dimensions": [{"Name": "service", "Value": "backfill"}],
+        "StartTime": since,
+        "EndTime": ANY,
+        "Period": 7200,
+        "Statistics": ["Sum"],
+    }
     with Stubber(client) as stub:
-        stub.add_response("get_metric_statistics", {"Datapoints": datapoints})
-        last = aws.find_last_backfill(client, datetime(2026, 10, 1, tzinfo=UTC))
+        stub.add_response("get_metric_statistics", {"Datapoints": datapoints}, expected)
+        last = aws.find_last_backfill(client, since)
     assert last == (datetime(2026, 11, day, tzinfo=UTC) if day else None)
+
+
+# ---- Parameter Store -----------------------------------------------------------------------------------------------
+
+
+def test_parameters_below_the_path_are_read_from_every_page(session: boto3.Session) -> None:
+    """The value of a SecureString stays with AWS: without decryption it is not the value."""
+    client = session.client("ssm")
+    pages: list[list[dict[str, Any]]] = [
+        [{"Name": "/contacts/version", "Type": "String", "Value": "1"}],
+        [],
+        [
+            {"Name": "/contacts/sets/a", "Type": "SecureString", "Value": "encrypted"},
+            {"Name": "/contacts/sets/list", "Type": "StringList", "Value": "a,b"},
+        ],
+    ]
+    request = {"Path": "/contacts", "Recursive": True, "WithDecryption": False}
+    with Stubber(client) as stub:
+        for number, page in enumerate(pages):
+            more = {"NextToken": f"page {number + 1}"} if number < len(pages) - 1 else {}
+            token = {"NextToken": f"page {number}"} if number else {}
+            stub.add_response("get_parameters_by_path", {"Parameters": page, **more}, request | token)
+        assert aws.read_parameters(client, "/contacts") == {"version": "1", "sets/a": None, "sets/list": None}
+        stub.assert_no_pending_responses()
 
 
 # ---- Errors, clients ------------------------------------------------------------------------------------------------

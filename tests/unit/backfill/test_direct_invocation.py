@@ -1,6 +1,8 @@
 """The schedule and the operator get a result or an error."""
 
 import json
+from datetime import UTC, datetime, timedelta
+from threading import Event
 from typing import NoReturn
 
 import pytest
@@ -39,10 +41,12 @@ def test_a_reconcile_is_skipped_while_messages_are_waiting(
     function.wire.respond("GetQueueAttributes", HttpResponse(body={"Attributes": attributes}))
     result = function.invoke(trigger="reconcile")
     assert (result["reconcileSkipped"], result["enqueued"]) == (skipped, 0 if skipped else 2)
+    assert ("waiting" in result["summary"]) is skipped
     assert len(function.sent_to("ACCOUNT_QUEUE_URL")) == result["enqueued"]
 
 
-def test_the_backfill_age_is_returned_in_days_without_settings() -> None:
+@pytest.mark.parametrize(("age", "days"), [(None, 62.0), (timedelta(hours=36), 1.5)])
+def test_the_backfill_age_is_returned_in_days_without_settings(age: timedelta | None, days: float) -> None:
     def fail() -> NoReturn:
         raise AssertionError
 
@@ -50,11 +54,24 @@ def test_the_backfill_age_is_returned_in_days_without_settings() -> None:
         fail,
         BackfillTelemetry(),
         error_message=str,
-        find_last_backfill=lambda _: None,
+        find_last_backfill=lambda _: datetime.now(UTC) - age if age else None,
         get_undelivered_queue=fail,
         new_stop=FakeStop,
     )
-    assert invocation.run({"trigger": "report_backfill_age"}, deadline=0) == {"daysSinceBackfill": 62.0}
+    assert invocation.run({"trigger": "report_backfill_age"}, deadline=0) == {"daysSinceBackfill": days}
+
+
+def test_a_backfill_that_is_late_fails_with_its_counts(function: DeployedFunction) -> None:
+    is_over = Event()
+
+    def hang(_: object) -> HttpResponse:
+        is_over.wait(30)
+        return error_response("AccessDeniedException", 400)
+
+    function.wire.respond("DescribeOrganization", hang)
+    with pytest.raises(BackfillError, match=r"out of time\. Accounts: 0 listed"):
+        function.build().direct_invocation.run({"trigger": "manual"}, deadline=0)
+    is_over.set()
 
 
 @pytest.mark.parametrize(
@@ -91,7 +108,9 @@ def test_a_reconcile_that_fails_after_its_first_messages_is_recorded_on_undelive
     fail_while_listing(function)
     with pytest.raises(BackfillError):
         function.invoke(trigger=trigger)
-    records = [json.loads(entry["MessageBody"]) for entry in function.sent_to("UNDELIVERED_QUEUE_URL")]
+    entries = function.sent_to("UNDELIVERED_QUEUE_URL")
+    assert [entry["DelaySeconds"] for entry in entries] == [0] * is_recorded
+    records = [json.loads(entry["MessageBody"]) for entry in entries]
     assert records == ([{"requestPayload": {"trigger": trigger, "reason": trigger}}] if is_recorded else [])
 
 
@@ -106,7 +125,7 @@ def test_a_reconcile_that_cannot_be_recorded_fails_with_its_own_message(
     )
     with pytest.raises(BackfillError, match="ListAccounts"):
         function.invoke(trigger="reconcile")
-    assert "failed reconcile not recorded" in capsys.readouterr().out
+    assert error_not_recorded(capsys) == "ClientError"
 
 
 def test_a_reconcile_whose_record_sqs_rejects_is_logged(
@@ -122,13 +141,20 @@ def test_a_reconcile_whose_record_sqs_rejects_is_logged(
     )
     with pytest.raises(BackfillError, match="ListAccounts"):
         function.invoke(trigger="reconcile")
-    assert "failed reconcile not recorded" in capsys.readouterr().out
+    assert error_not_recorded(capsys) == "BackfillError"
 
 
 def test_an_invalid_input_is_described_without_its_content(function: DeployedFunction) -> None:
     with pytest.raises(BackfillError, match=r'^Invalid input. Send {"trigger": "manual"}') as raised:
         function.invoke(command="secret")
     assert "secret" not in str(raised.value)
+
+
+def error_not_recorded(capsys: pytest.CaptureFixture[str]) -> object:
+    """Return the type of the error for which the failed reconcile is not on UndeliveredQueue."""
+    lines = map(json.loads, capsys.readouterr().out.splitlines())
+    (error,) = [line["error_type"] for line in lines if line["message"] == "failed reconcile not recorded"]
+    return error
 
 
 def fail_while_listing(function: DeployedFunction) -> None:

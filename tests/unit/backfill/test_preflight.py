@@ -63,10 +63,18 @@ def test_an_organization_that_is_ready_passes_with_one_read() -> None:
 def test_a_failure_names_the_next_step_and_nothing_is_changed(
     directory: FakeAccountDirectory, words: list[str]
 ) -> None:
-    directory.trusted_access = False
-    message = check(directory)
+    directory.trusted_access, stop = False, FakeStop()
+    message = check(directory, stop=stop)
     assert [word for word in words if word not in message] == []
-    assert (directory.times_enabled, directory.contact_calls) == (0, [])
+    assert (directory.times_enabled, directory.contact_calls, stop.waits) == (0, [], [])
+
+
+def test_without_an_organization_there_is_no_feature_set() -> None:
+    """The command runs each check on its own."""
+    (all_features,) = (each for each in CHECKS if each.name == "all features")
+    failure = all_features.run(FakeAccountDirectory(MEMBERS, organization=None))
+    assert failure
+    assert "feature set none" in failure.message
 
 
 def test_china_has_its_own_region() -> None:
@@ -136,6 +144,8 @@ def test_an_organization_of_one_account_reads_its_own_contact() -> None:
     directory = FakeAccountDirectory([ListedAccount(MANAGEMENT_ACCOUNT), ListedAccount("1" * 12, "SUSPENDED")])
     assert check(directory) == "none"
     assert directory.contact_calls == [None]
+    directory.contact_errors = {None: ["InternalServerException"] * 99}
+    assert check(directory).startswith("GetAlternateContact failed for the management account: InternalServerException")
 
 
 # ---- Out of time ----------------------------------------------------------------------------------------------------

@@ -59,7 +59,8 @@ def send(
 
 
 def test_a_success_has_the_fields_that_cloudformation_requires() -> None:
-    assert json.loads(response_body(REQUEST, SUCCESS)) == {
+    response = CustomResourceResponse.succeeded("summary", BackfillCounts(listed=2, enqueued=1))
+    assert json.loads(response_body(REQUEST, response)) == {
         "Status": "SUCCESS",
         "Reason": "summary",
         "PhysicalResourceId": PHYSICAL_ID,

@@ -195,7 +195,12 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 @pytest.mark.parametrize(
     ("last", "days"),
-    [(NOW - timedelta(hours=12), 0.5), (NOW - timedelta(days=14), 14.0), (None, 62.0)],
+    [
+        (NOW - timedelta(hours=12), 0.5),
+        (NOW - timedelta(hours=25), 1.0),
+        (NOW - timedelta(days=14), 14.0),
+        (None, 62.0),
+    ],
 )
 def test_the_age_of_the_last_backfill_is_written_as_a_metric(
     last: datetime | None, days: float, capsys: pytest.CaptureFixture[str]

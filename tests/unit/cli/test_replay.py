@@ -168,6 +168,16 @@ class TestMoveTasks:
         assert tasks.remaining() == 1
         assert sum(clock.sleeps) == 3
 
+    def test_counting_ends_with_the_last_message(self, tasks: MoveTasks, sqs: FakeSqs, clock: FakeClock) -> None:
+        def sleep(seconds: float) -> None:
+            clock.sleep(seconds)
+            sqs.queues["FailedAccountQueue"].clear()
+
+        sqs.fail(ACCOUNT)
+        tasks._sleep = sleep
+        assert tasks.remaining() == 0
+        assert clock.sleeps == [0.5]
+
     def test_it_joins_a_running_task(self, tasks: MoveTasks, sqs: FakeSqs) -> None:
         sqs.moves_at_a_time = 2
         for number in range(6):
@@ -204,6 +214,14 @@ class TestMoveTasks:
         with pytest.raises(CliError, match="after 2 messages with status FAILED: CouldNotDetermineMessageSource"):
             tasks.move(5, lambda _: None)
 
+    def test_a_task_may_have_no_count_yet(self, tasks: MoveTasks, aws: FakeWire) -> None:
+        uncounted = {"Status": "RUNNING", "StartedTimestamp": 1}
+        completed = {"Status": "COMPLETED", "ApproximateNumberOfMessagesMoved": 3, "StartedTimestamp": 1}
+        self.list_tasks(aws, [uncounted], [uncounted], [completed])
+        progress: list[int] = []
+        assert tasks.move(3, progress.append) == 3
+        assert progress == [0, 0, 3]
+
     def test_it_waits_until_the_new_task_is_listed(self, tasks: MoveTasks, aws: FakeWire, clock: FakeClock) -> None:
         old = [{"Status": "COMPLETED", "ApproximateNumberOfMessagesMoved": 99, "StartedTimestamp": 1}]
         new = [{"Status": "COMPLETED", "ApproximateNumberOfMessagesMoved": 3, "StartedTimestamp": 2}]
@@ -223,6 +241,12 @@ class TestMoveTasks:
 
     def test_other_errors_are_raised(self, tasks: MoveTasks, aws: FakeWire) -> None:
         aws.respond("StartMessageMoveTask", HttpResponse(400, {"__type": "InvalidParameterValue", "message": "no"}))
+        with pytest.raises(ClientError, match="InvalidParameterValue"):
+            tasks.move(3, lambda _: None)
+
+    def test_no_other_error_joins_a_task_that_runs(self, tasks: MoveTasks, aws: FakeWire) -> None:
+        self.list_tasks(aws, [], [{"Status": "RUNNING", "StartedTimestamp": 1}], [{"Status": "COMPLETED"}])
+        aws.respond("StartMessageMoveTask", error_response("InvalidParameterValue", 400))
         with pytest.raises(ClientError, match="InvalidParameterValue"):
             tasks.move(3, lambda _: None)
 
@@ -281,7 +305,9 @@ class TestReplaySelected:
     def test_dry_run_returns_all_messages(self, run: Run, failed: FakeSqs) -> None:
         result = run("replay", "--reason", "access_denied", "--dry-run", "--json")
         plan = json.loads(result.stdout)["plan"]
-        assert (result.exit_code, plan["accounts"]) == (0, [ACCOUNT, OTHER])
+        selected = [each.message_id for each in failed.queues["FailedAccountQueue"][:2]]
+        assert plan == {"replay": selected, "accounts": [ACCOUNT, OTHER], "missing": [], "remarks": []}
+        assert result.exit_code == 0
         assert (failed.bodies("AccountQueue"), failed.in_flight("FailedAccountQueue")) == ([], [])
 
     def test_what_another_reader_has_received_is_not_called_missing(self, run: Run, failed: FakeSqs) -> None:
@@ -384,6 +410,12 @@ class TestDiscard:
         failed.rejections["DeleteMessageBatch"] = lambda _: "InternalError"
         result = run("discard", "--account", ACCOUNT, "--yes", "--json")
         assert (result.exit_code, json.loads(result.stdout)["result"]) == (1, {"deleted": 0, "remaining": 1})
+
+    def test_the_plan_has_what_is_deleted_and_what_is_missing(self, run: Run, failed: FakeSqs) -> None:
+        accounts = ("--account", ACCOUNT, "--account", "999999999999")
+        plan = json.loads(run("discard", *accounts, "--dry-run", "--json").stdout)["plan"]
+        deleted = [failed.queues["FailedAccountQueue"][0].message_id]
+        assert plan == {"discard": deleted, "accounts": [ACCOUNT], "missing": ["999999999999"], "remarks": []}
 
     def test_no_match(self, run: Run, failed: FakeSqs) -> None:
         result = run("discard", "--reason", "not_in_organization")
@@ -489,6 +521,13 @@ class TestReplayUndelivered:
         }
         assert document["result"] == {"sent": 1, "notSent": 0, "notDeleted": 0}
         assert started() == []
+
+    def test_the_plan_counts_what_the_backfill_replaces_by_its_kind(self, run: Run, sqs: FakeSqs) -> None:
+        for body in (EVENT, PARAMETER_CHANGE, QUEUED_CHANGE, INVOCATION):
+            sqs.put("UndeliveredQueue", body)
+        document = json.loads(run("replay", "--undelivered", "--dry-run", "--json").stdout)
+        expected = {"send": 1, "backfill": True, "failedInvocations": 1, "configurationChanges": 2, "remarks": []}
+        assert document["plan"] == expected
 
     def test_failed_invocations_stay_while_the_package_is_disabled(
         self, run: Run, sqs: FakeSqs, started: Callable[[], list[dict[str, Any]]]

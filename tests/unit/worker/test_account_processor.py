@@ -4,13 +4,15 @@ import itertools
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Literal
 
 import pytest
 
+from alternate_contacts.worker import account_processor
 from alternate_contacts.worker.account_processor import AccountResult, DesiredContactsFinder
 from alternate_contacts.worker.ancestry import AccountDescription
-from alternate_contacts.worker.contact_selection import AccountSelection, Assignment, ContactSelection
+from alternate_contacts.worker.contact_selection import AccountSelection, Assignment, ContactSelection, select_defaults
 from alternate_contacts.worker.contacts import CONTACT_FIELDS, Contact, ContactType
 from alternate_contacts.worker.decision import Outcome, Policy
 from alternate_contacts.worker.desired_contacts import DesiredContacts
@@ -73,7 +75,8 @@ class Bench:
             clock=self.clock,
             contacts=self.contacts,
         )
-        return processor.process(AccountMessage(account_id, "backfill", mode), deadline=deadline, last_try=last_try)
+        message = AccountMessage(account_id, "backfill", mode)
+        return processor.process(message, deadline=deadline, last_try=last_try, may_wait=False)
 
 
 @pytest.fixture
@@ -389,3 +392,28 @@ def test_only_access_denied_gets_a_cause(bench: Bench) -> None:
         SECURITY: InvalidContact,
     }
     assert result.outcomes[OPERATIONS] is Outcome.UPDATED
+
+
+# ---- Time -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        DesiredContacts(select_defaults(dict.fromkeys(ContactType, Assignment(Policy.IGNORE, DESIRED)))),
+        DesiredContacts(AccountSelection(excluded_by="r-ab12")),
+        Throttled("ThrottlingException", "GetParametersByPath"),
+    ],
+    ids=["processed", "excluded", "failed"],
+)
+def test_every_result_has_the_time_that_the_account_took(
+    bench: Bench, found: DesiredContacts | WorkerError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class SlowContacts(FixedContacts):
+        def find(self, message: AccountMessage, *, deadline: float, may_wait: bool) -> DesiredContacts:
+            bench.clock.now += 0.25
+            return super().find(message, deadline=deadline, may_wait=may_wait)
+
+    monkeypatch.setattr(account_processor, "time", SimpleNamespace(monotonic=bench.clock))
+    bench.clock.now, bench.contacts = 7, SlowContacts(found)
+    assert bench.process().milliseconds == 250

@@ -57,6 +57,11 @@ def test_with_an_older_botocore_the_parents_of_ous_are_read_once(bench: Bench) -
     assert bench.tree.calls == [("ListParents", OTHER), ("ListParents", MEMBER)]
 
 
+def test_a_description_without_ancestry_still_has_the_state(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench.tree, "describe_account", lambda _: AccountDescription("SUSPENDED"))
+    assert bench.read() == AccountDescription("SUSPENDED", (MEMBER, *OUS, ROOT))
+
+
 def test_threads_read_an_ou_once(bench: Bench) -> None:
     bench.tree.describes_ancestry = False
     with ThreadPoolExecutor(5) as pool:

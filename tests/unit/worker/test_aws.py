@@ -212,6 +212,14 @@ def test_the_reserve_covers_the_calls_that_can_time_out_at_the_end() -> None:
     assert end + LONGEST_WAITS <= aws.RESERVE
 
 
+@pytest.mark.usefixtures("default_session")
+def test_calls_that_no_pacer_counts_are_tried_twice_and_do_not_wait_long() -> None:
+    for client in (aws.organizations_client(), aws.sqs_client(), aws.ssm_client()):
+        config: Any = client.meta.config
+        assert config.retries["total_max_attempts"] == 2
+        assert (config.connect_timeout, config.read_timeout) == (2, 4)
+
+
 # ---- Organizations --------------------------------------------------------------------------------------------------
 
 
@@ -325,8 +333,9 @@ def test_an_account_or_ou_has_one_parent(organizations: "OrganizationsClient") -
 def test_the_parent_of_an_account_outside_the_organization_is_an_error(organizations: "OrganizationsClient") -> None:
     with Stubber(organizations) as stub:
         stub.add_client_error("list_parents", "ChildNotFoundException", "no", 400)
-        with pytest.raises(NotInOrganization):
+        with pytest.raises(NotInOrganization) as caught:
             aws.AwsOrganizationLookup(organizations).get_parent(MEMBER)
+    assert (caught.value.code, caught.value.operation) == ("ChildNotFoundException", "ListParents")
 
 
 @pytest.mark.parametrize(

@@ -136,12 +136,13 @@ def test_a_deleted_or_unknown_configuration_is_an_error(
     bench.store.parameters = parameters
     bench.clock.now = 60
     error = bench.error()
-    assert (type(error), error.code) == (ConfigurationUnreadable, code)
+    assert (type(error), error.code, error.operation) == (ConfigurationUnreadable, code, READ)
 
 
 def test_no_page_is_read_after_the_deadline_and_that_is_no_error_of_the_configuration(bench: Bench) -> None:
     bench.clock.now = 10
-    assert type(bench.error(deadline=10)) is OutOfTime
+    error = bench.error(deadline=10)
+    assert (type(error), error.code, error.operation) == (OutOfTime, "not_tried", READ)
     assert bench.store.tokens == []
     assert len(bench.get(deadline=10.1)) == 25
     bench.clock.now = 69

@@ -100,6 +100,9 @@ def test_the_nearest_target_that_states_exclude_decides(targets: dict[str, objec
 
 def errors(targets: Mapping[str, object]) -> dict[ContactType, tuple[type[WorkerError], str]]:
     contacts = select(configuration(targets), ANCESTRY, DEFAULTS).contacts
+    for found in contacts.values():
+        if isinstance(found.result, WorkerError):
+            assert found.result.operation == "GetParametersByPath"
     return {
         each: (type(found.result), found.result.code)
         for each, found in contacts.items()
@@ -112,6 +115,8 @@ def test_an_invalid_target_never_falls_through_to_its_parent() -> None:
     error = (InvalidTarget, f"targets/{CHILD}")
     assert errors({CHILD: 5, ROOT: {"billing": "a", "exclude": True}}) == dict.fromkeys(ContactType, error)
     assert errors({CHILD: 5, MEMBER: {"billing": "a"}}) == dict.fromkeys(ContactType, error)
+    for found in select(configuration({CHILD: 5}), ANCESTRY, DEFAULTS).contacts.values():
+        assert (found.target, found.choice) == (CHILD, None)
 
 
 def test_a_nearer_target_that_includes_the_account_limits_an_invalid_target_to_the_other_types() -> None:

@@ -28,6 +28,14 @@ def test_surrounding_white_space_does_not_count(field: ContactField, before: str
 
 
 @each_field
+def test_a_value_may_have_the_maximum_length(field: ContactField) -> None:
+    longest = {"email_address": "a" * 248 + "@b.com", "phone_number": "1" * 25}.get(field.key, "x" * field.max_length)
+    assert len(longest) == field.max_length
+    assert field.accepts(longest)
+    assert not field.accepts(longest[0] + longest)
+
+
+@each_field
 def test_every_field_counts_and_so_does_white_space_within_it(field: ContactField) -> None:
     value = field.value_of(DESIRED)
     assert not DESIRED.same_as(replace(DESIRED, **{field.key: value + "x"}))

@@ -108,8 +108,9 @@ def test_only_a_moved_account_needs_a_configuration_that_is_newer_than_its_messa
 def test_a_new_account_below_the_root_waits_until_it_may_not_wait_longer(bench: Bench, event: str) -> None:
     bench.set_targets({OU: {"exclude": True}})
     bench.tree.parents[MEMBER] = ROOT
-    with pytest.raises(BelowRoot):
+    with pytest.raises(BelowRoot) as caught:
         bench.find(trigger=event)
+    assert (caught.value.code, caught.value.operation) == ("below_root", "DescribeAccount")
     assert bench.find(trigger=event, may_wait=False).selection.excluded_by is None
     bench.tree.parents[MEMBER] = OU
     assert bench.find(trigger=event).selection.excluded_by == OU

@@ -2,14 +2,17 @@
 
 import json
 from collections.abc import Iterator
+from threading import Barrier
 from typing import Any
 
 import boto3
 import pytest
 
+from alternate_contacts.worker import factory
 from alternate_contacts.worker.batch import QueueRecord
 from alternate_contacts.worker.contacts import Contact, ContactType
 from alternate_contacts.worker.factory import Worker, build_worker
+from alternate_contacts.worker.pacing import Pacer
 from alternate_contacts.worker.settings import SettingsError
 from tests.fakes.contact_data import contact_set
 from tests.fakes.environment import WORKER, WORKER_SECRETS
@@ -131,11 +134,13 @@ def test_processes_a_batch_with_a_contact_configuration(wire: FakeWire, capsys: 
     def describe(request: dict[str, Any]) -> HttpResponse:
         account_id = request["AccountId"]
         parent = {UNSET: f"{OU}/", SUSPENDED: f"{EXCLUDED_OU}/"}.get(account_id, "")
-        account = {"Id": account_id, "State": "ACTIVE", "Paths": [f"o-abc/{ROOT}/{parent}{account_id}/"]}
-        return HttpResponse(body={"Account": account})
+        # Without paths, the parents are read one by one.
+        paths = [] if account_id == MANAGEMENT else [f"o-abc/{ROOT}/{parent}{account_id}/"]
+        return HttpResponse(body={"Account": {"Id": account_id, "State": "ACTIVE", "Paths": paths}})
 
     wire.respond("GetParametersByPath", get_page)
     wire.respond("DescribeAccount", describe)
+    wire.respond("ListParents", HttpResponse(body={"Parents": [{"Id": ROOT, "Type": "ROOT"}]}))
     worker = build_worker(dict(WORKER) | FAST | {"CONTACTS_PATH": "/contacts"})
     records = [record("unset", UNSET), record("excluded", SUSPENDED), record("own", MANAGEMENT, tries=10)]
     assert worker.batch.process_batch(records, deadline=NEVER) == []
@@ -154,6 +159,7 @@ def test_processes_a_batch_with_a_contact_configuration(wire: FakeWire, capsys: 
     }
     assert len(wire.requests_of("GetParametersByPath")) == 2
     assert len(wire.requests_of("DescribeAccount")) == 3
+    assert wire.requests_of("ListParents") == [{"ChildId": MANAGEMENT}]
     [failed] = wire.requests_of("SendMessage")
     attributes = {name: attribute["StringValue"] for name, attribute in failed["MessageAttributes"].items()}
     expected = {"Reason": "unknown_contact_set", "ErrorCode": "sets/lost", "ContactTypes": "SECURITY"}
@@ -178,6 +184,38 @@ def test_a_crash_in_one_account_leaves_its_message_and_no_contact_data(
     assert worker.batch.process_batch(records, deadline=NEVER) == ["crash"]
     output = capsys.readouterr()
     assert [secret for secret in WORKER_SECRETS if secret in output.out + output.err] == []
+
+
+def test_every_contact_of_five_accounts_is_read_at_the_same_time(worker: Worker, wire: FakeWire) -> None:
+    """Latency does not limit the pace: the quota does."""
+    all_at_once = Barrier(5 * len(ContactType))
+
+    def get(parameters: dict[str, Any]) -> HttpResponse:
+        all_at_once.wait(timeout=10)
+        return HttpResponse(body={"AlternateContact": desired(parameters["AlternateContactType"])})
+
+    wire.respond("GetAlternateContact", get)
+    records = [record(str(number), f"{number:012}") for number in range(1, 6)]
+    assert worker.batch.process_batch(records, deadline=NEVER) == []
+    assert len(wire.requests_of("GetAlternateContact")) == 15
+    assert wire.requests_of("PutAlternateContact") == []
+
+
+@pytest.mark.usefixtures("wire")
+def test_each_worker_has_its_part_of_each_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """45 % of 5 calls of ListParents a second are for both workers."""
+    pacers: list[tuple[float, float]] = []
+
+    class RecordedPacer(Pacer):
+        def __init__(self, rate: float, burst: float) -> None:
+            super().__init__(rate, burst)
+            pacers.append((rate, burst))
+
+    monkeypatch.setattr(factory, "Pacer", RecordedPacer)
+    rates = {"PUT_RATE": "5", "PUT_BURST": "8", "GET_RATE": "10", "GET_BURST": "15"}
+    shares = {"QUOTA_SHARE": "50", "CONCURRENT_WORKERS": "2", "CONTACTS_PATH": "/contacts"}
+    build_worker(dict(WORKER) | rates | shares)
+    assert sorted(pacers) == [(1.125, 1), (1.25, 1), (2.5, 2.75)]
 
 
 @pytest.mark.usefixtures("wire")

@@ -16,6 +16,11 @@ from alternate_contacts.worker.protocol import Mode
 ACCOUNT = "111122223333"
 
 
+def _printable(text: str) -> str:
+    """Return an ID for a test that pytest also finds on its command line."""
+    return ascii(text).replace("\\", "")
+
+
 def content_with(**changes: object) -> dict[str, object]:
     return {"version": 1, "accountId": ACCOUNT, "trigger": "backfill", "mode": "enforce"} | changes
 
@@ -40,8 +45,9 @@ def test_a_move_concerns_the_account_that_was_moved_and_a_failed_move_none() -> 
 
 @pytest.mark.parametrize("parameters", [None, {}, {"accountId": "me"}, {"accountId": [ACCOUNT]}, [ACCOUNT]])
 def test_a_move_without_an_account_is_a_permanent_error(parameters: object) -> None:
-    with pytest.raises(EventWithoutAccount):
+    with pytest.raises(EventWithoutAccount) as caught:
         parse_message(move(requestParameters=parameters))
+    assert caught.value.code == "no_account_id"
 
 
 def test_a_message_without_mode_enforces() -> None:
@@ -99,7 +105,7 @@ def test_a_message_may_have_unknown_keys() -> None:
         (True, "not_an_object"),
         (None, "not_an_object"),
     ],
-    ids=str,
+    ids=lambda value: _printable(str(value)),
 )
 def test_content_that_is_no_account_message_is_invalid(content: object, code: str) -> None:
     with pytest.raises(InvalidMessage) as caught:
@@ -121,7 +127,7 @@ def test_content_that_is_no_account_message_is_invalid(content: object, code: st
         json.dumps(content_with()) + "x",
         '{"version": ' + "1" * 5000 + "}",
     ],
-    ids=lambda body: repr(body[:20]),
+    ids=lambda body: _printable(body[:20]),
 )
 def test_a_body_that_is_no_json_is_invalid(body: str) -> None:
     with pytest.raises(InvalidMessage) as caught:
@@ -172,8 +178,9 @@ def test_survives_numbers_out_of_range(name: str, number: str) -> None:
 def test_an_event_without_an_account_has_an_error_of_its_own(
     name: str, details_of: Callable[[tuple[str, ...]], dict[str, object]]
 ) -> None:
-    with pytest.raises(EventWithoutAccount):
+    with pytest.raises(EventWithoutAccount) as caught:
         parse_message(json.dumps(event(name, details_of(EVENT_ACCOUNT[name]))))
+    assert caught.value.code == "no_account_id"
 
 
 def test_an_event_without_details_has_no_account() -> None:
@@ -278,13 +285,19 @@ def test_the_most_specific_key_wins() -> None:
     ],
 )
 def test_an_account_that_joined_without_an_id_is_an_event_without_account(details: object) -> None:
-    with pytest.raises(EventWithoutAccount):
+    with pytest.raises(EventWithoutAccount) as caught:
         parse_message(joined(serviceEventDetails=details))
+    assert caught.value.code == "no_account_id"
 
 
 def test_an_account_below_the_maximum_depth_is_not_found() -> None:
-    details: object = {"accountId": ACCOUNT}
-    for _ in range(500):
-        details = {"nested": details}
-    with pytest.raises(EventWithoutAccount):
-        parse_message(joined(serviceEventDetails=details))
+    def nested(levels: int) -> str:
+        details: object = {"accountId": ACCOUNT}
+        for _ in range(levels):
+            details = {"nested": details}
+        return joined(serviceEventDetails=details)
+
+    assert parse_message(nested(7)) == AccountMessage(ACCOUNT, "AccountJoinedOrganization")
+    for levels in (8, 500):
+        with pytest.raises(EventWithoutAccount):
+            parse_message(nested(levels))

@@ -127,10 +127,15 @@ def test_a_crash_is_counted_and_raised(bench: Bench) -> None:
     assert bench.counter.calls == 1
 
 
-@pytest.mark.parametrize("call", [Bench.get, Bench.put])
-def test_no_call_goes_out_after_the_deadline(bench: Bench, call: Callable[[Bench, float], None]) -> None:
+@pytest.mark.parametrize(
+    ("call", "operation"), [(Bench.get, "GetAlternateContact"), (Bench.put, "PutAlternateContact")]
+)
+def test_no_call_goes_out_after_the_deadline(
+    bench: Bench, call: Callable[[Bench, float], None], operation: str
+) -> None:
     bench.clock.now = 7
-    with pytest.raises(OutOfTime):
+    with pytest.raises(OutOfTime) as caught:
         call(bench, 7)
+    assert (caught.value.code, caught.value.operation) == ("not_tried", operation)
     assert bench.api.calls == []
     assert bench.counter.calls == 0

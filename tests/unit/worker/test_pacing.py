@@ -116,7 +116,7 @@ def test_a_throttled_call_empties_the_bucket_and_lowers_the_rate() -> None:
 
 
 def test_throttled_calls_of_one_burst_lower_the_rate_once() -> None:
-    pacer, clock = make_pacer(rate=10, burst=5)
+    pacer, clock = make_pacer(rate=10, burst=5, now=1000)
     for _ in range(5):
         pacer.on_throttle()
         clock.now += 0.09

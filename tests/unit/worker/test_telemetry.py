@@ -130,7 +130,8 @@ def test_the_line_of_a_failed_account(printed: Printed) -> None:
 def test_the_line_of_an_invalid_message(printed: Printed) -> None:
     WorkerTelemetry().account_failed(None, RECORD, AccountResult(), InvalidMessage("not_json"))
     line = printed.log_line()
-    assert (line["level"], line["account_id"], line["trigger"]) == ("ERROR", "unknown", "unknown")
+    assert (line["level"], line["account_id"]) == ("ERROR", "unknown")
+    assert (line["trigger"], line["mode"]) == ("unknown", "unknown")
     assert (line["reason"], line["error_code"], line["operation"]) == ("invalid_message", "not_json", "none")
 
 

@@ -126,5 +126,5 @@ class MoveTasks:
         )
 
     def _newest_task(self) -> "ListMessageMoveTasksResultEntryTypeDef | None":
-        tasks = self._client.list_message_move_tasks(SourceArn=self._source_arn, MaxResults=1).get("Results", [])
+        tasks = self._client.list_message_move_tasks(SourceArn=self._source_arn).get("Results")
         return tasks[0] if tasks else None
