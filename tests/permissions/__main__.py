@@ -12,11 +12,11 @@ from pathlib import Path
 
 from rich.console import Console
 
+from emulation import deploy
 from tests.permissions.page import PAGE, RESULTS, read_results, updated_page
 from tests.permissions.plan import PlannedChange, plan
 from tests.permissions.reasons import UNNOTICED
 from tests.permissions.run import Finding, run
-from tests.permissions.stack import build_package
 
 _PROCESSES = 2
 
@@ -49,7 +49,8 @@ def _run_all(planned: Sequence[PlannedChange], console: Console) -> list[Finding
     """Make the changes, and print each with the flow that noticed it."""
     expected = read_results() if RESULTS.exists() else {}
     with tempfile.TemporaryDirectory(prefix="permissions-") as folder, ProcessPoolExecutor(_PROCESSES) as pool:
-        build = build_package(Path(folder))
+        build = Path(folder)
+        deploy.build(build)
         shares = [planned[number::_PROCESSES] for number in range(_PROCESSES)]
         findings = []
         for share in pool.map(partial(run, build, expected=expected, report=_report), shares):

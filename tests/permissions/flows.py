@@ -457,7 +457,7 @@ def refuse_an_ignored_contact_type(stack: Stack) -> None:
     _expect(result, _DENIED, "Worker sets BILLING")
 
 
-def read_another_contact_type_denied(stack: Stack) -> None:
+def refuse_another_contact_type(stack: Stack) -> None:
     """BackfillRole may read no other contact type than the one of its check."""
     result = stack.call_as("BackfillFunction", "account", "get_alternate_contact", AlternateContactType="SECURITY")
     _expect(result, _DENIED, "SECURITY")
@@ -551,7 +551,7 @@ FLOWS = (
     Flow(notify_of_an_alarm),
     Flow(refuse_alarms_of_another_account),
     Flow(refuse_trusted_access_for_another_service, _ENFORCE),
-    Flow(read_another_contact_type_denied),
+    Flow(refuse_another_contact_type),
     Flow(refuse_an_ignored_contact_type, _IGNORED),
     Flow(change_nothing_in_mode_report, ("mode report",)),
     Flow(protect_the_contacts_of_members, _EVERY),

@@ -1,4 +1,4 @@
-"""The deployed stack: its policies, which can be changed, and what the flows do with it."""
+"""The deployed stack: its policies, how to change them, and what the flows do with it."""
 
 import json
 import time
@@ -11,7 +11,6 @@ from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
-from emulation import deploy
 from emulation.organization import Emulation
 from emulation.settings import Settings
 from emulation.waiting import eventually
@@ -24,8 +23,8 @@ SETTINGS = Settings(quota_speed=20, delay_speed=6000)
 """An hour of retries takes 0.6 s, a batching window of a minute 0.01 s."""
 PATIENCE = 15.0
 """Seconds after which a flow has failed: several times what it takes on a busy machine."""
-_BACKFILL_TIMEOUT = 80
-"""Seconds. The backfill stops 75 s before its timeout: it tries for five seconds, not for minutes, if it is denied."""
+_BACKFILL_TIMEOUT = 79
+"""Seconds. The backfill stops 75 s before its timeout: it tries for four seconds, not for minutes, if it is denied."""
 STACK = "alternate-contacts"
 
 LEFT = "message left for redelivery"
@@ -71,20 +70,19 @@ class Stack:
 
     def __init__(self, emulation: Emulation, build: Path) -> None:
         self.emulation = emulation
+        self._clients: dict[str, Any] = {}
         self.package = Package(emulation, build, [])
         self.enforces = True
         self.root: str = self.client("organizations").list_roots()["Roots"][0]["Id"]
         self.client("ssm").put_parameter(Name=f"{PATH}/version", Type="String", Value="1")
         own = {"name": "own", "title": "Team", "emailAddress": "own@acme.test", "phoneNumber": "+44 20 7946 0018"}
         self.client("ssm").put_parameter(Name=f"{PATH}/sets/own", Type="String", Value=json.dumps(own))
-        self._clients: dict[str, Any] = {}
 
     def client(self, service: str) -> Any:
         """Return a client of the management account's root user."""
-        clients = self.__dict__.setdefault("_clients", {})
-        if service not in clients:
-            clients[service] = self.emulation.client(service)
-        return clients[service]
+        if service not in self._clients:
+            self._clients[service] = self.emulation.client(service)
+        return self._clients[service]
 
     def deploy(self, variant: Variant) -> None:
         """Create or update the stack with the parameters of a variant."""
@@ -377,9 +375,3 @@ def emulated_stack(build: Path) -> Iterator[Stack]:
     with Emulation(SETTINGS) as emulation:
         emulation.enable_trusted_access()
         yield Stack(emulation, build)
-
-
-def build_package(folder: Path) -> Path:
-    """Build the functions once."""
-    deploy.build(folder)
-    return folder
