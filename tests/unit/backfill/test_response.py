@@ -162,10 +162,11 @@ def test_a_failed_attempt_is_retried(error: Exception) -> None:
 
 @pytest.mark.parametrize(("failure", "error"), ERRORS.items(), ids=ERRORS)
 def test_the_last_failure_is_raised_without_the_url(failure: str, error: Exception) -> None:
-    url = FakeResponseUrl([error] * ATTEMPTS)
+    url, clock = FakeResponseUrl([error] * ATTEMPTS), FakeClock()
     with pytest.raises(ResponseDeliveryError, match=f": {failure}. Lambda retries") as raised:
-        send(url)
+        send(url, clock)
     assert len(url.requests) == ATTEMPTS
+    assert clock.sleeps == [0.5, 1, 2]
     shown = "".join(traceback.format_exception(raised.value))
     assert SIGNATURE not in shown
     assert "https://" not in shown
