@@ -172,7 +172,6 @@ def send_response(
         ResponseDeliveryError: no attempt succeeded.
     """
     body = response_body(request, response)
-    failure = "none"
     for attempt in range(_ATTEMPTS):
         try:
             # The signature of the presigned URL covers an empty content type.

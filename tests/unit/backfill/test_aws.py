@@ -195,7 +195,7 @@ def test_a_contact_error_is_its_code(
     wire.respond("GetAlternateContact", response)
     assert directory.get_contact_error(account_id) == code
     (request,) = wire.requests_of("GetAlternateContact")
-    assert request.get("AccountId") == account_id
+    assert (request.get("AccountId"), request["AlternateContactType"]) == (account_id, "SECURITY")
 
 
 # ---- AccountQueue ---------------------------------------------------------------------------------------------------

@@ -1,7 +1,11 @@
 """Clients open in the INIT phase. If that fails, each invocation reports it."""
 
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
 import pytest
 
+from alternate_contacts.backfill import aws
 from alternate_contacts.backfill.deadline import deadline_after
 from alternate_contacts.backfill.errors import BackfillError
 from tests.fakes.cloudformation import custom_resource_event
@@ -24,6 +28,22 @@ def test_the_other_clients_open_when_they_are_needed(function: DeployedFunction)
     function.wire.respond("ListAccounts", error_response("AccessDeniedException", 400))
     function.request("Update")
     assert function.opened[3:] == ["cloudformation"]
+
+
+def test_the_backfill_age_comes_from_cloudwatch(function: DeployedFunction, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = datetime.now(UTC)
+
+    def find_last_backfill(client: Any, since: datetime) -> datetime:
+        assert client.meta.service_model.service_name == "cloudwatch"
+        assert timedelta(days=61) < now - since < timedelta(days=63)
+        return now - timedelta(hours=36)
+
+    monkeypatch.setattr(aws, "find_last_backfill", find_last_backfill)
+    assert function.invoke(trigger="report_backfill_age") == {"daysSinceBackfill": 1.5}
+
+
+def test_the_logger_of_the_handler_is_that_of_the_function(function: DeployedFunction) -> None:
+    assert function.build().telemetry.logger.service == "backfill"
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,12 @@ import urllib.error
 import urllib.request
 import urllib.response
 from collections.abc import Callable
+from dataclasses import replace
 from email.message import Message
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from alternate_contacts.backfill.counts import BackfillCounts
@@ -42,6 +43,8 @@ ATTEMPTS = 4
 REQUEST = CustomResourceRequest.from_event(custom_resource_event("Create"))
 SUCCESS = CustomResourceResponse.succeeded("summary", BackfillCounts(listed=2, enqueued=1))
 failed = CustomResourceResponse.failed
+ROOM = MAX_BYTES - len(response_body(REQUEST, failed("")))
+"""Bytes of the longest reason."""
 
 
 def http_error(status: int) -> urllib.error.HTTPError:
@@ -117,10 +120,17 @@ def test_a_long_reason_is_cut_and_not_dropped(reason: str) -> None:
 
 
 @given(st.integers(0, 4000))
+@example(ROOM)
+@example(ROOM + 1)
 def test_a_reason_that_fits_is_sent_in_full(length: int) -> None:
-    room = MAX_BYTES - len(response_body(REQUEST, failed("")))
     sent = json.loads(response_body(REQUEST, failed("x" * length)))["Reason"]
-    assert (sent == "x" * length) is (length <= room)
+    assert (sent == "x" * length) is (length <= ROOM)
+
+
+def test_what_the_request_has_is_sent_in_full() -> None:
+    request = replace(REQUEST, stack_id="x" * 5000)
+    sent = json.loads(response_body(request, failed("reason")))
+    assert (sent["StackId"], sent["Reason"], sent["Data"]) == ("x" * 5000, "", {})
 
 
 # ---- Delivery -------------------------------------------------------------------------------------------------------
@@ -162,10 +172,11 @@ def test_a_failed_attempt_is_retried(error: Exception) -> None:
 
 @pytest.mark.parametrize(("failure", "error"), ERRORS.items(), ids=ERRORS)
 def test_the_last_failure_is_raised_without_the_url(failure: str, error: Exception) -> None:
-    url = FakeResponseUrl([error] * ATTEMPTS)
+    url, clock = FakeResponseUrl([error] * ATTEMPTS), FakeClock()
     with pytest.raises(ResponseDeliveryError, match=f": {failure}. Lambda retries") as raised:
-        send(url)
+        send(url, clock)
     assert len(url.requests) == ATTEMPTS
+    assert clock.sleeps == [0.5, 1, 2]
     shown = "".join(traceback.format_exception(raised.value))
     assert SIGNATURE not in shown
     assert "https://" not in shown

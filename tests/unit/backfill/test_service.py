@@ -113,6 +113,15 @@ def test_the_first_deployment_warns_of_what_the_worker_is_denied_and_sends_every
     assert all(action in counts.summary for action in denied)
 
 
+def test_only_a_backfill_that_enforces_turns_trusted_access_on() -> None:
+    directory = FakeAccountDirectory(ACCOUNTS, trusted_access=False)
+    with pytest.raises(BackfillError, match="Trusted access is off"):
+        run(FakeBackfillQueue(), Trigger.MANUAL, Mode.REPORT, directory=directory)
+    assert directory.times_enabled == 0
+    _, counts = run(FakeBackfillQueue(), Trigger.MANUAL, Mode.ENFORCE, directory=directory)
+    assert (directory.times_enabled, counts.enqueued) == (1, len(ACCOUNTS))
+
+
 def test_an_update_and_an_organization_without_members_simulate_nothing() -> None:
     permissions = FakeWorkerPermissions([READ_CONTACT])
     assert deploy(permissions, is_update=True).denied_actions == ()

@@ -47,6 +47,11 @@ def test_enabled_is_true_or_false(value: str, enabled: bool) -> None:
     assert BackfillSettings.from_environment(ENVIRONMENT | {"ENABLED": value}).enabled is enabled
 
 
+@pytest.mark.parametrize(("value", "seconds"), [("0", 0), ("900", 900)])
+def test_a_delay_may_be_as_long_as_sqs_allows(value: str, seconds: int) -> None:
+    assert BackfillSettings.from_environment(ENVIRONMENT | {"UPDATE_DELAY": value}).update_delay == seconds
+
+
 @pytest.mark.parametrize(("value", "path"), [("none", None), ("/contacts", "/contacts")])
 def test_a_path_of_none_is_no_path(value: str, path: str | None) -> None:
     assert BackfillSettings.from_environment(ENVIRONMENT | {"CONTACTS_PATH": value}).contacts_path == path

@@ -74,6 +74,14 @@ def test_messages_that_sqs_does_not_delete_are_counted_and_returned(failed: Fake
     assert (len(failed.bodies(QUEUE)), failed.in_flight(QUEUE)) == (3, [])
 
 
+@pytest.mark.usefixtures("failed")
+def test_a_response_that_names_no_deleted_message_deleted_none(aws: FakeWire) -> None:
+    aws.respond("DeleteMessageBatch", HttpResponse(body={}))
+    with new_lease() as lease:
+        assert lease.delete(lease.receive_all(25)) == 25
+    assert lease.unreturned == 0
+
+
 def test_a_message_that_is_received_twice_counts_once_with_its_valid_receipt(sqs: FakeSqs) -> None:
     sqs.fail("111111111111")
     with new_lease(seconds=5) as lease:
