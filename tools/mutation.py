@@ -71,6 +71,12 @@ def copy_project() -> None:
             shutil.copy2(ROOT / name, FOLDER / name)
 
 
+def describe_commit() -> str:
+    """Return the short hash of the commit, with ``-dirty`` if files differ from it."""
+    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
+
+
 def run_mutmut(names: Sequence[str] = ()) -> None:
     """Test all mutants that have no result yet, or those with the given names again."""
     program = Path(sys.executable).with_name("mutmut")
@@ -110,8 +116,8 @@ class Measurement:
     survivors: Sequence[Survivor]
 
     @classmethod
-    def of(cls, mutants: Iterable[Mutant]) -> "Measurement":
-        """Count mutants of the code as it is now."""
+    def of(cls, commit: str, mutants: Iterable[Mutant]) -> "Measurement":
+        """Count the mutants of a commit."""
         by_module: dict[str, list[Mutant]] = defaultdict(list)
         for mutant in mutants:
             by_module[mutant.module].append(mutant)
@@ -123,8 +129,6 @@ class Measurement:
             left_out = len(all_of_module) - len(counted)
             modules.append(ModuleResult(module, len(counted), len(killed), timeouts, left_out))
             survivors += [Survivor(module, m.function, m.before, m.after) for m in counted if not m.killed]
-        git = ["git", "describe", "--always", "--dirty"]
-        commit = subprocess.run(git, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
         return cls(commit, version("mutmut"), platform.python_version(), modules, survivors)
 
     @classmethod
@@ -185,10 +189,11 @@ if __name__ == "__main__":
     again = sys.argv[1:] == ["--again"]
     if not again:
         shutil.rmtree(FOLDER, ignore_errors=True)
+    commit = describe_commit()
     copy_project()
     run_mutmut()
     if again and (survivors := [mutant.name for mutant in read_mutants(MUTANTS) if not mutant.killed]):
         run_mutmut(survivors)
-    measurement = Measurement.of(read_mutants(MUTANTS))
+    measurement = Measurement.of(commit, read_mutants(MUTANTS))
     measurement.write()
     DOCUMENT.write_text(document(measurement, read_reasons()))
