@@ -118,7 +118,7 @@ def _leaf_change(before: ast.AST, after: ast.AST, old: ast.AST, new: ast.AST) ->
 
 
 def _is_text(node: ast.AST) -> bool:
-    """Whether a string has letters and white space: codes, keys and names have none."""
+    """Whether a string has alphabetic characters and white space: codes, keys and names have none."""
     pieces = node.values if isinstance(node, ast.JoinedStr) else [node]
     text = "".join(str(piece.value) for piece in pieces if isinstance(piece, ast.Constant))
     return _TEXT.search(text) is not None

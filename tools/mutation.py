@@ -44,7 +44,7 @@ survives is a change that no test notices. `make mutation` measures it and write
   both functions have counts once.
 - mutmut 3 changes only what is inside functions: no constants of modules, and no functions with a decorator other than
   `classmethod` and `staticmethod`.
-- *Left out* are changes of texts for people: strings with letters and white space, such as log lines and error
+- *Left out* are changes of texts for people: strings with words and white space, such as log lines and error
   messages. Codes, keys, field names and metric names count.
 - The unit tests run with 20 derandomized examples of each property. Suites that start the emulation or processes are
   not run, so what only those test counts as survived.
@@ -69,6 +69,12 @@ def copy_project() -> None:
             shutil.copytree(ROOT / name, FOLDER / name, ignore=ignore, dirs_exist_ok=True)
         else:
             shutil.copy2(ROOT / name, FOLDER / name)
+
+
+def describe_commit() -> str:
+    """Return the short hash of the commit, with ``-dirty`` if files differ from it."""
+    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
 
 
 def run_mutmut(names: Sequence[str] = ()) -> None:
@@ -110,8 +116,8 @@ class Measurement:
     survivors: Sequence[Survivor]
 
     @classmethod
-    def of(cls, mutants: Iterable[Mutant]) -> "Measurement":
-        """Count mutants of the code as it is now."""
+    def of(cls, commit: str, mutants: Iterable[Mutant]) -> "Measurement":
+        """Count the mutants of a commit."""
         by_module: dict[str, list[Mutant]] = defaultdict(list)
         for mutant in mutants:
             by_module[mutant.module].append(mutant)
@@ -123,8 +129,6 @@ class Measurement:
             left_out = len(all_of_module) - len(counted)
             modules.append(ModuleResult(module, len(counted), len(killed), timeouts, left_out))
             survivors += [Survivor(module, m.function, m.before, m.after) for m in counted if not m.killed]
-        git = ["git", "describe", "--always", "--dirty"]
-        commit = subprocess.run(git, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
         return cls(commit, version("mutmut"), platform.python_version(), modules, survivors)
 
     @classmethod
@@ -185,10 +189,11 @@ if __name__ == "__main__":
     again = sys.argv[1:] == ["--again"]
     if not again:
         shutil.rmtree(FOLDER, ignore_errors=True)
+    commit = describe_commit()
     copy_project()
     run_mutmut()
     if again and (survivors := [mutant.name for mutant in read_mutants(MUTANTS) if not mutant.killed]):
         run_mutmut(survivors)
-    measurement = Measurement.of(read_mutants(MUTANTS))
+    measurement = Measurement.of(commit, read_mutants(MUTANTS))
     measurement.write()
     DOCUMENT.write_text(document(measurement, read_reasons()))

@@ -217,7 +217,7 @@ class AwsWorkerPermissions:
         Raises:
             botocore.exceptions.BotoCoreError, ClientError: a call failed.
         """
-        _, partition, _, _, management_account_id, _ = self._role_arn.split(":", 5)
+        _, partition, _, _, management_account_id, _ = self._role_arn.split(":")
         member = f"arn:{partition}:account::{management_account_id}:account/{organization_id}/{account_id}"
         return [
             f"{result['EvalActionName']} ({contact_type})"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 from botocore.stub import ANY, Stubber
 
 from alternate_contacts.backfill import aws
@@ -196,6 +196,16 @@ def test_a_contact_error_is_its_code(
     assert directory.get_contact_error(account_id) == code
     (request,) = wire.requests_of("GetAlternateContact")
     assert (request.get("AccountId"), request["AlternateContactType"]) == (account_id, "SECURITY")
+
+
+def test_an_error_without_a_response_is_its_type(account: "AccountClient", directory: AwsAccountDirectory) -> None:
+    def fail(_: object) -> HttpResponse:
+        raise NoCredentialsError
+
+    wire = FakeWire()
+    wire.attach(account)
+    wire.respond("GetAlternateContact", fail)
+    assert directory.get_contact_error(None) == "NoCredentialsError"
 
 
 # ---- AccountQueue ---------------------------------------------------------------------------------------------------

@@ -233,20 +233,21 @@ def test_a_rollback_sends_the_messages_again_for_the_old_contacts(function: Depl
 
 
 @pytest.mark.parametrize(
-    "stack_response",
+    ("stack_response", "error_type"),
     [
-        error_response("AccessDenied", 403),
-        HttpResponse(body="<DescribeStacksResponse/>"),
-        HttpResponse(body="nonsense"),
+        (HttpResponse(403, "<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>"), "ClientError"),
+        (HttpResponse(body="<DescribeStacksResponse/>"), "KeyError"),
+        (HttpResponse(body="nonsense"), "ResponseParserError"),
     ],
 )
 def test_a_failed_update_of_a_stack_with_unknown_status_fails(
-    function: DeployedFunction, stack_response: HttpResponse, capsys: pytest.CaptureFixture[str]
+    function: DeployedFunction, stack_response: HttpResponse, error_type: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     function.wire.respond("DescribeStacks", stack_response)
     function.wire.respond("ListAccounts", error_response("AccessDeniedException", 400))
     assert function.request("Update")["Status"] == "FAILED"
-    assert "stack status unknown" in capsys.readouterr().out
+    lines = map(json.loads, capsys.readouterr().out.splitlines())
+    assert [line["error_type"] for line in lines if line["message"] == "stack status unknown"] == [error_type]
 
 
 def test_a_failed_create_fails_without_a_look_at_the_stack(function: DeployedFunction) -> None:

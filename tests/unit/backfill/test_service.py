@@ -129,11 +129,16 @@ def test_an_update_and_an_organization_without_members_simulate_nothing() -> Non
     assert permissions.calls == []
 
 
-def test_a_simulation_that_fails_fails_no_deployment_unless_the_error_is_not_of_aws() -> None:
+def test_a_simulation_that_fails_fails_no_deployment_unless_the_error_is_not_of_aws(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     error = ClientError({"Error": {"Code": "AccessDenied"}}, "SimulatePrincipalPolicy")
     permissions = FakeWorkerPermissions(error=error)
-    counts = deploy(permissions, describe_aws_error=lambda _: PreflightFailure("denied"))
+    counts = deploy(permissions, describe_aws_error=lambda each: PreflightFailure(str(each)))
     assert (counts.denied_actions, counts.enqueued) == ((), len(ACCOUNTS))
+    lines, _ = read_log(capsys)
+    failures = [line["failure"] for line in lines if line["message"] == "worker permissions unknown"]
+    assert failures == [str(error)]
     with pytest.raises(ClientError):
         deploy(permissions)
 

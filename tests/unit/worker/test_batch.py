@@ -3,10 +3,11 @@
 import itertools
 import json
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -128,6 +129,7 @@ def test_a_retryable_error_schedules_a_retry_while_tries_are_left(bench: Bench, 
     assert bench.queues.failed == []
     (recorded,) = bench.recorder.recorded
     assert (recorded.event, recorded.error, recorded.seconds) == ("retry_scheduled", UNAVAILABLE, retry_delay(tries))
+    assert recorded.message == AccountMessage(MEMBER, "backfill")
 
 
 class BelowRootWhileItMayWait:
@@ -155,8 +157,8 @@ def test_a_message_whose_retry_cannot_be_scheduled_is_left_for_redelivery(bench:
     bench.api.fail_with(UNAVAILABLE)
     bench.queues.error = Unavailable("ReceiptHandleIsInvalid", "ChangeMessageVisibility")
     assert bench.process_batch(record("one")) == ["one"]
-    assert bench.recorder.recorded[-1].event == "left_for_redelivery"
-    assert bench.recorder.recorded[-1].error is bench.queues.error
+    left = bench.recorder.recorded[-1]
+    assert (left.event, left.record.message_id, left.error) == ("left_for_redelivery", "one", bench.queues.error)
 
 
 def test_a_message_is_retried_while_one_of_its_types_is_retryable(bench: Bench) -> None:
@@ -196,6 +198,7 @@ def test_a_permanent_error_fails_at_the_first_try(bench: Bench) -> None:
     assert bench.queues.retries == {}
     (recorded,) = bench.recorder.recorded
     assert recorded.event == "account_failed"
+    assert recorded.message == AccountMessage(MEMBER, "backfill")
     assert isinstance(recorded.error, InvalidContact)
 
 
@@ -299,6 +302,23 @@ def test_two_messages_of_one_account_put_each_contact_once(bench: Bench) -> None
     assert set(bench.api.puts()) == set(itertools.product((MEMBER, OTHER), ContactType))
     assert len(bench.api.puts()) == 6
     assert [event for _, event in bench.recorder.events()] == ["account_processed"] * 3
+
+
+class CountingPool(ThreadPoolExecutor):
+    """A pool that counts what it runs."""
+
+    submitted = 0
+
+    def submit(self, *arguments: Any, **keywords: Any) -> Future[Any]:
+        self.submitted += 1
+        return super().submit(*arguments, **keywords)
+
+
+def test_the_messages_of_one_account_share_a_thread(bench: Bench) -> None:
+    with CountingPool(5) as pool:
+        bench.accounts = pool
+        assert bench.process_batch(record("one"), record("other", OTHER), record("two"), record("bad", body="{}")) == []
+    assert pool.submitted == 3
 
 
 def test_two_messages_of_one_account_keep_their_own_modes(bench: Bench) -> None:

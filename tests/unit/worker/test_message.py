@@ -275,6 +275,15 @@ def test_the_most_specific_key_wins() -> None:
     assert parse_message(joined(serviceEventDetails=details)) == AccountMessage(ACCOUNT, "AccountJoinedOrganization")
 
 
+@pytest.mark.parametrize("account", [{"account": MANAGEMENT}, {}])
+@pytest.mark.parametrize("recipient", [{"recipientAccountId": MANAGEMENT}, {}])
+def test_the_management_account_is_known_from_either_field(account: dict[str, str], recipient: dict[str, str]) -> None:
+    """It joined its own new organization. An event with neither field names an account that joined."""
+    details = {"eventName": "AccountJoinedOrganization", "serviceEventDetails": {"accountId": MANAGEMENT}}
+    message = parse_message(json.dumps({"detail": details | recipient} | account))
+    assert message == (None if account or recipient else AccountMessage(MANAGEMENT, "AccountJoinedOrganization"))
+
+
 @pytest.mark.parametrize(
     "details",
     [

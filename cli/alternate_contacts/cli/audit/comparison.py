@@ -15,7 +15,7 @@ class ContactComparison:
     """Compares the contacts of accounts. Drops contact data, unless ``keep_contacts``."""
 
     def __init__(
-        self, selector: ContactSelector, selections: Mapping[str, AccountSelection], *, keep_contacts: bool = False
+        self, selector: ContactSelector, selections: Mapping[str, AccountSelection], *, keep_contacts: bool
     ) -> None:
         """Compare with ``selections``, by account ID, that ``selector`` made."""
         self._selector = selector
