@@ -33,17 +33,15 @@ class Mutant:
     after: str
     is_text: bool
     """Whether only a text for people is changed: left out."""
+    tested: bool
+    """Whether it has a result."""
     killed: bool
     """Whether a test fails, or runs into mutmut's time limit."""
     timeout: bool
 
 
 def read_mutants(folder: Path) -> Iterator[Mutant]:
-    """Yield the mutants below ``mutants/src`` of a run.
-
-    Raises:
-        ValueError: a mutant was not tested, or its test process crashed.
-    """
+    """Yield the mutants below ``mutants/src`` of a run, those included that were not tested, or whose tests crashed."""
     for meta in sorted(folder.rglob("*.py.meta")):
         exit_codes: dict[str, int | None] = json.loads(meta.read_text())["exit_code_by_key"]
         if not exit_codes:
@@ -56,8 +54,6 @@ def read_mutants(folder: Path) -> Iterator[Mutant]:
             return _without_name(dedent("\n".join(code[start - 1 : end])))
 
         for key, exit_code in exit_codes.items():
-            if exit_code not in _KILLED | _TIMEOUT | _SURVIVED:
-                raise ValueError(f"{key} has no result: exit code {exit_code}")
             module, _, name = key.rpartition(".")
             mangled = name.partition("__mutmut_")[0]
             change = find_change(function_of(f"{mangled}__mutmut_orig"), function_of(name))
@@ -68,7 +64,8 @@ def read_mutants(folder: Path) -> Iterator[Mutant]:
                 before=change.before,
                 after=change.after,
                 is_text=change.is_text,
-                killed=exit_code not in _SURVIVED,
+                tested=exit_code in _KILLED | _TIMEOUT | _SURVIVED,
+                killed=exit_code in _KILLED | _TIMEOUT,
                 timeout=exit_code in _TIMEOUT,
             )
 

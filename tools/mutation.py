@@ -30,7 +30,7 @@ DOCUMENT = ROOT / "benchmarks" / "mutation.md"
 SOURCE_ROOTS = ("src", "custom-resources", "cli")
 CHILDREN = 2
 """Mutants that are tested at the same time."""
-_NOT_EXAMINED = "Not examined yet: tests of these are missing, or a reason."
+_NOT_EXAMINED = "Not examined yet: a test or a reason is missing."
 GROUPS = {"worker": "WorkerFunction", "backfill": "BackfillFunction", "cli": "the command's decisions"}
 
 _INTRODUCTION = """\
@@ -96,13 +96,14 @@ class Survivor:
 
 @dataclass(frozen=True)
 class ModuleResult:
-    """The mutants of one module. ``left_out`` are in none of the other figures, ``timeouts`` are killed."""
+    """The mutants of one module. ``left_out`` and ``untested`` are in none of the other figures."""
 
     module: str
     mutants: int
     killed: int
     timeouts: int
     left_out: int
+    untested: int
 
 
 @dataclass(frozen=True)
@@ -123,11 +124,12 @@ class Measurement:
             by_module[mutant.module].append(mutant)
         modules, survivors = [], []
         for module, all_of_module in by_module.items():
-            counted = [mutant for mutant in all_of_module if not mutant.is_text]
+            no_texts = [mutant for mutant in all_of_module if not mutant.is_text]
+            counted = [mutant for mutant in no_texts if mutant.tested]
             killed = [mutant for mutant in counted if mutant.killed]
             timeouts = sum(mutant.timeout for mutant in killed)
-            left_out = len(all_of_module) - len(counted)
-            modules.append(ModuleResult(module, len(counted), len(killed), timeouts, left_out))
+            left_out, untested = len(all_of_module) - len(no_texts), len(no_texts) - len(counted)
+            modules.append(ModuleResult(module, len(counted), len(killed), timeouts, left_out, untested))
             survivors += [Survivor(module, m.function, m.before, m.after) for m in counted if not m.killed]
         return cls(commit, version("mutmut"), platform.python_version(), modules, survivors)
 
@@ -155,8 +157,8 @@ def document(measurement: Measurement, reasons: Mapping[Survivor, str]) -> str:
         _INTRODUCTION,
         f"Measured on commit `{measurement.commit}` with mutmut {measurement.mutmut} and Python {measurement.python}.",
         "",
-        "| code | mutants | killed | share | of these at the time limit | left out |",
-        "|---|---:|---:|---:|---:|---:|",
+        "| code | mutants | killed | share | of these at the time limit | left out | not tested |",
+        "|---|---:|---:|---:|---:|---:|---:|",
     ]
     for group, title in GROUPS.items():
         modules = [module for module in measurement.modules if module.module.startswith(f"{group}.")]
@@ -176,9 +178,12 @@ def document(measurement: Measurement, reasons: Mapping[Survivor, str]) -> str:
 
 def _row(title: str, modules: Sequence[ModuleResult]) -> str:
     mutants, killed = sum(module.mutants for module in modules), sum(module.killed for module in modules)
-    timeouts, left_out = sum(module.timeouts for module in modules), sum(module.left_out for module in modules)
+    others = [
+        f"{sum(figures):,}"
+        for figures in zip(*((each.timeouts, each.left_out, each.untested) for each in modules), strict=True)
+    ]
     share = f"{killed / mutants:.1%}" if mutants else "-"
-    return f"| {title} | {mutants:,} | {killed:,} | {share} | {timeouts:,} | {left_out:,} |"
+    return f"| {title} | {mutants:,} | {killed:,} | {share} | {' | '.join(others)} |"
 
 
 def _code(text: str) -> str:
@@ -192,7 +197,9 @@ if __name__ == "__main__":
     commit = describe_commit()
     copy_project()
     run_mutmut()
-    if again and (survivors := [mutant.name for mutant in read_mutants(MUTANTS) if not mutant.killed]):
+    if again and (
+        survivors := [mutant.name for mutant in read_mutants(MUTANTS) if mutant.tested and not mutant.killed]
+    ):
         run_mutmut(survivors)
     measurement = Measurement.of(commit, read_mutants(MUTANTS))
     measurement.write()
