@@ -323,10 +323,10 @@ class TestReplaySelected:
         assert "Not on FailedAccountQueue: 999999999999." in result.stdout
         assert len(failed.bodies("AccountQueue")) == 1
 
-    def test_the_plan_names_every_reason(self, run: Run, failed: FakeSqs) -> None:
-        failed.fail("333333333333", "not_ready")
-        result = run("replay", "--account", ACCOUNT, "--account", "333333333333", "--dry-run")
-        assert "(1 access_denied, 1 not_ready)" in result.stdout
+    @pytest.mark.usefixtures("failed")
+    def test_the_plan_names_every_reason(self, run: Run) -> None:
+        result = run("replay", "--account", ACCOUNT, "--account", THIRD, "--dry-run")
+        assert "(1 access_denied, 1 throttled)" in result.stdout
 
     def test_a_rejected_message_stays_on_its_queue(self, run: Run, failed: FakeSqs) -> None:
         failed.rejections["SendMessageBatch"] = lambda entry: (
