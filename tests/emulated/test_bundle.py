@@ -21,7 +21,7 @@ from tests.emulated.conftest import SETTINGS
 from tests.fakes.aws_command import commands
 
 PAGE = (ROOT / "docs" / "install-bundle.md").read_text()
-[CHECK, DEPLOY, REASONS, REMOVE] = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+[CHECK, DEPLOY, _COMMAND, REASONS, REMOVE] = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 PACKAGE, UPDATE, DESCRIBE = commands(DEPLOY)
 BUCKET = "code-of-acme"
 
