@@ -69,7 +69,9 @@ def test_a_log_line_has_its_fields(
     fields: dict[str, object],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    record(BackfillTelemetry())
+    telemetry = BackfillTelemetry()
+    telemetry.logger.clear_state()  # another test of the process may have given it the context of an invocation
+    record(telemetry)
     line, *_ = map(json.loads, capsys.readouterr().out.splitlines())
     assert f"{line['level']} {line['message']}" == message
     assert {
