@@ -224,25 +224,31 @@ async def handle_request(original: Any, method: str, path: str, headers: Any, bo
     caller = get_account_id()
     if _STATE.throttled_calls:
         _STATE.throttled_calls -= 1
-        return _error("TooManyRequestsException", _BUSY)
+        return respond_with_error("TooManyRequestsException", _BUSY)
     if not _STATE.throttle.take(caller, operation):
-        return _error("TooManyRequestsException", _BUSY)
+        return respond_with_error("TooManyRequestsException", _BUSY)
     if operation != "CreateOrganization" and operation not in organizations._DISPATCH:
-        return _error("UnknownOperationException", f"The emulation does not have organizations:{operation}.")
+        return respond_with_error(
+            "UnknownOperationException", f"The emulation does not have organizations:{operation}."
+        )
     parameters = json.loads(body or b"{}")
     if operation == "CreateOrganization":
         return _create_organization(parameters)
     if not _STATE.exists or not is_member(caller):
-        return _error("AWSOrganizationsNotInUseException", "Your account is not a member of an organization.")
+        return respond_with_error(
+            "AWSOrganizationsNotInUseException", "Your account is not a member of an organization."
+        )
     if caller != MANAGEMENT_ACCOUNT and operation != "DescribeOrganization":
-        return _error("AccessDeniedException", "You don't have permissions to access this resource.")
+        return respond_with_error("AccessDeniedException", "You don't have permissions to access this resource.")
     violation = _violation(operation, parameters)
     if violation:
         return violation
     with _organization():
         parent = parameters.get("ParentId")
         if parent and parent not in organizations._ous and parent not in organizations._roots:
-            return _error("ParentNotFoundException", f"We can't find a root or OU with the ParentId {parent}.")
+            return respond_with_error(
+                "ParentNotFoundException", f"We can't find a root or OU with the ParentId {parent}."
+            )
         response: Response = await original(method, path, headers, body, query)
         return _first_items(operation, parameters, response)
 
@@ -290,7 +296,7 @@ def move_account(original: Any, parameters: Parameters) -> Response:
     source = parameters["SourceParentId"]
     if account and account["_ParentId"] != source:
         message = f"We can't find a parent with the ParentId {source}."
-        response = _error("SourceParentNotFoundException", message)
+        response = respond_with_error("SourceParentNotFoundException", message)
     else:
         response = original(parameters)
     _publish_move(parameters, response)
@@ -302,19 +308,21 @@ def remove_account(parameters: Parameters) -> Response:
     """Remove a member."""
     account_id = parameters["AccountId"]
     if account_id == MANAGEMENT_ACCOUNT:
-        return _error("MasterCannotLeaveOrganizationException", "The management account cannot leave.")
+        return respond_with_error("MasterCannotLeaveOrganizationException", "The management account cannot leave.")
     if organizations._accounts.pop(account_id, None) is None:
-        return _error("AccountNotFoundException", "You specified an account that doesn't exist.")
-    return _ok({})
+        return respond_with_error("AccountNotFoundException", "You specified an account that doesn't exist.")
+    return respond({})
 
 
 @patches.adds(_DISPATCH, "DeleteOrganization")
 def delete_organization(_: Parameters) -> Response:
     """Delete an organization without members."""
     if len(organizations._accounts) > 1:
-        return _error("OrganizationNotEmptyException", "To delete an organization, first remove its accounts.")
+        return respond_with_error(
+            "OrganizationNotEmptyException", "To delete an organization, first remove its accounts."
+        )
     _STATE.exists = False
-    return _ok({})
+    return respond({})
 
 
 @patches.adds(_DISPATCH, "EnableAWSServiceAccess")
@@ -323,18 +331,20 @@ def enable_service_access(parameters: Parameters) -> Response:
     principal = parameters["ServicePrincipal"]
     if organizations._orgs["self"]["FeatureSet"] != "ALL":
         reason = {"Reason": "ORGANIZATION_NOT_IN_ALL_FEATURES_MODE"}
-        return _error("ConstraintViolationException", "The organization must have all features enabled.", reason)
+        return respond_with_error(
+            "ConstraintViolationException", "The organization must have all features enabled.", reason
+        )
     if not re.fullmatch(r"[\w.-]+\.amazonaws\.com", principal):
         return _invalid("UNRECOGNIZED_SERVICE_PRINCIPAL", "ServicePrincipal")
     _STATE.trusted_since.setdefault(principal, time.time())
-    return _ok({})
+    return respond({})
 
 
 @patches.adds(_DISPATCH, "DisableAWSServiceAccess")
 def disable_service_access(parameters: Parameters) -> Response:
     """Disable trusted access for an AWS service."""
     _STATE.trusted_since.pop(parameters["ServicePrincipal"], None)
-    return _ok({})
+    return respond({})
 
 
 @patches.adds(_DISPATCH, "RegisterDelegatedAdministrator")
@@ -343,9 +353,11 @@ def register_delegated_administrator(parameters: Parameters) -> Response:
     account_id, principal = parameters["AccountId"], parameters["ServicePrincipal"]
     administrator = _STATE.delegated_administrators.get(principal)
     if organizations._accounts.get(account_id) is None:
-        return _error("AccountNotFoundException", "You specified an account that doesn't exist.")
+        return respond_with_error("AccountNotFoundException", "You specified an account that doesn't exist.")
     if administrator == account_id:
-        return _error("AccountAlreadyRegisteredException", "The account is already a delegated administrator.")
+        return respond_with_error(
+            "AccountAlreadyRegisteredException", "The account is already a delegated administrator."
+        )
     reason = ""
     if account_id == MANAGEMENT_ACCOUNT:
         reason = "CANNOT_REGISTER_MASTER_AS_DELEGATED_ADMINISTRATOR"
@@ -354,9 +366,11 @@ def register_delegated_administrator(parameters: Parameters) -> Response:
     elif administrator:
         reason = "MAX_DELEGATED_ADMINISTRATORS_FOR_SERVICE_LIMIT_EXCEEDED"
     if reason:
-        return _error("ConstraintViolationException", "The account cannot be registered.", {"Reason": reason})
+        return respond_with_error(
+            "ConstraintViolationException", "The account cannot be registered.", {"Reason": reason}
+        )
     _STATE.delegated_administrators[principal] = account_id
-    return _ok({})
+    return respond({})
 
 
 @patches.adds(_DISPATCH, "DeregisterDelegatedAdministrator")
@@ -364,16 +378,16 @@ def deregister_delegated_administrator(parameters: Parameters) -> Response:
     """Make the delegated administrator of an AWS service a member like all others."""
     account_id, principal = parameters["AccountId"], parameters["ServicePrincipal"]
     if _STATE.delegated_administrators.get(principal) != account_id:
-        return _error("AccountNotRegisteredException", "The account is not a delegated administrator.")
+        return respond_with_error("AccountNotRegisteredException", "The account is not a delegated administrator.")
     del _STATE.delegated_administrators[principal]
-    return _ok({})
+    return respond({})
 
 
 @patches.adds(_DISPATCH, "ListAWSServiceAccessForOrganization")
 def list_service_access(_: Parameters) -> Response:
     """List the services with trusted access."""
     enabled = [{"ServicePrincipal": name, "DateEnabled": since} for name, since in _STATE.trusted_since.items()]
-    return _ok({"EnabledServicePrincipals": enabled})
+    return respond({"EnabledServicePrincipals": enabled})
 
 
 def _page(key: str, items: list[Any], parameters: Parameters) -> Response:
@@ -383,7 +397,7 @@ def _page(key: str, items: list[Any], parameters: Parameters) -> Response:
     except InvalidTokenError:
         return _invalid("INVALID_NEXT_TOKEN", "NextToken")
     shown = [organizations._public_account(item) for item in found] if key == "Accounts" else found
-    return _ok({key: shown, **({"NextToken": token} if token else {})})
+    return respond({key: shown, **({"NextToken": token} if token else {})})
 
 
 def _first_items(operation: str, parameters: Parameters, response: Response) -> Response:
@@ -427,12 +441,14 @@ def _model(name: str) -> Any:
 
 def _create_organization(parameters: Parameters) -> Response:
     if _STATE.exists:
-        return _error("AlreadyInOrganizationException", "The account is already a member of an organization.")
+        return respond_with_error(
+            "AlreadyInOrganizationException", "The account is already a member of an organization."
+        )
     _STATE.exists = True
     remove_members()
     set_feature_set(parameters.get("FeatureSet", "ALL"))
     with _organization():
-        return _ok({"Organization": organizations._orgs["self"]})
+        return respond({"Organization": organizations._orgs["self"]})
 
 
 def _new_account(root: str, joined: str) -> dict[str, Any]:
@@ -511,12 +527,14 @@ def _organization() -> Iterator[None]:
         yield
 
 
-def _ok(body: Mapping[str, Any]) -> Response:
+def respond(body: Mapping[str, Any]) -> Response:
+    """Return a successful response."""
     response: Response = organizations._json(200, body)
     return response
 
 
-def _error(code: str, message: str, more: Mapping[str, str] | None = None) -> Response:
+def respond_with_error(code: str, message: str, more: Mapping[str, str] | None = None) -> Response:
+    """Return an error of Organizations; ``more`` has fields such as ``Reason``."""
     response: Response = error_response_json(code, message, 400, more, message_key="Message")
     return response
 
@@ -524,4 +542,4 @@ def _error(code: str, message: str, more: Mapping[str, str] | None = None) -> Re
 def _invalid(reason: str, parameter: str) -> Response:
     # The reasons are those of the API model; AWS's texts differ per reason.
     message = f"You provided an invalid value for the parameter {parameter}."
-    return _error("InvalidInputException", message, {"Reason": reason})
+    return respond_with_error("InvalidInputException", message, {"Reason": reason})

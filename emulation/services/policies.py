@@ -27,10 +27,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ministack.core import iam_evaluator
-from ministack.core.responses import error_response_json, get_account_id, new_uuid, request_scope
+from ministack.core.responses import get_account_id, new_uuid, request_scope
 from ministack.services import organizations
 
 from emulation.services import organizations as emulated_organizations
+from emulation.services.organizations import respond, respond_with_error
 from emulation.services.patching import Patches
 from emulation.settings import MANAGEMENT_ACCOUNT
 
@@ -84,7 +85,7 @@ def write_policy(original: Any, parameters: Parameters) -> Response:
         if len(content) > _MAX_SCP_CHARACTERS:
             return _violated_limit("POLICY_CONTENT_LIMIT_EXCEEDED", "You have exceeded the maximum policy size.")
         if iam_evaluator.validate_policy_document(content) or _names_principals(content):
-            return _error(
+            return respond_with_error(
                 "MalformedPolicyDocumentException",
                 "The provided policy document does not meet the requirements of the specified policy type.",
             )
@@ -99,12 +100,12 @@ def attach_policy(original: Any, parameters: Parameters) -> Response:
     policy_type = (organizations._policies.get(policy_id) or {}).get("Type")
     if policy_type and organizations._target(target_id)[0] is not None:
         if not organizations._policy_type_enabled(policy_type):
-            return _error(
+            return respond_with_error(
                 "PolicyTypeNotEnabledException", "This operation can be performed only for enabled policy types."
             )
         attached = _attached_policies(target_id, policy_type)
         if policy_id in attached:
-            return _error(
+            return respond_with_error(
                 "DuplicatePolicyAttachmentException", "A policy with the same name is already attached to the target."
             )
         if policy_type == _SCP and len(attached) >= _MAX_ATTACHED_SCPS:
@@ -149,7 +150,7 @@ def list_policies_for_target(parameters: Parameters) -> Response:
     if organizations._target(target_id)[0] is None:
         return _target_not_found()
     attached = _attached_policies(target_id, parameters["Filter"])
-    return _ok({"Policies": [organizations._policy_summary(organizations._policies[each]) for each in attached]})
+    return respond({"Policies": [organizations._policy_summary(organizations._policies[each]) for each in attached]})
 
 
 @patches.around(_DISPATCH, "DisablePolicyType")
@@ -254,7 +255,7 @@ def _call(operation: str, parameters: Parameters, *tolerated: str) -> dict[str, 
     if get_account_id() == MANAGEMENT_ACCOUNT:
         _, _, body = emulated_organizations.call(operation, parameters)
     else:
-        _, _, body = _error("AccessDeniedException", "You don't have permissions to access this resource.")
+        _, _, body = respond_with_error("AccessDeniedException", "You don't have permissions to access this resource.")
     response: dict[str, Any] = json.loads(body)
     code = str(response.get("__type", ""))
     if not code or code in tolerated:
@@ -267,19 +268,9 @@ def _call(operation: str, parameters: Parameters, *tolerated: str) -> dict[str, 
     )
 
 
-def _ok(body: Mapping[str, Any]) -> Response:
-    response: Response = organizations._json(200, body)
-    return response
-
-
-def _error(code: str, message: str, more: Mapping[str, str] | None = None) -> Response:
-    response: Response = error_response_json(code, message, 400, more, message_key="Message")
-    return response
-
-
 def _violated_limit(reason: str, message: str) -> Response:
-    return _error("ConstraintViolationException", message, {"Reason": reason})
+    return respond_with_error("ConstraintViolationException", message, {"Reason": reason})
 
 
 def _target_not_found() -> Response:
-    return _error("TargetNotFoundException", "You specified a target that doesn't exist.")
+    return respond_with_error("TargetNotFoundException", "You specified a target that doesn't exist.")

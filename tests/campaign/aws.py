@@ -4,8 +4,8 @@ The account API is that of the emulation, with AWS's token buckets in virtual ti
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -18,7 +18,7 @@ from emulation.account_api import CONTACT_FIELDS, AccountApi
 from tests.campaign.organization import MANAGEMENT_ACCOUNT, Organization
 from tests.campaign.queues import SimulatedQueue
 from tests.campaign.virtual_time import Process, VirtualTime
-from tests.fakes.wire import HttpResponse, error_response, parse_request, to_botocore
+from tests.fakes.wire import HttpResponse, error_response, parse_request, responding, to_botocore
 
 READ_TIMEOUT = 10
 """Seconds after which a response counts as lost: the longest of the worker's clients."""
@@ -119,15 +119,9 @@ class SimulatedAws:
         self._kill = kill
         self._last_read: dict[tuple[str, str, str], Mapping[str, str] | None] = {}
 
-    @contextmanager
-    def attached_to(self, session: boto3.Session) -> Iterator[None]:
+    def attached_to(self, session: boto3.Session) -> AbstractContextManager[None]:
         """Respond to the clients that ``session`` creates within the context."""
-        events: Any = session.events
-        events.register("before-send", self._send)
-        try:
-            yield
-        finally:
-            events.unregister("before-send", self._send)
+        return responding(session, self._send)
 
     def _send(self, event_name: str, request: AWSPreparedRequest, **_: object) -> AWSResponse:
         operation, parameters = parse_request(event_name, request)

@@ -5,7 +5,7 @@ import json
 import threading
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,15 +46,9 @@ class FakeWire:
         """Respond to the client's requests from now on."""
         client.meta.events.register("before-send", self._send)
 
-    @contextmanager
-    def attached_to(self, session: boto3.Session) -> Iterator[None]:
+    def attached_to(self, session: boto3.Session) -> AbstractContextManager[None]:
         """Respond to every client that ``session`` creates within the context."""
-        events: Any = session.events
-        events.register("before-send", self._send)
-        try:
-            yield
-        finally:
-            events.unregister("before-send", self._send)
+        return responding(session, self._send)
 
     def respond(self, operation: str, response: HttpResponse | Callable[[dict[str, Any]], HttpResponse]) -> None:
         """Set the response to ``operation``: a fixed one, or what a function of the parameters returns."""
@@ -69,6 +63,17 @@ class FakeWire:
         with self._lock:
             self.requests.append((operation, parameters))
         return to_botocore(request, self._responses[operation](parameters))
+
+
+@contextmanager
+def responding(session: boto3.Session, send: Callable[..., AWSResponse]) -> Iterator[None]:
+    """Let ``send`` respond to every client that ``session`` creates within the context."""
+    events: Any = session.events
+    events.register("before-send", send)
+    try:
+        yield
+    finally:
+        events.unregister("before-send", send)
 
 
 def parse_request(event_name: str, request: AWSPreparedRequest) -> tuple[str, dict[str, Any]]:

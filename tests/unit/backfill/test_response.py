@@ -245,7 +245,7 @@ def test_a_request_without_a_field_is_invalid(name: str, value: object) -> None:
         RESPONSE_URL.replace("https:", "ftp:"),
         f" {RESPONSE_URL}",
         f"<URL:{RESPONSE_URL.replace('https:', 'http:')}>",
-        f"file:///tmp/response?{SIGNATURE}",
+        f"file:///response?{SIGNATURE}",
         f"nonsense?{SIGNATURE}",
     ],
 )
