@@ -35,6 +35,8 @@ REGION = "us-east-1"
 _START_SECONDS = 30.0
 _STOP_SECONDS = 10.0
 _LOG_TAIL = 2000
+#: Without the proxy that the environment may name.
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class EmulationError(Exception):
@@ -61,6 +63,7 @@ class Emulation:
         self._settings = settings or Settings()
         self.folder = Path()
         self._process: subprocess.Popen[str] | None = None
+        self._clients: dict[tuple[object, ...], Any] = {}
         self.endpoint_url = ""
         self.insecure_endpoint_url = ""
 
@@ -120,20 +123,23 @@ class Emulation:
         secure: bool = True,
         **credentials: str,
     ) -> Any:
-        """Return a boto3 client that does not retry.
+        """Return a boto3 client that does not retry, the same one for the same arguments.
 
         The caller is the root user of the management account, or of `account`, or the principal of the credentials
         (`aws_access_key_id`, ..., from `assume_role`). It calls without TLS if it is not `secure`.
         """
         keys = credentials or {"aws_access_key_id": account or "test", "aws_secret_access_key": "test"}
-        return self._session.client(  # type: ignore[call-overload]
-            service,
-            region_name=region,
-            endpoint_url=self.endpoint_url if secure else self.insecure_endpoint_url,
-            verify=str(Certificate(self.folder).authority),
-            config=Config(retries={"total_max_attempts": 1}, proxies={}),
-            **keys,
-        )
+        arguments = (service, region, secure, *keys.items())
+        if arguments not in self._clients:
+            self._clients[arguments] = self._session.client(  # type: ignore[call-overload]
+                service,
+                region_name=region,
+                endpoint_url=self.endpoint_url if secure else self.insecure_endpoint_url,
+                verify=str(Certificate(self.folder).authority),
+                config=Config(retries={"total_max_attempts": 1}, proxies={}),
+                **keys,
+            )
+        return self._clients[arguments]
 
     def assume_role(self, role_arn: str, session: str = "test") -> dict[str, str]:
         """Return the `Credentials` of a role for an administrator, since the root user may not assume roles."""
@@ -311,5 +317,4 @@ class Emulation:
 
 
 def _open(request: urllib.request.Request) -> Any:
-    # Without the proxy that the environment may name.
-    return urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=_START_SECONDS)
+    return _OPENER.open(request, timeout=_START_SECONDS)

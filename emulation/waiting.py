@@ -6,7 +6,7 @@ from typing import TypeVar
 
 Value = TypeVar("Value")
 
-_PAUSE = 0.02
+_PAUSE = 0.05
 
 
 def eventually(predicate: Callable[[], Value | None], within: float = 10.0) -> Value:

@@ -294,9 +294,9 @@ def test_a_new_account_waits_below_the_root_for_its_ou(organization: Organizatio
     organization.wait_for_line(moved, "account skipped")
     assert organization.contacts(moved) == {}
     organization.wait_for(stays, "default", "default", "default")
-    assert [line["retry_in_seconds"] for line in organization.lines(stays, "retry scheduled")] == [
-        *(15, 30, 60, 120, 240, 135)
-    ]
+    # Sorted, because two workers write within milliseconds of each other; the order is a unit test's.
+    retries = sorted(line["retry_in_seconds"] for line in organization.lines(stays, "retry scheduled"))
+    assert retries == [15, 30, 60, 120, 135, 240]
 
 
 def worker_role(emulation: Emulation) -> str:
