@@ -6,7 +6,9 @@ from typing import TypeVar
 
 Value = TypeVar("Value")
 
-_PAUSE = 0.05
+_FIRST_PAUSE = 0.02
+_LATE = 0.05
+"""The longest pause, as a part of the time since the first call: a call costs as much as what is waited for."""
 
 
 def eventually(predicate: Callable[[], Value | None], within: float = 10.0) -> Value:
@@ -15,9 +17,10 @@ def eventually(predicate: Callable[[], Value | None], within: float = 10.0) -> V
     Raises:
         TimeoutError: the value was false for ``within`` seconds; the text has the last one.
     """
-    deadline = time.monotonic() + within
+    start = time.monotonic()
     while not (value := predicate()):
-        if time.monotonic() > deadline:
+        waited = time.monotonic() - start
+        if waited > within:
             raise TimeoutError(f"not within {within} s; the last value was {value!r}")
-        time.sleep(_PAUSE)
+        time.sleep(max(_FIRST_PAUSE, _LATE * waited))
     return value
