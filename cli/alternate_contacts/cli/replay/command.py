@@ -43,7 +43,7 @@ def replay(
     selection = Selection.of(account, reason)
     if undelivered and not selection.is_everything:
         raise typer.BadParameter("--undelivered cannot be combined with --account or --reason")
-    session, stack = context_options.session(), context_options.stack()
+    session, stack = context_options.session, context_options.stack
     options = ApplyOptions(dry_run, yes, as_json)
     if undelivered:
         complete = _redrive_undelivered(session, stack, options)
@@ -72,7 +72,7 @@ def discard(
     selection = Selection.of(account, reason, message)
     if selection.is_everything:
         raise typer.BadParameter("use --account, --reason or --message to select messages")
-    client, stack = context_options.session().client("sqs"), context_options.stack()
+    client, stack = context_options.session.client("sqs"), context_options.stack
 
     if not _apply_to_selection(client, stack, selection, ApplyOptions(dry_run, yes, as_json), discard=True):
         raise typer.Exit(1)

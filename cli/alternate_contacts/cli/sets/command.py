@@ -50,7 +50,7 @@ def list_sets(context: typer.Context, show_contacts: ShowContacts = False, as_js
     Exit codes: 0 healthy; 1 a set or the whole configuration has a problem; 2 command failed.
     """
     options: CommandContext = context.obj
-    parameters = read_contact_parameters(options.session(), contacts_path(options.stack()))
+    parameters = read_contact_parameters(options.session, contacts_path(options.stack))
     rows = set_rows(parameters)
     general = general_problems(parameters.configuration)
     if as_json:
@@ -81,7 +81,7 @@ def show_set(context: typer.Context, name: Name, show_contacts: ShowContacts = F
     Exit codes: 0 healthy; 1 the set has a problem; 2 command failed.
     """
     options: CommandContext = context.obj
-    parameters = read_contact_parameters(options.session(), contacts_path(options.stack()))
+    parameters = read_contact_parameters(options.session, contacts_path(options.stack))
     row = _find(set_rows(parameters), name, parameters.path)
     if as_json:
         output.print_json(row.document(show_contacts=show_contacts))
@@ -113,8 +113,8 @@ def put_set(
     """
     options: CommandContext = context.obj
     contact = _read_contact(name, file)
-    session = options.session()
-    parameters = read_contact_parameters(session, contacts_path(options.stack()))
+    session = options.session
+    parameters = read_contact_parameters(session, contacts_path(options.stack))
     configuration = parameters.configuration
     is_used = name in targets_by_set(configuration)
     plan = plan_put(
@@ -138,8 +138,8 @@ def delete_set(
     Exit codes: 0 deleted; 1 you declined; 2 a target selects the set, or the command failed.
     """
     options: CommandContext = context.obj
-    session = options.session()
-    parameters = read_contact_parameters(session, contacts_path(options.stack()))
+    session = options.session
+    parameters = read_contact_parameters(session, contacts_path(options.stack))
     check_version(parameters)
     row = _find(set_rows(parameters), name, parameters.path)
     if row.used_by:
