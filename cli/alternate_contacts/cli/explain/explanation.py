@@ -84,7 +84,7 @@ class AncestorTarget:
     identifier: str
     name: str
     target: Target | Invalid | None
-    problems: Sequence[ConfigurationProblem] = ()
+    problems: Sequence[ConfigurationProblem]
 
 
 @dataclass(frozen=True)

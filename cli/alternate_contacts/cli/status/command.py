@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -171,7 +171,7 @@ class Status:
             "lastReconcile": last.reconcile.document() if last.reconcile else None,
             "historySource": self.history_source,
             "historyUnreadable": self.history.message if isinstance(self.history, Unreadable) else None,
-            "alarmReceivers": self.receivers.document()
+            "alarmReceivers": asdict(self.receivers)
             if isinstance(self.receivers, AlarmReceivers)
             else {"unreadable": self.receivers.message},
             "contactConfiguration": self._configuration_document(),
