@@ -94,6 +94,9 @@ REQUIRED: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """The operations and the required members of each request; ``AccountId`` is optional in all. [model]"""
 
+OPERATIONS: Final[Mapping[str, str]] = {f"/{name[0].lower()}{name[1:]}": name for name in REQUIRED}
+"""The operations by the path of a request. [model]"""
+
 QUOTAS: Final[Mapping[str, Quota]] = {
     "PutAlternateContact": Quota(5, 8),
     "GetAlternateContact": Quota(10, 15),

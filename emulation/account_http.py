@@ -24,11 +24,10 @@ from http.server import BaseHTTPRequestHandler
 from socket import SHUT_RDWR, socket
 from typing import Any
 
-from emulation.account_api import CONTACT_TYPES, REQUIRED, AccountApi, Response
+from emulation.account_api import CONTACT_TYPES, OPERATIONS, AccountApi, Response
 
 MANAGEMENT_ACCOUNT = "000000000000"
 
-_OPERATIONS = {f"/{name[0].lower()}{name[1:]}": name for name in REQUIRED}
 _SHUTDOWN_POLL = 0.02
 """Seconds between two checks of the accepting thread whether it must stop."""
 
@@ -40,7 +39,6 @@ def serve(
     """Serve calls on 127.0.0.1 until the context ends; then all connections are closed and all threads ended.
 
     Args:
-        api: the rules.
         caller: 12-digit ID of the account that all calls come from.
         transit: draws the seconds between a call's arrival and its check; calls may overtake each other there.
 
@@ -76,7 +74,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(400, {"message": "The body is not a JSON object"}, "SerializationException")
             return
         self.server.stopping.wait(self.server.transit())
-        operation = _OPERATIONS.get(self.path, self.path)
+        operation = OPERATIONS.get(self.path, self.path)
         self._deliver(self.server.api.call(operation, parameters, self.server.caller))
 
     def do_GET(self) -> None:
