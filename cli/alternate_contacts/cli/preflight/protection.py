@@ -59,13 +59,7 @@ class ProtectionView(Protocol):
 
 
 def run_checks(view: ProtectionView, target: str, stack: Stack | None) -> Iterator[CheckResult]:
-    """Run all checks.
-
-    Args:
-        view: the organization.
-        target: the ID of the root or OU to protect.
-        stack: the deployed stack, if there is one.
-    """
+    """Run all checks on the root or OU ``target``; ``stack`` is the deployed stack, if there is one."""
     yield run_check(ENABLED, lambda: check_enabled(view.root()))
     attachable = run_check(ATTACHABLE, lambda: check_attachable(target, view.attached_policies(target), stack))
     yield attachable
@@ -127,7 +121,6 @@ def check_accounts(
     Args:
         accounts: all accounts of the organization.
         target: the ID of the root or OU to protect.
-        stack: the deployed stack.
         configuration: the contact configuration, if the stack has one.
     """
     if configuration and configuration.unreadable_detail:

@@ -40,7 +40,7 @@ def replay(
     Exit codes: 0 all messages replayed; 1 some messages were not replayed, or you declined; 2 command failed.
     """
     context_options: CommandContext = context.obj
-    selection = Selection.of(account, reason)
+    selection = Selection(account, reason)
     if undelivered and not selection.is_everything:
         raise typer.BadParameter("--undelivered cannot be combined with --account or --reason")
     session, stack = context_options.session, context_options.stack
@@ -69,7 +69,7 @@ def discard(
     Exit codes: 0 all messages deleted; 1 some messages were not deleted, or you declined; 2 command failed.
     """
     context_options: CommandContext = context.obj
-    selection = Selection.of(account, reason, message)
+    selection = Selection(account, reason, message)
     if selection.is_everything:
         raise typer.BadParameter("use --account, --reason or --message to select messages")
     client, stack = context_options.session.client("sqs"), context_options.stack
