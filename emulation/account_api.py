@@ -12,7 +12,6 @@ Sources:
 
 [model]     botocore service model ``account`` 2021-02-01
 [quotas]    https://docs.aws.amazon.com/accounts/latest/reference/quotas.html
-[quotas-cn] https://docs.amazonaws.cn/en_us/accounts/latest/reference/quotas.html
 [contacts]  https://docs.aws.amazon.com/accounts/latest/reference/manage-acct-update-contact-alternate.html
 [delegated] https://docs.aws.amazon.com/accounts/latest/reference/using-orgs-delegated-admin.html
 [steampipe] responses of AWS recorded in https://github.com/turbot/steampipe-plugin-aws: issue 1309, and
@@ -95,19 +94,15 @@ REQUIRED: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """The operations and the required members of each request; ``AccountId`` is optional in all. [model]"""
 
+OPERATIONS: Final[Mapping[str, str]] = {f"/{name[0].lower()}{name[1:]}": name for name in REQUIRED}
+"""The operations by the path of a request. [model]"""
+
 QUOTAS: Final[Mapping[str, Quota]] = {
     "PutAlternateContact": Quota(5, 8),
     "GetAlternateContact": Quota(10, 15),
     "DeleteAlternateContact": Quota(1, 6),
 }
 """https://docs.aws.amazon.com/accounts/latest/reference/quotas.html"""
-
-CHINA_QUOTAS: Final[Mapping[str, Quota]] = {
-    "PutAlternateContact": Quota(1, 6),
-    "GetAlternateContact": Quota(3, 5),
-    "DeleteAlternateContact": Quota(1, 6),
-}
-"""https://docs.amazonaws.cn/en_us/accounts/latest/reference/quotas.html"""
 
 
 class Membership(Protocol):

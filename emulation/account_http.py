@@ -24,31 +24,28 @@ from http.server import BaseHTTPRequestHandler
 from socket import SHUT_RDWR, socket
 from typing import Any
 
-from emulation.account_api import CONTACT_TYPES, QUOTAS, REQUIRED, AccountApi, Response
+from emulation.account_api import CONTACT_TYPES, OPERATIONS, AccountApi, Response
 
 MANAGEMENT_ACCOUNT = "000000000000"
 
-_OPERATIONS = {f"/{name[0].lower()}{name[1:]}": name for name in REQUIRED}
 _SHUTDOWN_POLL = 0.02
 """Seconds between two checks of the accepting thread whether it must stop."""
 
 
 @contextmanager
 def serve(
-    api: AccountApi, *, caller: str = MANAGEMENT_ACCOUNT, port: int = 0, transit: Callable[[], float] = lambda: 0.0
+    api: AccountApi, *, caller: str = MANAGEMENT_ACCOUNT, transit: Callable[[], float] = lambda: 0.0
 ) -> Iterator[str]:
     """Serve calls on 127.0.0.1 until the context ends; then all connections are closed and all threads ended.
 
     Args:
-        api: the rules.
         caller: 12-digit ID of the account that all calls come from.
-        port: 0 takes a free one.
         transit: draws the seconds between a call's arrival and its check; calls may overtake each other there.
 
     Yields:
         The endpoint's URL.
     """
-    with _Server(api, caller, port, transit) as server:
+    with _Server(api, caller, transit) as server:
         accepting = threading.Thread(target=server.serve_forever, args=(_SHUTDOWN_POLL,), name="account-http")
         accepting.start()
         try:
@@ -77,7 +74,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(400, {"message": "The body is not a JSON object"}, "SerializationException")
             return
         self.server.stopping.wait(self.server.transit())
-        operation = _OPERATIONS.get(self.path, self.path)
+        operation = OPERATIONS.get(self.path, self.path)
         self._deliver(self.server.api.call(operation, parameters, self.server.caller))
 
     def do_GET(self) -> None:
@@ -118,13 +115,13 @@ class _Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     request_queue_size = 128
 
-    def __init__(self, api: AccountApi, caller: str, port: int, transit: Callable[[], float]) -> None:
+    def __init__(self, api: AccountApi, caller: str, transit: Callable[[], float]) -> None:
         self.api = api
         self.caller = caller
         self.transit = transit
         self.stopping = threading.Event()
         self._connections: set[socket] = set()
-        super().__init__(("127.0.0.1", port), _Handler)
+        super().__init__(("127.0.0.1", 0), _Handler)
 
     def get_request(self) -> tuple[socket, Any]:
         connection, address = super().get_request()
@@ -170,11 +167,7 @@ class _ActiveMembers:
 def main() -> None:
     """Print the endpoint's URL as the first line, and serve until standard input ends."""
     parser = argparse.ArgumentParser(prog="python -m emulation.account_http", description=main.__doc__)
-    parser.add_argument("--port", type=int, default=0, help="default: a free one")
     parser.add_argument("--accounts", type=int, default=0, help="members, with IDs from 100000000000 up")
-    parser.add_argument(
-        "--quotas", choices=("on", "off"), default="on", help="throttle as AWS does (default), or never"
-    )
     parser.add_argument("--speed", type=float, default=1.0, help="multiplies the quotas' rates")
     parser.add_argument(
         "--latency-ms",
@@ -189,12 +182,11 @@ def main() -> None:
     dice = random.Random(0)  # noqa: S311 - repeatable delays, no secret
     api = AccountApi(
         _ActiveMembers(options.accounts),
-        quotas=QUOTAS if options.quotas == "on" else None,
         speed=options.speed,
         latency=lambda: dice.uniform(low, high),
     )
     with (
-        serve(api, port=options.port, transit=lambda: dice.uniform(low, high)) as endpoint,
+        serve(api, transit=lambda: dice.uniform(low, high)) as endpoint,
         suppress(KeyboardInterrupt),
     ):
         sys.stdout.write(f"{endpoint}\n")

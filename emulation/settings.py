@@ -21,8 +21,6 @@ class Settings:
     """The port on 127.0.0.1; 0 is any free port."""
     folder: Path | None = None
     """The server writes everything here and removes the folder at its end. None: a new temporary folder."""
-    runtime: Path = RUNTIME
-    """The interpreter that runs the Lambda functions."""
     quotas: bool = True
     """Whether the account API throttles."""
     quota_speed: float = 1.0
@@ -58,9 +56,6 @@ class Settings:
             "--folder", type=Path, help="for all files; removed at the end (default: a temporary folder)"
         )
         parser.add_argument(
-            "--runtime", type=Path, default=cls.runtime, help="the Python that runs the Lambda functions"
-        )
-        parser.add_argument(
             "--quotas", type=_boolean, default=cls.quotas, help="throttle the account API (default: True)"
         )
         parser.add_argument(
@@ -69,8 +64,8 @@ class Settings:
         parser.add_argument("--delay-speed", type=float, default=cls.delay_speed, help="divides the delays of retries")
         parser.add_argument("--latency", type=float, default=cls.latency, help="seconds of each account API call")
         settings = cls(**vars(parser.parse_args(arguments)))
-        if not settings.runtime.exists():
-            sys.exit(f"No Python for the Lambda functions at {settings.runtime}: run `make setup`.")
+        if not RUNTIME.exists():
+            sys.exit(f"No Python for the Lambda functions at {RUNTIME}: run `make setup`.")
         return settings
 
 

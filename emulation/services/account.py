@@ -10,7 +10,7 @@ from typing import Any
 from ministack.core.iam_evaluator import caller_arn
 from ministack.core.responses import get_account_id
 
-from emulation.account_api import QUOTAS, AccountApi
+from emulation.account_api import OPERATIONS, QUOTAS, AccountApi
 from emulation.services.organizations import MembershipView
 from emulation.services.patching import Patches
 from emulation.settings import Settings
@@ -18,11 +18,6 @@ from emulation.settings import Settings
 patches = Patches()
 api: AccountApi
 
-_OPERATIONS = {
-    "/putAlternateContact": "PutAlternateContact",
-    "/getAlternateContact": "GetAlternateContact",
-    "/deleteAlternateContact": "DeleteAlternateContact",
-}
 #: The header of a response that must not be sent: the server closes the connection instead.
 DROPPED = "x-emulation-dropped"
 
@@ -40,7 +35,7 @@ async def handle_request(
     original: Any, method: str, path: str, headers: Any, body: bytes, query: Any
 ) -> tuple[int, dict[str, str], bytes]:
     """Call `AccountApi` for its three operations."""
-    operation = _OPERATIONS.get(path)
+    operation = OPERATIONS.get(path)
     if operation is None:
         result: tuple[int, dict[str, str], bytes] = await original(method, path, headers, body, query)
         return result

@@ -50,7 +50,6 @@ _LOGGING = ("CreateLogStream", "PutLogEvents")
 _DEFAULT_BATCH = 10
 #: The key of ministack's worker pool for running workers whose function has changed.
 _RETIRED = "retired"
-_runtime = RUNTIME
 _delay_speed = 1.0
 #: The end of the batching window that is open, by mapping.
 _windows: dict[str, float] = {}
@@ -68,9 +67,8 @@ _REPORTED_WHOLE = f"""\
 
 
 def configure(settings: Settings) -> None:
-    """Set the interpreter of the functions, and the divisor of batching windows."""
-    global _runtime, _delay_speed
-    _runtime = settings.runtime
+    """Set the divisor of batching windows."""
+    global _delay_speed
     _delay_speed = settings.delay_speed
 
 
@@ -96,7 +94,7 @@ def interpreter(original: Any, runtime: str) -> tuple[str, str]:
         return binary, script
     if _REPORTED not in script:
         raise LookupError(f"ministack's worker script has no {_REPORTED}")
-    return str(_runtime), script.replace(_REPORTED, _REPORTED_WHOLE)
+    return str(RUNTIME), script.replace(_REPORTED, _REPORTED_WHOLE)
 
 
 @patches.around("ministack.services.lambda_svc._execute_function_warm")

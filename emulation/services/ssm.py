@@ -11,7 +11,6 @@ ministack never throttles, and emits nothing.
 """
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
 from ministack.core.responses import error_response_json, get_account_id
@@ -27,21 +26,13 @@ _SHARED = "GetParametersByPath"
 _OPERATIONS = ("GetParameter", "GetParameters", _SHARED)
 QUOTAS = {_SHARED: Quota(40, 40)}
 _throttle = Throttle({})
-
-
-@dataclass
-class _State:
-    """State that ministack does not keep."""
-
-    throttled_calls: int = 0
-
-
-_STATE = _State()
+_throttled_calls = 0
 
 
 def throttle(calls: int) -> None:
     """Make the next calls that read parameters fail with ThrottlingException."""
-    _STATE.throttled_calls = calls
+    global _throttled_calls
+    _throttled_calls = calls
 
 
 def enforce_quotas(speed: float) -> None:
@@ -60,11 +51,12 @@ def remove_quotas() -> None:
 @patches.around("ministack.services.ssm.handle_request")
 async def handle_request(original: Any, method: str, path: str, headers: Any, body: bytes, query: Any) -> Any:
     """Throttle the calls that read parameters."""
+    global _throttled_calls
     operation = headers.get("x-amz-target", "").rpartition(".")[2]
     if operation not in _OPERATIONS:
         return await original(method, path, headers, body, query)
-    if _STATE.throttled_calls or not _throttle.take(get_account_id(), _SHARED):
-        _STATE.throttled_calls = max(_STATE.throttled_calls - 1, 0)
+    if _throttled_calls or not _throttle.take(get_account_id(), _SHARED):
+        _throttled_calls = max(_throttled_calls - 1, 0)
         return error_response_json("ThrottlingException", "Rate exceeded", 400)
     return await original(method, path, headers, body, query)
 

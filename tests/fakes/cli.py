@@ -82,8 +82,8 @@ class FakeSqs:
     A message move task progresses when it is listed, by ``moves_at_a_time`` messages.
     """
 
-    def __init__(self, wire: FakeWire, clock: FakeClock | None = None) -> None:
-        self.clock = clock or FakeClock()
+    def __init__(self, wire: FakeWire) -> None:
+        self.clock = FakeClock()
         self.queues: dict[str, list[StoredMessage]] = {queue: [] for queue in QUEUES}
         self.rejections: dict[str, Callable[[dict[str, Any]], str | None]] = {}
         """By batch operation: the error code for an entry, or None to accept it."""

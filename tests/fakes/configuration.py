@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from alternate_contacts.worker.ancestry import AccountDescription
 from alternate_contacts.worker.errors import WorkerError
 
+_PAGE_SIZE = 10
+
 
 @dataclass
 class FakeParameterStore:
-    """Parameters in pages of ``page_size``; ``errors`` are raised at the next calls, None is no error."""
+    """Parameters in pages of ten; ``errors`` are raised at the next calls, None is no error."""
 
     parameters: dict[str, str | None] = field(default_factory=dict)
-    page_size: int = 10
     errors: list[WorkerError | None] = field(default_factory=list)
     tokens: list[str | None] = field(default_factory=list)
     """The token of each call."""
@@ -23,7 +24,7 @@ class FakeParameterStore:
         self.tokens.append(token)
         if self.errors and (error := self.errors.pop(0)):
             raise error
-        start, end = int(token or 0), int(token or 0) + self.page_size
+        start, end = int(token or 0), int(token or 0) + _PAGE_SIZE
         page = dict(itertools.islice(self.parameters.items(), start, end))
         return page, str(end) if end < len(self.parameters) else None
 

@@ -1,16 +1,14 @@
 """Unit tests take milliseconds, open no socket and use no AWS account."""
 
 import logging
-import os
 import sys
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import boto3
 import pytest
 from aws_lambda_powertools.logging import Logger
-from pytest_socket import disable_socket, enable_socket
 
+from tests.isolation import no_account, no_sockets
 from tests.profiles import load_profile
 
 if TYPE_CHECKING:
@@ -18,28 +16,9 @@ if TYPE_CHECKING:
     from mypy_boto3_organizations import OrganizationsClient
     from mypy_boto3_sqs import SQSClient
 
+__all__ = ["no_account", "no_sockets"]
+
 load_profile()
-
-
-@pytest.fixture(autouse=True)
-def _no_sockets() -> Iterator[None]:
-    disable_socket()
-    yield
-    enable_socket()
-
-
-@pytest.fixture(autouse=True)
-def _no_account(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ignore the AWS configuration of this machine."""
-    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_ENDPOINT_URL", "AWS_MAX_ATTEMPTS", "AWS_RETRY_MODE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_REGION", "us-east-1")
 
 
 class _CurrentStdout:

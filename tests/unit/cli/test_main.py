@@ -91,8 +91,8 @@ def test_session_and_stack_are_created_once(monkeypatch: pytest.MonkeyPatch, ses
     monkeypatch.setattr(boto3, "Session", lambda **_: session)
     monkeypatch.setattr(stack_module, "find_stack", find)
     options = CommandContext(stack_name="mine")
-    assert options.stack() is options.stack()
-    assert options.session() is options.session()
+    assert options.stack is options.stack
+    assert options.session is options.session
     assert searches == ["mine"]
 
 

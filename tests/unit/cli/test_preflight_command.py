@@ -41,9 +41,11 @@ class FakeContext:
     account_id: str = ACCOUNT
     deployed: Stack | Exception = NOT_DEPLOYED
 
+    @property
     def session(self) -> "FakeContext":
         return self
 
+    @property
     def stack(self) -> Stack:
         if isinstance(self.deployed, Exception):
             raise self.deployed

@@ -5,8 +5,10 @@ from dataclasses import replace
 import pytest
 from botocore.exceptions import ClientError
 
-from alternate_contacts.cli.aws.quota import Quota, read_quota
+from alternate_contacts.cli.aws.quota import Quota, quota_of
 from alternate_contacts.cli.aws.session import Session
+from alternate_contacts.cli.aws.stack import Stack
+from alternate_contacts.cli.aws.worker_environment import read_worker_environment
 from tests.fakes.cli import PARAMETERS, SECRETS, STACK, deny
 from tests.fakes.environment import WORKER
 from tests.fakes.wire import FakeWire, HttpResponse, error_response
@@ -18,14 +20,18 @@ def configure(aws: FakeWire, **variables: str) -> None:
     aws.respond("GetFunctionConfiguration", HttpResponse(body={"Environment": {"Variables": {**WORKER, **variables}}}))
 
 
+def read(stack: Stack = STACK) -> Quota:
+    return quota_of(stack, read_worker_environment(Session(), stack))
+
+
 def test_the_quota_is_that_of_the_deployed_worker(aws: FakeWire) -> None:
     configure(aws, **RAISED)
-    assert read_quota(Session(), STACK) == Quota(get_rate=100, put_rate=50, share=0.6, from_worker=True)
+    assert read() == Quota(get_rate=100, put_rate=50, share=0.6, from_worker=True)
 
 
 def test_the_contacts_in_the_same_configuration_are_not_kept(aws: FakeWire) -> None:
     configure(aws)
-    quota = read_quota(Session(), STACK)
+    quota = read()
     assert not any(secret in f"{quota}{quota.document()}" for secret in SECRETS)
 
 
@@ -42,18 +48,18 @@ def test_without_permission_the_defaults_of_the_template_apply(
     aws: FakeWire, arn: str, parameters: dict[str, str], quota: tuple[float, float, float]
 ) -> None:
     deny(aws, "GetFunctionConfiguration")
-    read = read_quota(Session(), replace(STACK, arn=arn, parameters={**PARAMETERS, **parameters}))
-    assert (read.get_rate, read.put_rate, read.share, read.from_worker) == (*quota, False)
-    assert "lambda:GetFunctionConfiguration" in read.source
+    actual = read(replace(STACK, arn=arn, parameters={**PARAMETERS, **parameters}))
+    assert (actual.get_rate, actual.put_rate, actual.share, actual.from_worker) == (*quota, False)
+    assert "lambda:GetFunctionConfiguration" in actual.source
 
 
 def test_variables_that_these_credentials_cannot_decrypt_are_like_a_missing_permission(aws: FakeWire) -> None:
     error = {"ErrorCode": "AccessDeniedException", "Message": "kms:Decrypt"}
     aws.respond("GetFunctionConfiguration", HttpResponse(body={"Environment": {"Error": error}}))
-    assert not read_quota(Session(), STACK).from_worker
+    assert not read().from_worker
 
 
 def test_other_errors_are_raised(aws: FakeWire) -> None:
     aws.respond("GetFunctionConfiguration", error_response("ResourceNotFoundException", 404))
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
-        read_quota(Session(), STACK)
+        read()

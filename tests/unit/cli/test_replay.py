@@ -394,7 +394,7 @@ def test_a_selection_matches_every_criterion(
         QueueMessage(f"m{n}", "", "", failed_attributes(account, "throttled"), NOW, False)
         for n, account in enumerate(accounts)
     ]
-    chosen = Selection.of(selected, reasons).choose(messages)
+    chosen = Selection(selected, reasons).choose(messages)
     expected = [m for m in messages if not selected or m.attributes["AccountId"] in selected]
     assert chosen == (expected if not reasons or "throttled" in reasons else [])
 

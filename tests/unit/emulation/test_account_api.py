@@ -13,13 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emulation.account_api import (
-    CHINA_QUOTAS,
     CONTACT_FIELDS,
     CONTACT_TYPES,
     ERRORS,
     EVERY_ACCOUNT,
     MEMBERS,
-    QUOTAS,
     REQUIRED,
     AccountApi,
     Fault,
@@ -388,20 +386,11 @@ def test_the_state_of_the_account_allows_or_denies(
 
 
 @pytest.mark.parametrize(
-    ("quotas", "operation", "rate", "burst"),
-    [
-        (QUOTAS, PUT, 5, 8),
-        (QUOTAS, GET, 10, 15),
-        (QUOTAS, DELETE, 1, 6),
-        (CHINA_QUOTAS, PUT, 1, 6),
-        (CHINA_QUOTAS, GET, 3, 5),
-        (CHINA_QUOTAS, DELETE, 1, 6),
-    ],
+    ("operation", "rate", "burst"),
+    [(PUT, 5, 8), (GET, 10, 15), (DELETE, 1, 6)],
 )
-def test_the_published_quotas(
-    membership: FakeMembership, clock: Clock, quotas: Mapping[str, Quota], operation: str, rate: int, burst: int
-) -> None:
-    api = AccountApi(membership, clock=clock, quotas=quotas)
+def test_the_published_quotas(membership: FakeMembership, clock: Clock, operation: str, rate: int, burst: int) -> None:
+    api = AccountApi(membership, clock=clock)
 
     assert admitted(api, operation, 50) == burst
     clock.now += 1

@@ -106,9 +106,10 @@ SOURCES: Mapping[ContactType, Column] = {
     contact_type: _source_column(contact_type, "source", attrgetter("description"), "source")
     for contact_type in ContactType
 }
-CONTACT_DATA: Mapping[ContactType, Sequence[Column]] = {
+_CONTACTS: Mapping[ContactType, Sequence[Column]] = {
     contact_type: [_contact_column(contact_type, field) for field in CONTACT_FIELDS] for contact_type in ContactType
 }
+CONTACT_DATA = tuple(column for columns in _CONTACTS.values() for column in columns)
 """Personal data: the rows have it only with --show-contacts."""
 
 STATUSES = tuple(
@@ -119,7 +120,7 @@ STATUSES = tuple(
         contact_type.lower(),
         title=contact_type,
         order=WORST_FIRST,
-        notes=(REASONS[contact_type], SOURCES[contact_type], *CONTACT_DATA[contact_type]),
+        notes=(REASONS[contact_type], SOURCES[contact_type], *_CONTACTS[contact_type]),
     )
     for contact_type in ContactType
 )
@@ -146,5 +147,5 @@ COLUMNS: tuple[Column, ...] = (
     *CHECK_RESULTS,
     SHARED,
     Column(("readAt",), _read_at, "read_at", optional=True),
-    *(column for columns in CONTACT_DATA.values() for column in columns),
+    *CONTACT_DATA,
 )

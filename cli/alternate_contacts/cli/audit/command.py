@@ -37,7 +37,6 @@ from alternate_contacts.worker.protocol import ACTIVE
 QUOTA_SHARE = 0.25
 """The worker may use the whole quota, so the audit uses little of it."""
 
-_PROBLEMS_FOUND = 1
 _UNKNOWN_CHARACTERS = (
     "A parameter of the stack contains ?, which CloudFormation may return for a character other than ASCII. A contact "
     "that differs only there has the status unknown. The permission lambda:GetFunctionConfiguration avoids this."
@@ -101,8 +100,8 @@ def audit(
     """
     started_at = datetime.now(UTC)
     options: CommandContext = context.obj
-    stack = options.stack()
-    worker_environment = read_worker_environment(options.session(), stack)
+    stack = options.stack
+    worker_environment = read_worker_environment(options.session, stack)
     stack_contacts = deployed_contacts(stack, worker_environment)
     rate = _rate(rate, quota_of(stack, worker_environment))
     if stack_contacts.has_unknown_characters:
@@ -110,16 +109,16 @@ def audit(
     _check_paths({"--csv": csv, "--html": html, "--state": state})
     for path in filter(None, (csv, html)):
         _check_writable(path, private=show_contacts)
-    selector = read_contact_selector(options.session(), stack, stack_contacts)
+    selector = read_contact_selector(options.session, stack, stack_contacts)
     organization = OrganizationTree(
-        options.session().client("organizations", config=RETRIES), require_parents=selector.needs_parents
+        options.session.client("organizations", config=RETRIES), require_parents=selector.needs_parents
     )
     accounts = _list_accounts(organization)
     selections = {account.account_id: selector.select(account) for account in accounts}
     digests = {account_id: digest(selection) for account_id, selection in selections.items()}
     key = StateKey(organization.organization_id, digests)
     run = read_accounts(
-        contact_reader(options.session(), own_account_id=stack.account_id, rate=rate),
+        contact_reader(options.session, own_account_id=stack.account_id, rate=rate),
         ContactComparison(selector, selections, keep_contacts=show_contacts).compare,
         [
             account.account_id
@@ -151,7 +150,7 @@ def audit(
         table.print_report(report, output.results())
     _raise_last([*errors, *([run.interruption] if run.interruption else [])])
     if report.not_compliant or report.problems:
-        raise typer.Exit(_PROBLEMS_FOUND)
+        raise typer.Exit(1)
 
 
 def _rate(rate: float | None, quota: Quota) -> float:

@@ -13,12 +13,10 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 https://owasp.org/www-community/attacks/CSV_Injection
 """
 
-_CONTACT_DATA = [column for columns in CONTACT_DATA.values() for column in columns]
-
 
 def render(report: AuditReport, *, show_contacts: bool) -> str:
     """Return the rows of the report below one line of headings, in the format of RFC 4180."""
-    columns = [column for column in COLUMNS if column.csv and (show_contacts or column not in _CONTACT_DATA)]
+    columns = [column for column in COLUMNS if column.csv and (show_contacts or column not in CONTACT_DATA)]
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(column.csv for column in columns)

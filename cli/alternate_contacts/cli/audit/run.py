@@ -12,11 +12,11 @@ from alternate_contacts.cli.audit.state_file import StateFile
 from alternate_contacts.cli.aws.contact_reader import AccountContacts, ContactReader
 from alternate_contacts.cli.terminal import output
 from alternate_contacts.cli.terminal.errors import CliError
+from alternate_contacts.cli.terminal.process import INTERRUPTED
 from alternate_contacts.worker.contacts import ContactType
 
 NOT_CONTINUED = "If this run is interrupted, the next one reads all accounts."
 
-_INTERRUPTED = 130
 _SHORT = timedelta(minutes=2)
 """A run that takes longer prints how long."""
 
@@ -99,7 +99,7 @@ def _read(
         try:
             reader.read([account_id for account_id in account_ids if account_id not in keeper.readings], keep)
         except KeyboardInterrupt:
-            return CliError("Interrupted:", exit_code=_INTERRUPTED)
+            return CliError("Interrupted:", exit_code=INTERRUPTED)
         except CliError as error:
             return error
     return None

@@ -34,7 +34,6 @@ _STATUS_WIDTH = len(ComplianceStatus.UNREADABLE)
 
 _COLUMNS = [column for column in COLUMNS if column.title and column not in CHECK_RESULTS]
 """A terminal has no room for the checks of each account."""
-_CONTACT_DATA = [column for columns in CONTACT_DATA.values() for column in columns]
 
 _STYLE = {
     ComplianceStatus.COMPLIANT: "green",
@@ -98,7 +97,7 @@ def _statuses(coverage: Coverage) -> Text:
 
 
 def _print_rows(rows: Sequence[AuditRow], console: Console) -> None:
-    has_contacts = any(column.value(row) for row in rows for column in _CONTACT_DATA)
+    has_contacts = any(column.value(row) for row in rows for column in CONTACT_DATA)
     if len(rows) > MAX_ROWS:
         _print_groups(rows, console)
     elif console.width < _MIN_TABLE_WIDTH or has_contacts:

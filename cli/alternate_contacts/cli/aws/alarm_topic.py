@@ -17,10 +17,6 @@ class AlarmReceivers:
     confirmed: int
     pending: int
 
-    def document(self) -> dict[str, object]:
-        """Return the numbers for ``--json``."""
-        return {"confirmed": self.confirmed, "pending": self.pending}
-
 
 def read_alarm_receivers(client: "SNSClient", topic_arn: str) -> AlarmReceivers:
     """Return the number of subscriptions of the topic."""

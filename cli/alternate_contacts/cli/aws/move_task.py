@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from alternate_contacts.cli.aws.queues import ACCOUNT_QUEUE, FAILED_ACCOUNT_QUEUE, queue_arn, queue_depth
 from alternate_contacts.cli.aws.stack import Stack
 from alternate_contacts.cli.terminal.errors import CliError, error_code, is_access_denied
+from alternate_contacts.cli.terminal.process import INTERRUPTED
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -62,7 +63,7 @@ class MoveTasks:
         except KeyboardInterrupt:
             raise CliError(
                 "Interrupted. SQS continues to move messages: run `alternate-contacts replay` to follow it.",
-                exit_code=130,
+                exit_code=INTERRUPTED,
             ) from None
 
     def remaining(self) -> int:

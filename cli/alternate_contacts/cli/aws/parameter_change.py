@@ -96,7 +96,7 @@ def plan_put(
     parameters: ContactParameters,
     parameter: str,
     differences: Sequence[str],
-    remarks: Sequence[str] = (),
+    remarks: Sequence[str],
     *,
     create_version: bool,
     is_used: bool = True,

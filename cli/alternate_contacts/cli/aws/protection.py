@@ -40,9 +40,7 @@ def protecting_target(stack: Stack, ancestry: Sequence[str], contact_type: Conta
     """Return the root or OU whose service control policy keeps an account from changing its own contact.
 
     Args:
-        stack: the deployed stack.
         ancestry: the IDs of the account, its OU, the OU's parents, and the root.
-        contact_type: the type of the contact.
 
     Returns:
         The target's ID; None if the account may change the contact, as far as this stack is concerned.
@@ -56,9 +54,7 @@ def protecting_target(stack: Stack, ancestry: Sequence[str], contact_type: Conta
 def locked_types(selection: AccountSelection, protected: Sequence[ContactType]) -> list[ContactType]:
     """Return the types that only the management account can change: the package does not set them in the account.
 
-    Args:
-        selection: what the configuration selects for the account.
-        protected: the types that the account may not change itself.
+    ``protected``: the types that the account may not change itself.
     """
     if selection.excluded_by is not None:
         return list(protected)

@@ -4,9 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from alternate_contacts.cli.aws.session import Session
 from alternate_contacts.cli.aws.stack import Stack
-from alternate_contacts.cli.aws.worker_environment import read_worker_environment
 
 DEFAULT_RATES: Mapping[str, Mapping[str, float]] = MappingProxyType(
     {"aws": {"PutRate": 5.0, "GetRate": 10.0}, "aws-cn": {"PutRate": 1.0, "GetRate": 3.0}}
@@ -62,15 +60,6 @@ class Quota:
     def document(self) -> dict[str, object]:
         """Return the quota for ``--json``."""
         return {"getRate": self.get_rate, "putRate": self.put_rate, "share": self.share, "source": self.source}
-
-
-def read_quota(session: Session, stack: Stack) -> Quota:
-    """Return the quota of the deployed worker, or the template's defaults if these credentials may not read it.
-
-    Raises:
-        botocore.exceptions.BotoCoreError, ClientError: the call failed for another reason.
-    """
-    return quota_of(stack, read_worker_environment(session, stack))
 
 
 def quota_of(stack: Stack, worker_environment: Mapping[str, str]) -> Quota:

@@ -1,6 +1,6 @@
 """Selection of failed accounts by account, failure reason and message."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -37,13 +37,9 @@ Reasons = Annotated[
 class Selection:
     """Messages that match one value of each criterion; a criterion without values matches every message."""
 
-    accounts: frozenset[str] = frozenset()
-    reasons: frozenset[str] = frozenset()
-    messages: frozenset[str] = frozenset()
-
-    @classmethod
-    def of(cls, accounts: Iterable[str], reasons: Iterable[str], messages: Iterable[str] = ()) -> "Selection":
-        return cls(frozenset(accounts), frozenset(reasons), frozenset(messages))
+    accounts: Collection[str]
+    reasons: Collection[str]
+    messages: Collection[str] = ()
 
     @property
     def is_everything(self) -> bool:
@@ -56,8 +52,8 @@ class Selection:
     def missing(self, chosen: Iterable[QueueMessage]) -> list[str]:
         """Return the selected accounts and message IDs that are not among the ``chosen`` messages."""
         failures = [parse_failure(message) for message in chosen]
-        accounts = self.accounts - {failure.account_id for failure in failures}
-        return sorted(accounts) + sorted(self.messages - {failure.message_id for failure in failures})
+        accounts = {*self.accounts} - {failure.account_id for failure in failures}
+        return sorted(accounts) + sorted({*self.messages} - {failure.message_id for failure in failures})
 
     def _matches(self, message: QueueMessage) -> bool:
         failure = parse_failure(message)

@@ -140,7 +140,7 @@ class Stack:
         )
 
 
-def find_stack(session: Session, stack_name: str | None = None) -> Stack:
+def find_stack(session: Session, stack_name: str | None) -> Stack:
     """Return the stack with that name, or else the only stack of this package in the account and region.
 
     Raises:

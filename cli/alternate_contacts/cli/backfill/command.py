@@ -64,7 +64,7 @@ def backfill(
     Exit codes: 0 all messages sent; 1 some messages were not sent, or you declined; 2 command failed.
     """
     context_options: CommandContext = context.obj
-    session, stack = context_options.session(), context_options.stack()
+    session, stack = context_options.session, context_options.stack
     mode = Mode(stack.mode).stricter(Mode.REPORT if report else Mode.ENFORCE)
     plan = BackfillPlan(sorted(set(account)), mode, stack.enabled)
     if not (stack.enabled or plan.accounts):

@@ -1,5 +1,6 @@
 """The verb `check`."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -37,7 +38,7 @@ def check(
                 "file": file,
                 "sets": checked.sets,
                 "targets": checked.targets,
-                "problems": [problem.document() for problem in checked.problems],
+                "problems": [asdict(problem) for problem in checked.problems],
             }
         )
     else:

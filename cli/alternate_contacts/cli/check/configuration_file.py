@@ -32,10 +32,6 @@ class FileProblem:
     reason: str
     detail: str
 
-    def document(self) -> dict[str, object]:
-        """Return the problem for ``--json``."""
-        return {"line": self.line, "parameter": self.parameter, "reason": self.reason, "detail": self.detail}
-
 
 @dataclass(frozen=True)
 class CheckedFile:

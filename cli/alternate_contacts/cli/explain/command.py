@@ -22,8 +22,6 @@ from alternate_contacts.cli.terminal.options import AccountId, AsJson
 from alternate_contacts.worker.contact_configuration import TARGETS
 from alternate_contacts.worker.contacts import ContactType
 
-_PROBLEMS_FOUND = 1
-
 
 def explain(
     context: typer.Context,
@@ -45,7 +43,7 @@ def explain(
     Exit codes: 0 compliant or skipped; 1 not compliant; 2 command failed.
     """
     options: CommandContext = context.obj
-    session, stack = options.session(), options.stack()
+    session, stack = options.session, options.stack
     worker_environment = read_worker_environment(session, stack)
     selector = read_contact_selector(session, stack, deployed_contacts(stack, worker_environment))
     organization = OrganizationTree(
@@ -74,7 +72,7 @@ def explain(
         if not explanation.is_compliant:
             _print(["Run `alternate-contacts failures` to see whether a message of the account failed."])
     if not explanation.is_compliant:
-        raise typer.Exit(_PROBLEMS_FOUND)
+        raise typer.Exit(1)
 
 
 def _ancestors(

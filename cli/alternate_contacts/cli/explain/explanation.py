@@ -84,7 +84,7 @@ class AncestorTarget:
     identifier: str
     name: str
     target: Target | Invalid | None
-    problems: Sequence[ConfigurationProblem] = ()
+    problems: Sequence[ConfigurationProblem]
 
 
 @dataclass(frozen=True)
@@ -148,12 +148,9 @@ def explain_account(
     """Return the explanation of an account.
 
     Args:
-        account: the account.
         selector: made ``selection``.
-        selection: what the configuration selects for the account.
         results: what was read of the account; empty if it is skipped.
         ancestors: the account and what is above it.
-        stack: the deployed stack.
     """
     parameters, mode = selector.parameters, stack.mode
     protected = {

@@ -52,7 +52,7 @@ def failures(context: typer.Context, as_json: AsJson = False) -> None:
     Exit codes: 0 healthy; 1 an account failed, or something is undelivered; 2 command failed.
     """
     options: CommandContext = context.obj
-    stack, sqs = options.stack(), options.session().client("sqs")
+    stack, sqs = options.stack, options.session.client("sqs")
     failed = read_queue(sqs, stack, FAILED_ACCOUNT_QUEUE)
     report = FailureReport(
         accounts=by_account(parse_failure(message) for message in failed.messages),

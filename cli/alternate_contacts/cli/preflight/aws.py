@@ -1,8 +1,8 @@
 """The only module of the preflight that calls AWS. It only reads."""
 
 import json
-from collections.abc import Iterator, Sequence
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -20,16 +20,11 @@ from alternate_contacts.worker.contact_configuration import ContactConfiguration
 _POLICY_TYPE: Final = "SERVICE_CONTROL_POLICY"
 
 
-class CreateClient(Protocol):
-    """``Session.client``."""
-
-    def __call__(self, service: Any, region: str | None = None) -> Any: ...
-
-
 class AwsEnvironment:
     """What a deployment through CfCT uses in the management account."""
 
-    def __init__(self, create_client: CreateClient) -> None:
+    def __init__(self, create_client: Callable[..., Any]) -> None:
+        """``create_client``: returns the client of a service and, if one is given, of a region."""
         self._create_client = create_client
         self._iam = create_client("iam")
         self.partition: str = self._iam.meta.partition

@@ -56,7 +56,7 @@ def preflight(
 
     Exit codes: 0 healthy; 1 problems found; 2 command failed or a check could not be completed; 130 interrupted.
     """
-    session = context.obj.session()
+    session = context.obj.session
     view = AwsAccountDirectory(
         session.client("organizations"),
         session.client("account"),
@@ -78,7 +78,7 @@ def preflight(
 def _check_protection(context: typer.Context, target: str | None) -> Iterator[CheckResult]:
     """Check the service control policy for the target, or for that of the stack; without both there is none."""
     try:
-        stack = context.obj.stack()
+        stack = context.obj.stack
     except CliError:
         stack = None  # not deployed yet, for example
     except (ClientError, BotoCoreError) as error:
@@ -86,4 +86,4 @@ def _check_protection(context: typer.Context, target: str | None) -> Iterator[Ch
         return
     target = target or (stack.protected_target if stack else None)
     if target:
-        yield from protection.run_checks(AwsProtectionView(context.obj.session()), target, stack)
+        yield from protection.run_checks(AwsProtectionView(context.obj.session), target, stack)

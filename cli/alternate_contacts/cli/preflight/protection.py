@@ -19,6 +19,7 @@ from alternate_contacts.cli.preflight.result import (
     run_check,
     unknown,
 )
+from alternate_contacts.cli.terminal import output
 from alternate_contacts.worker.contact_configuration import ContactConfiguration
 from alternate_contacts.worker.contact_selection import AccountSelection, select
 from alternate_contacts.worker.contacts import ContactType
@@ -33,8 +34,6 @@ MAX_POLICIES = 10
 """https://docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits.html"""
 OLD_MAX_POLICIES = 5
 """The quota until May 2026, in older copies of the same page."""
-MAX_LISTED = 20
-"""Account IDs in one message."""
 
 
 @dataclass(frozen=True)
@@ -60,13 +59,7 @@ class ProtectionView(Protocol):
 
 
 def run_checks(view: ProtectionView, target: str, stack: Stack | None) -> Iterator[CheckResult]:
-    """Run all checks.
-
-    Args:
-        view: the organization.
-        target: the ID of the root or OU to protect.
-        stack: the deployed stack, if there is one.
-    """
+    """Run all checks on the root or OU ``target``; ``stack`` is the deployed stack, if there is one."""
     yield run_check(ENABLED, lambda: check_enabled(view.root()))
     attachable = run_check(ATTACHABLE, lambda: check_attachable(target, view.attached_policies(target), stack))
     yield attachable
@@ -128,7 +121,6 @@ def check_accounts(
     Args:
         accounts: all accounts of the organization.
         target: the ID of the root or OU to protect.
-        stack: the deployed stack.
         configuration: the contact configuration, if the stack has one.
     """
     if configuration and configuration.unreadable_detail:
@@ -157,7 +149,7 @@ def check_accounts(
     if unprotected:
         notes.append(f"Not protected, because the policy is not overwrite: {', '.join(unprotected)}.")
     if locked:
-        causes = "; ".join(f"{cause}: {_listed(ids)}" for cause, ids in locked.items())
+        causes = "; ".join(f"{cause}: {output.list_some(ids)}" for cause, ids in locked.items())
         notes.append(
             f"Warning: only the management account will be able to change these contacts, and this package does not "
             f"set them. {causes}."
@@ -179,8 +171,3 @@ def _causes(selection: AccountSelection, types: Sequence[ContactType]) -> Iterat
         contact = selection.contacts[contact_type]
         cause = "invalid in" if isinstance(contact.result, WorkerError) else "ignored by"
         yield f"{contact_type} {cause} {contact.target}"
-
-
-def _listed(account_ids: Sequence[str]) -> str:
-    more = len(account_ids) - MAX_LISTED
-    return ", ".join(account_ids[:MAX_LISTED]) + (f" and {more} more" if more > 0 else "")

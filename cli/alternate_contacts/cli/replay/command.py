@@ -40,10 +40,10 @@ def replay(
     Exit codes: 0 all messages replayed; 1 some messages were not replayed, or you declined; 2 command failed.
     """
     context_options: CommandContext = context.obj
-    selection = Selection.of(account, reason)
+    selection = Selection(account, reason)
     if undelivered and not selection.is_everything:
         raise typer.BadParameter("--undelivered cannot be combined with --account or --reason")
-    session, stack = context_options.session(), context_options.stack()
+    session, stack = context_options.session, context_options.stack
     options = ApplyOptions(dry_run, yes, as_json)
     if undelivered:
         complete = _redrive_undelivered(session, stack, options)
@@ -69,10 +69,10 @@ def discard(
     Exit codes: 0 all messages deleted; 1 some messages were not deleted, or you declined; 2 command failed.
     """
     context_options: CommandContext = context.obj
-    selection = Selection.of(account, reason, message)
+    selection = Selection(account, reason, message)
     if selection.is_everything:
         raise typer.BadParameter("use --account, --reason or --message to select messages")
-    client, stack = context_options.session().client("sqs"), context_options.stack()
+    client, stack = context_options.session.client("sqs"), context_options.stack
 
     if not _apply_to_selection(client, stack, selection, ApplyOptions(dry_run, yes, as_json), discard=True):
         raise typer.Exit(1)

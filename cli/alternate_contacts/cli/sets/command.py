@@ -33,9 +33,6 @@ from alternate_contacts.cli.terminal.plan import ApplyOptions, apply
 from alternate_contacts.worker.contact_configuration import SETS, Invalid, parse_configuration
 from alternate_contacts.worker.contacts import CONTACT_FIELDS, Contact
 
-_MAX_NAMED = 20
-"""Targets that an error names."""
-
 sets = typer.Typer(
     help="Contact sets: the contacts that OUs and accounts have in place of the contacts of the stack.",
     rich_markup_mode=None,
@@ -50,7 +47,7 @@ def list_sets(context: typer.Context, show_contacts: ShowContacts = False, as_js
     Exit codes: 0 healthy; 1 a set or the whole configuration has a problem; 2 command failed.
     """
     options: CommandContext = context.obj
-    parameters = read_contact_parameters(options.session(), contacts_path(options.stack()))
+    parameters = read_contact_parameters(options.session, contacts_path(options.stack))
     rows = set_rows(parameters)
     general = general_problems(parameters.configuration)
     if as_json:
@@ -81,7 +78,7 @@ def show_set(context: typer.Context, name: Name, show_contacts: ShowContacts = F
     Exit codes: 0 healthy; 1 the set has a problem; 2 command failed.
     """
     options: CommandContext = context.obj
-    parameters = read_contact_parameters(options.session(), contacts_path(options.stack()))
+    parameters = read_contact_parameters(options.session, contacts_path(options.stack))
     row = _find(set_rows(parameters), name, parameters.path)
     if as_json:
         output.print_json(row.document(show_contacts=show_contacts))
@@ -113,8 +110,8 @@ def put_set(
     """
     options: CommandContext = context.obj
     contact = _read_contact(name, file)
-    session = options.session()
-    parameters = read_contact_parameters(session, contacts_path(options.stack()))
+    session = options.session
+    parameters = read_contact_parameters(session, contacts_path(options.stack))
     configuration = parameters.configuration
     is_used = name in targets_by_set(configuration)
     plan = plan_put(
@@ -138,19 +135,18 @@ def delete_set(
     Exit codes: 0 deleted; 1 you declined; 2 a target selects the set, or the command failed.
     """
     options: CommandContext = context.obj
-    session = options.session()
-    parameters = read_contact_parameters(session, contacts_path(options.stack()))
+    session = options.session
+    parameters = read_contact_parameters(session, contacts_path(options.stack))
     check_version(parameters)
     row = _find(set_rows(parameters), name, parameters.path)
     if row.used_by:
         raise CliError(
             f"Contact set {name} is in use: {output.count(len(row.used_by), 'target selects', 'targets select')} it "
-            f"({_list_some(row.used_by)}). Change or delete them first."
+            f"({output.list_some(row.used_by)}). Change or delete them first."
         )
-    invalid = [
-        target_id for target_id, target in parameters.configuration.targets.items() if isinstance(target, Invalid)
-    ]
-    remarks = [f"These targets are invalid and may select the set: {_list_some(sorted(invalid))}."] if invalid else []
+    targets = parameters.configuration.targets
+    invalid = sorted(target_id for target_id, target in targets.items() if isinstance(target, Invalid))
+    remarks = [f"These targets are invalid and may select the set: {output.list_some(invalid)}."] if invalid else []
     plan = ParameterPlan(parameters.full_name(f"{SETS}{name}"), Action.DELETE, remarks=remarks, affects_accounts=False)
     apply(plan, DeleteParameter(session.client("ssm"), plan), ApplyOptions(dry_run, yes, as_json))
 
@@ -180,8 +176,3 @@ def _find(rows: Sequence[SetRow], name: str, path: str) -> SetRow:
     raise CliError(
         f"Contact set {name} does not exist below {path}. `alternate-contacts sets list` prints all contact sets."
     )
-
-
-def _list_some(target_ids: Sequence[str]) -> str:
-    others = len(target_ids) - _MAX_NAMED
-    return ", ".join(target_ids[:_MAX_NAMED]) + (f" and {others:,} more" if others > 0 else "")

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -30,9 +30,10 @@ from alternate_contacts.cli.aws.queues import (
     QueueDepth,
     queue_depth,
 )
-from alternate_contacts.cli.aws.quota import Quota, read_quota
+from alternate_contacts.cli.aws.quota import Quota, quota_of
 from alternate_contacts.cli.aws.stack import Stack
 from alternate_contacts.cli.aws.version import command_version
+from alternate_contacts.cli.aws.worker_environment import read_worker_environment
 from alternate_contacts.cli.status.drain import DrainProgress, estimate_time
 from alternate_contacts.cli.status.history import BackfillRun, History, read_history
 from alternate_contacts.cli.terminal import output
@@ -170,7 +171,7 @@ class Status:
             "lastReconcile": last.reconcile.document() if last.reconcile else None,
             "historySource": self.history_source,
             "historyUnreadable": self.history.message if isinstance(self.history, Unreadable) else None,
-            "alarmReceivers": self.receivers.document()
+            "alarmReceivers": asdict(self.receivers)
             if isinstance(self.receivers, AlarmReceivers)
             else {"unreadable": self.receivers.message},
             "contactConfiguration": self._configuration_document(),
@@ -213,11 +214,11 @@ def status(
     Exit codes: 0 healthy; 1 problems found; 2 command failed, or a queue could not be read.
     """
     options: CommandContext = context.obj
-    stack, session = options.stack(), options.session()
+    stack, session = options.stack, options.session
     sqs = session.client("sqs")
     now = Status(
         stack,
-        read_quota(session, stack),
+        quota_of(stack, read_worker_environment(session, stack)),
         _read_depths(sqs, stack),
         _read(lambda: read_history(session.client("logs"), stack.backfill_log_group)),
         _read(lambda: read_alarm_receivers(session.client("sns"), stack.output("AlarmTopicArn"))),

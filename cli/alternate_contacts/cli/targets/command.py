@@ -63,7 +63,7 @@ def list_targets(context: typer.Context, as_json: AsJson = False) -> None:
     Exit codes: 0 healthy; 1 a target or the whole configuration has a problem; 2 command failed.
     """
     options: CommandContext = context.obj
-    parameters = read_contact_parameters(options.session(), contacts_path(options.stack()))
+    parameters = read_contact_parameters(options.session, contacts_path(options.stack))
     rows = target_rows(parameters)
     general = general_problems(parameters.configuration)
     if as_json:
@@ -92,7 +92,7 @@ def show_target(context: typer.Context, target_id: TargetId, as_json: AsJson = F
     Exit codes: 0 healthy; 1 the target has a problem; 2 command failed.
     """
     options: CommandContext = context.obj
-    parameters = read_contact_parameters(options.session(), contacts_path(options.stack()))
+    parameters = read_contact_parameters(options.session, contacts_path(options.stack))
     row = _find(target_rows(parameters), target_id, parameters.path)
     if as_json:
         output.print_json(row.document())
@@ -125,8 +125,8 @@ def put_target(
     """
     options: CommandContext = context.obj
     target = _read_target(target_id, file)
-    session = options.session()
-    parameters = read_contact_parameters(session, contacts_path(options.stack()))
+    session = options.session
+    parameters = read_contact_parameters(session, contacts_path(options.stack))
     configuration = parameters.configuration
     plan = plan_put(
         parameters,
@@ -151,8 +151,8 @@ def delete_target(
     Exit codes: 0 deleted; 1 you declined; 2 command failed.
     """
     options: CommandContext = context.obj
-    session = options.session()
-    parameters = read_contact_parameters(session, contacts_path(options.stack()))
+    session = options.session
+    parameters = read_contact_parameters(session, contacts_path(options.stack))
     check_version(parameters)
     row = _find(target_rows(parameters), target_id, parameters.path)
     plan = ParameterPlan(

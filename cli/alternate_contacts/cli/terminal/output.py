@@ -7,7 +7,7 @@ message IDs are never folded or cut, whatever the width of the terminal.
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,6 +28,8 @@ from alternate_contacts.cli.terminal.text import visible
 
 _WIDTH_WITHOUT_TERMINAL = 200
 """Columns. Without a terminal a program often reads the output, so lines should not wrap."""
+_MAX_LISTED = 20
+"""Identifiers that one message has."""
 _READABLE_WIDTH = 10
 """Columns that a folded cell of a table has at least."""
 
@@ -160,6 +162,12 @@ def format_period(start: datetime, end: datetime) -> str:
 def count(number: int, one: str, many: str | None = None) -> str:
     """Return a text such as ``1 account`` or ``2,000 accounts``."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def list_some(identifiers: Sequence[str]) -> str:
+    """Return the first identifiers of a list for a message, and the number of the others."""
+    others = len(identifiers) - _MAX_LISTED
+    return ", ".join(identifiers[:_MAX_LISTED]) + (f" and {others:,} more" if others > 0 else "")
 
 
 def print_json(document: Mapping[str, object]) -> None:
