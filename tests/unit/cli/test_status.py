@@ -345,8 +345,23 @@ class TestStatus:
         assert document["contactConfiguration"]["unreadable"] == "GetParametersByPath failed: AccessDenied"
 
     @pytest.mark.usefixtures("log")
+    def test_changes_that_wait_are_shown_and_healthy(self, run: Run, aws: FakeWire, sqs: FakeSqs) -> None:
+        aws.respond("GetParametersByPath", parameter_page({"version": "1"}))
+        sqs.put("ChangeQueue", "change")
+        sqs.put("ChangeQueue", "change of a backfill that failed").visible_at = 10
+        result = run("status", stack=CONFIGURED)
+        assert result.exit_code == 0
+        assert "ChangeQueue 1 1 0 changes of the contact configuration, not yet applied" in " ".join(
+            result.stdout.split()
+        )
+        document = json.loads(run("status", "--json", stack=CONFIGURED).stdout)
+        assert document["queues"]["ChangeQueue"] == {"visible": 1, "inFlight": 1, "delayed": 0}
+        assert document["secondsLeft"] == {"ifAllCompliant": 0, "ifNoneCompliant": 0}
+
+    @pytest.mark.usefixtures("log")
     def test_without_a_contact_configuration_nothing_of_it_is_read(self, run: Run, aws: FakeWire) -> None:
-        assert run("status").exit_code == 0
+        result = run("status")
+        assert (result.exit_code, "ChangeQueue" in result.stdout) == (0, False)
         assert aws.requests_of("GetParametersByPath") == []
 
     @pytest.mark.parametrize(
