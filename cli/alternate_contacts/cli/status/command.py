@@ -386,6 +386,10 @@ def _describe_health(now: Status) -> list[str]:
             "Correct these parameters where they are written: `alternate-contacts check` checks a file, and "
             "`alternate-contacts targets show` shows a target. docs/own-contacts.md explains the reasons."
         )
+    if now.stack.is_broken:
+        lines.append('Read the cause in the events of the stack: docs/deploy.md, "A deployment fails".')
+    if isinstance(now.receivers, AlarmReceivers) and not now.receivers.confirmed:
+        lines.append('Subscribe, and confirm the subscription: docs/operations.md, "Subscribe to the alarms".')
     if now.has_failures:
         lines.append("Run `alternate-contacts failures`.")
     return lines or ["Healthy."]
