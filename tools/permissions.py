@@ -11,6 +11,7 @@ STACK = "stack"
 ACCOUNT_QUEUE = "AccountQueue"
 FAILED_ACCOUNT_QUEUE = "FailedAccountQueue"
 UNDELIVERED_QUEUE = "UndeliveredQueue"
+CHANGE_QUEUE = "ChangeQueue"
 WORKER_FUNCTION = "WorkerFunction"
 BACKFILL_FUNCTION = "BackfillFunction"
 BACKFILL_LOG_GROUP = "BackfillLogGroup"
@@ -54,6 +55,11 @@ PERMISSIONS: Mapping[str, tuple[Permission, ...]] = MappingProxyType(
             Permission(ACCOUNT_QUEUE, ("sqs:GetQueueAttributes",), "to count messages"),
             Permission(FAILED_ACCOUNT_QUEUE, ("sqs:GetQueueAttributes",), "to count failed accounts"),
             Permission(UNDELIVERED_QUEUE, ("sqs:GetQueueAttributes",), "to count undelivered messages"),
+            Permission(
+                CHANGE_QUEUE,
+                ("sqs:GetQueueAttributes",),
+                "to count changes of the contact configuration, if there is one",
+            ),
             QUOTA,
             Permission(BACKFILL_LOG_GROUP, ("logs:FilterLogEvents",), "to find the last backfill and reconcile"),
             Permission(ALARM_TOPIC, ("sns:ListSubscriptionsByTopic",), "to count the receivers of alarms"),

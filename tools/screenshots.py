@@ -70,6 +70,7 @@ def main() -> None:
         accounts = create_organization(emulation)
         deploy.build(Path(folder))
         outputs = deploy.deploy(emulation, Path(folder))
+        write_metadata(Path(folder), outputs["Version"])
         subscribe_to_alarms(emulation, outputs["AlarmTopicArn"])
         wait_for_backfill(emulation, accounts)
         change_contacts(emulation, accounts, outputs)
@@ -83,6 +84,13 @@ def main() -> None:
             page.open(address, dark=True)
             write_picture("audit-dark.png", page.picture(left=0, top=0, width=WIDTH, height=660))
         write_terminal_picture("status", run_command(emulation, folder, "status"))
+
+
+def write_metadata(folder: Path, version: str) -> None:
+    """Write what an installation of the command would write about its version."""
+    metadata = folder / "alternate_contacts.dist-info" / "METADATA"
+    metadata.parent.mkdir()
+    metadata.write_text(f"Metadata-Version: 2.1\nName: alternate-contacts\nVersion: {version}\n", encoding="utf-8")
 
 
 def subscribe_to_alarms(emulation: Emulation, topic_arn: str) -> None:
@@ -162,13 +170,12 @@ def change_contacts(emulation: Emulation, accounts: dict[str, str], outputs: dic
 
 
 def run_command(emulation: Emulation, folder: str, *arguments: str) -> str:
-    """Run the command and return what it prints in a terminal of 100 columns."""
+    """Run the command with the metadata in the folder, and return what it prints, in lines as long as they are."""
     environment = {
         **emulation.environment,
-        "PYTHONPATH": os.pathsep.join(str(ROOT / part) for part in ("cli", "src", "custom-resources")),
+        "PYTHONPATH": os.pathsep.join([folder, *(str(ROOT / part) for part in ("cli", "src", "custom-resources"))]),
         "XDG_CACHE_HOME": folder,
         "FORCE_COLOR": "1",
-        "COLUMNS": "100",
     }
     process = subprocess.run(  # noqa: S603
         [sys.executable, "-m", "alternate_contacts.cli", *arguments],
@@ -190,9 +197,13 @@ def write_picture(name: str, picture: bytes) -> None:
 
 
 def write_terminal_picture(verb: str, output: str) -> None:
-    """Write an SVG of a terminal window with the output of a verb."""
-    console = Console(record=True, width=100, file=StringIO(), color_system="truecolor", force_terminal=True)
-    console.print(Text.from_ansi(output))
+    """Write an SVG of a terminal window, as wide as the longest line, with the output of a verb."""
+    lines = Text.from_ansi(output).split()
+    for line in lines:
+        line.rstrip()
+    width = max(line.cell_len for line in lines)
+    console = Console(record=True, width=width, file=StringIO(), color_system="truecolor", force_terminal=True)
+    console.print(*lines, sep="\n")
     picture = console.export_svg(title=f"alternate-contacts {verb}", unique_id=verb)
     (IMAGES / f"{verb}.svg").write_text(FONT.sub("", picture), encoding="utf-8")
 

@@ -13,6 +13,7 @@ from alternate_contacts.cli.main import app
 from emulation.organization import Emulation
 from emulation.settings import MANAGEMENT_ACCOUNT, Settings
 from emulation.waiting import eventually
+from tests.emulated.caller import use_root_user
 from tests.emulated.package import EVENTS, Package
 from tests.emulated.test_contact_sets import PATH, Organization, contact
 
@@ -37,14 +38,6 @@ def organization(deployed: Organization) -> Organization:
     return deployed
 
 
-def change_queue(organization: Organization) -> str:
-    """Return the URL of ChangeQueue, which is no output of the stack."""
-    resource = organization.emulation.client("cloudformation").describe_stack_resource(
-        StackName="alternate-contacts", LogicalResourceId="ChangeQueue"
-    )
-    return str(resource["StackResourceDetail"]["PhysicalResourceId"])
-
-
 def waiting(organization: Organization, url: str) -> int:
     names = [f"ApproximateNumberOfMessages{suffix}" for suffix in ("", "NotVisible", "Delayed")]
     sqs = organization.emulation.client("sqs")
@@ -53,7 +46,7 @@ def waiting(organization: Organization, url: str) -> int:
 
 def settle(organization: Organization) -> None:
     """Wait until no change and no account waits, and no worker has a cached configuration."""
-    urls = (change_queue(organization), organization.package.url("AccountQueue"))
+    urls = (organization.package.url("ChangeQueue"), organization.package.url("AccountQueue"))
     eventually(lambda: not any(waiting(organization, url) for url in urls), within=60)
     organization.restart_worker()
 
@@ -133,7 +126,7 @@ def test_a_change_during_a_running_backfill_is_not_lost(organization: Organizati
 
 def in_flight(organization: Organization) -> int:
     response = organization.emulation.client("sqs").get_queue_attributes(
-        QueueUrl=change_queue(organization), AttributeNames=["ApproximateNumberOfMessagesNotVisible"]
+        QueueUrl=organization.package.url("ChangeQueue"), AttributeNames=["ApproximateNumberOfMessagesNotVisible"]
     )
     return int(response["Attributes"]["ApproximateNumberOfMessagesNotVisible"])
 
@@ -144,7 +137,7 @@ def test_a_deleted_version_is_never_the_default_and_reaches_an_operator(organiza
     change(organization, {"sets/own": contact("own"), f"targets/{organization.root}": {"billing": "own"}})
     organization.wait_for(account, "own", "default", "default")
     settle(organization)
-    url = change_queue(organization)
+    url = organization.package.url("ChangeQueue")
     attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])["Attributes"]
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "1"})  # for two hours of retries
 
@@ -271,7 +264,9 @@ def test_a_rule_matches_successful_events_of_its_own_account_and_path(
     assert events.test_event_pattern(EventPattern=pattern, Event=json.dumps(event))["Result"] is matches
 
 
-def test_the_queues_have_names_and_ids_only(organization: Organization, mover: Callable[..., None]) -> None:
+def test_the_queues_have_names_and_ids_only(
+    organization: Organization, mover: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     sqs = organization.emulation.client("sqs")
     account = organization.new_account()
     organization.package.enable_worker(False)
@@ -281,11 +276,14 @@ def test_the_queues_have_names_and_ids_only(organization: Organization, mover: C
     )
     mover(account, organization.root, organization.ous[0])
 
-    [change] = sqs.receive_message(QueueUrl=change_queue(organization), VisibilityTimeout=0)["Messages"]
+    [change] = sqs.receive_message(QueueUrl=organization.package.url("ChangeQueue"), VisibilityTimeout=0)["Messages"]
     [move] = organization.package.messages("AccountQueue")
+    use_root_user(organization.emulation, monkeypatch)
+    status = json.loads(CliRunner().invoke(app, ["status", "--json"]).stdout)
 
     assert json.loads(change["Body"]) == {"version": 1, "parameter": f"{PATH}/sets/own"}
     assert json.loads(move["Body"]) == json.loads(organization.package.message_body(account, "account_moved"))
+    assert status["queues"]["ChangeQueue"] == {"visible": 1, "inFlight": 0, "delayed": 0}
     change_mapping(organization, enabled=True)
     organization.package.enable_worker(True)
 
@@ -306,7 +304,7 @@ def test_undelivered_moves_and_changes_are_replayed_without_session_names(
     settle(organization)
     account, other = organization.new_account(), organization.new_account()
     sqs = organization.emulation.client("sqs")
-    urls = [organization.package.url("AccountQueue"), change_queue(organization)]
+    urls = [organization.package.url("AccountQueue"), organization.package.url("ChangeQueue")]
     policies = {
         url: sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])["Attributes"]["Policy"] for url in urls
     }
@@ -320,8 +318,7 @@ def test_undelivered_moves_and_changes_are_replayed_without_session_names(
     for url, policy in policies.items():
         sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
 
-    for name, value in organization.emulation.environment.items():
-        monkeypatch.setenv(name, value)
+    use_root_user(organization.emulation, monkeypatch)
     result = CliRunner().invoke(app, ["replay", "--undelivered", "--yes", "--json"])
 
     assert result.exit_code == 0, result.output

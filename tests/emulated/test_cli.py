@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from alternate_contacts.cli.aws import queue_lease
-from alternate_contacts.cli.aws.queues import ACCOUNT_QUEUE, FAILED_ACCOUNT_QUEUE, UNDELIVERED_QUEUE
+from alternate_contacts.cli.aws.queues import ACCOUNT_QUEUE, CHANGE_QUEUE, FAILED_ACCOUNT_QUEUE, UNDELIVERED_QUEUE
 from alternate_contacts.cli.main import app
 from emulation.organization import Emulation
 from emulation.settings import MANAGEMENT_ACCOUNT, ROOT, Settings
@@ -123,6 +123,7 @@ class Operator(Package):
         return {
             STACK: f"arn:aws:cloudformation:{here}:stack/alternate-contacts/*",
             **{queue: self.arn(queue) for queue in QUEUES},
+            CHANGE_QUEUE: f"arn:aws:sqs:{here}:alternate-contacts-ChangeQueue-*",  # this stack has none
             WORKER_FUNCTION: f"arn:aws:lambda:{here}:function:{self.outputs['WorkerFunctionName']}",
             BACKFILL_FUNCTION: f"arn:aws:lambda:{here}:function:{self.outputs['BackfillFunctionName']}",
             BACKFILL_LOG_GROUP: f"arn:aws:logs:{here}:log-group:{self.outputs['BackfillLogGroupName']}:*",

@@ -1,5 +1,6 @@
 """`sam deploy --guided`, as docs/deploy.md describes it: no contact gets into git by accident."""
 
+import re
 import shutil
 import subprocess
 import tomllib
@@ -66,9 +67,10 @@ def test_the_answers_are_saved_for_the_next_deployment_and_ignored_by_git(emulat
     assert desired["BillingEmailAddress"] in (clone / "samconfig.local.toml").read_text()
     assert files_for_git(clone) == before
 
-    # The next deployment and the deletion need no parameters.
+    # The next deployment needs no parameters, and the README has the command of the deletion.
     run([str(SAM), "deploy", *configuration, "--no-fail-on-empty-changeset"], clone, environment=environment)
-    run([str(SAM), "delete", *configuration, "--no-prompts"], clone, environment=environment)
+    [delete] = re.findall(r"^ *sam (delete .*)$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    run([str(SAM), *delete.split()], clone, stdin="y\ny\n", environment=environment)
     assert emulation.client("lambda").list_functions()["Functions"] == []
 
 

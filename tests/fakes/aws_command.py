@@ -2,15 +2,15 @@
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import botocore.session
 import jmespath  # type: ignore[import-untyped]
 from botocore import xform_name
-from botocore.exceptions import UnknownServiceError
+from botocore.exceptions import DataNotFoundError, UnknownServiceError
 
 _SESSION = botocore.session.get_session()
-_GLOBAL = {"region", "query", "output", "profile"}
+_GLOBAL = {"region", "query", "output", "profile", "no-paginate"}
 _HIGH_LEVEL_COMMANDS = {
     ("s3", "cp"),
     ("s3", "ls"),
@@ -63,4 +63,27 @@ def command_violations(command: str) -> list[str]:
             for name in sorted(given.keys() - members.keys() - switches - _GLOBAL)
         ),
         *(f"{service} {operation} needs --{name}" for name in sorted(required - members_given)),
+        *(
+            [f"{service} {operation} prints one value for each page: add --no-paginate"]
+            if _has_pages(service, operations[operation]) and _prints_a_value_per_page(given)
+            else []
+        ),
     ]
+
+
+def _has_pages(service: str, operation: str) -> bool:
+    try:
+        _SESSION.get_paginator_model({"s3api": "s3"}.get(service, service)).get_paginator(operation)
+    except (DataNotFoundError, ValueError):
+        return False
+    return True
+
+
+def _prints_a_value_per_page(given: Mapping[str, str]) -> bool:
+    """Return whether the query takes one item of a list, and the AWS CLI would apply it to each page on its own.
+
+    It does so with --output text only: https://docs.aws.amazon.com/cli/latest/userguide/cli-usage-filter.html.
+    One stack is one page.
+    """
+    takes_one_item = re.search(r"\[\d+\]", given.get("query", ""))
+    return bool(takes_one_item) and given.get("output") == "text" and not given.keys() & {"no-paginate", "stack-name"}

@@ -7,7 +7,7 @@ from typing import Any
 
 from alternate_contacts.backfill.message import account_message_body
 from alternate_contacts.backfill.protocol import Mode, Trigger
-from alternate_contacts.cli.aws.queues import FAILED_ACCOUNT_QUEUE, QUEUES
+from alternate_contacts.cli.aws.queues import CHANGE_QUEUE, FAILED_ACCOUNT_QUEUE, QUEUES
 from alternate_contacts.cli.aws.quota import Quota
 from alternate_contacts.cli.aws.stack import Stack
 from tests.fakes.clock import FakeClock
@@ -84,7 +84,7 @@ class FakeSqs:
 
     def __init__(self, wire: FakeWire) -> None:
         self.clock = FakeClock()
-        self.queues: dict[str, list[StoredMessage]] = {queue: [] for queue in QUEUES}
+        self.queues: dict[str, list[StoredMessage]] = {queue: [] for queue in (*QUEUES, CHANGE_QUEUE)}
         self.rejections: dict[str, Callable[[dict[str, Any]], str | None]] = {}
         """By batch operation: the error code for an entry, or None to accept it."""
         self.tasks: list[dict[str, Any]] = []

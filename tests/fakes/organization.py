@@ -19,7 +19,11 @@ DRIFTED = api_contact(7000)
 
 
 PATH = "/teams/contacts"
-CONFIGURED = replace(FAST, parameters={**FAST.parameters, "ContactsPath": PATH})
+CONFIGURED = replace(
+    FAST,
+    parameters={**FAST.parameters, "ContactsPath": PATH},
+    outputs={**FAST.outputs, "ChangeQueueUrl": FAST.queue_url("AccountQueue").replace("AccountQueue", "ChangeQueue")},
+)
 """A stack with a contact configuration."""
 ROOT = "r-ab12"
 

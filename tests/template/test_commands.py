@@ -69,6 +69,10 @@ def test_an_aws_command_exists_and_accepts_its_options(page: str, command: str) 
         ("aws cloudformation delete-stack-set --name x", "cloudformation delete-stack-set has no option --name"),
         ("aws cloudformation delete-stack-set", "cloudformation delete-stack-set needs --stack-set-name"),
         ("aws cloudfront3 list", "the service cloudfront3 does not exist"),
+        (
+            "aws organizations list-accounts --query 'Accounts[0].Id' --output text",
+            "organizations list-accounts prints one value for each page: add --no-paginate",
+        ),
     ],
 )
 def test_a_wrong_command_is_found(command: str, violation: str) -> None:

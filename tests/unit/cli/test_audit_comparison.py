@@ -1,5 +1,7 @@
 """What an audit keeps of the contacts of one account: status, reason and error, and contact data only on request."""
 
+from dataclasses import replace
+
 import pytest
 
 from alternate_contacts.cli.audit.comparison import ContactComparison
@@ -9,7 +11,7 @@ from alternate_contacts.cli.aws.contact_reader import AccountContacts
 from alternate_contacts.cli.aws.contact_selector import ContactSelector
 from alternate_contacts.cli.aws.deployed_contacts import DeployedContacts
 from alternate_contacts.worker.contact_selection import AccountSelection, Assignment, ContactSelection, select_defaults
-from alternate_contacts.worker.contacts import Contact, ContactType
+from alternate_contacts.worker.contacts import ContactType
 from alternate_contacts.worker.decision import Policy
 from alternate_contacts.worker.errors import AccessDenied, UnknownContactSet, WorkerError
 from tests.fakes.audit import ASSIGNMENTS, NOON
@@ -66,8 +68,8 @@ def test_fields_that_two_contacts_share_are_named() -> None:
 
 
 def test_a_contact_that_cloudformation_may_have_changed_is_unknown() -> None:
-    substituted = Contact("?da", DESIRED.title, DESIRED.email_address, DESIRED.phone_number)
-    present = Contact("Äda", DESIRED.title, DESIRED.email_address, DESIRED.phone_number)
+    substituted = replace(DESIRED, name="?da")
+    present = replace(DESIRED, name="Äda")
     selection = AccountSelection({BILLING: ContactSelection(Assignment(Policy.OVERWRITE, substituted))})
     for exact, status in ((False, ComplianceStatus.UNKNOWN), (True, ComplianceStatus.DIFFERENT)):
         assert compare({BILLING: present}, selection, exact=exact).findings[BILLING].status is status

@@ -282,7 +282,8 @@ class TestStatus:
     )
     def test_a_stack_that_an_operation_failed_on_is_a_problem(self, run: Run, status: str, exit_code: int) -> None:
         stack = replace(STACK, status=status)
-        assert run("status", stack=stack).exit_code == exit_code
+        result = run("status", stack=stack)
+        assert (result.exit_code, "events of the stack" in result.stdout) == (exit_code, bool(exit_code))
         document = json.loads(run("status", "--json", stack=stack).stdout)
         assert (document["stack"]["status"], document["healthy"]) == (status, not exit_code)
 
@@ -292,7 +293,8 @@ class TestStatus:
         self, run: Run, aws: FakeWire, confirmed: int, pending: int, exit_code: int
     ) -> None:
         aws.respond("ListSubscriptionsByTopic", subscriptions(confirmed=confirmed, pending=pending))
-        assert run("status").exit_code == exit_code
+        result = run("status")
+        assert (result.exit_code, "Subscribe" in result.stdout) == (exit_code, bool(exit_code))
         receivers = json.loads(run("status", "--json").stdout)["alarmReceivers"]
         assert receivers == {"confirmed": confirmed, "pending": pending}
 
@@ -345,8 +347,23 @@ class TestStatus:
         assert document["contactConfiguration"]["unreadable"] == "GetParametersByPath failed: AccessDenied"
 
     @pytest.mark.usefixtures("log")
+    def test_changes_that_wait_are_shown_and_healthy(self, run: Run, aws: FakeWire, sqs: FakeSqs) -> None:
+        aws.respond("GetParametersByPath", parameter_page({"version": "1"}))
+        sqs.put("ChangeQueue", "change")
+        sqs.put("ChangeQueue", "change of a backfill that failed").visible_at = 10
+        result = run("status", stack=CONFIGURED)
+        assert result.exit_code == 0
+        assert "ChangeQueue 1 1 0 changes of the contact configuration, not yet applied" in " ".join(
+            result.stdout.split()
+        )
+        document = json.loads(run("status", "--json", stack=CONFIGURED).stdout)
+        assert document["queues"]["ChangeQueue"] == {"visible": 1, "inFlight": 1, "delayed": 0}
+        assert document["secondsLeft"] == {"ifAllCompliant": 0, "ifNoneCompliant": 0}
+
+    @pytest.mark.usefixtures("log")
     def test_without_a_contact_configuration_nothing_of_it_is_read(self, run: Run, aws: FakeWire) -> None:
-        assert run("status").exit_code == 0
+        result = run("status")
+        assert (result.exit_code, "ChangeQueue" in result.stdout) == (0, False)
         assert aws.requests_of("GetParametersByPath") == []
 
     @pytest.mark.parametrize(

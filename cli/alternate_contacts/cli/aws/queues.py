@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 ACCOUNT_QUEUE, FAILED_ACCOUNT_QUEUE, UNDELIVERED_QUEUE = "AccountQueue", "FailedAccountQueue", "UndeliveredQueue"
 QUEUES = (ACCOUNT_QUEUE, FAILED_ACCOUNT_QUEUE, UNDELIVERED_QUEUE)
+"""Of every stack."""
+CHANGE_QUEUE = "ChangeQueue"
+"""Only of a stack with a contact configuration."""
 
 QUEUE_DOES_NOT_EXIST = ("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist")
 """Error codes of SQS's two protocols for a queue that was deleted."""

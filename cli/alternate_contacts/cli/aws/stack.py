@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from alternate_contacts.cli.aws.queues import QUEUES
+from alternate_contacts.cli.aws.queues import CHANGE_QUEUE, QUEUES
 from alternate_contacts.cli.aws.session import CHINA_REGION, REGION, Session
 from alternate_contacts.cli.aws.version import UNKNOWN
 from alternate_contacts.cli.terminal.errors import CliError, error_code, is_access_denied
@@ -106,6 +106,11 @@ class Stack:
     def desired(self) -> Mapping[ContactType, Assignment]:
         """Policy and desired contact by contact type. Contact data: never print it without --show-contacts."""
         return {contact_type: self._assignment(contact_type) for contact_type in ContactType}
+
+    @property
+    def queues(self) -> tuple[str, ...]:
+        """The queues of this stack."""
+        return (*QUEUES, CHANGE_QUEUE) if f"{CHANGE_QUEUE}Url" in self.outputs else QUEUES
 
     def queue_url(self, queue: str) -> str:
         """Return the URL of a queue, such as ``AccountQueue``."""

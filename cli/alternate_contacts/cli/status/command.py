@@ -23,9 +23,9 @@ from alternate_contacts.cli.aws.context import CommandContext
 from alternate_contacts.cli.aws.problem_details import describe_problem
 from alternate_contacts.cli.aws.queues import (
     ACCOUNT_QUEUE,
+    CHANGE_QUEUE,
     FAILED_ACCOUNT_QUEUE,
     QUEUE_DOES_NOT_EXIST,
-    QUEUES,
     UNDELIVERED_QUEUE,
     QueueDepth,
     queue_depth,
@@ -53,6 +53,7 @@ _CONTENT = {
     ACCOUNT_QUEUE: "messages for the worker, one per account",
     FAILED_ACCOUNT_QUEUE: "failed accounts: see `failures`",
     UNDELIVERED_QUEUE: "events and invocations that AWS could not deliver",
+    CHANGE_QUEUE: "changes of the contact configuration, not yet applied",
 }
 
 Part = TypeVar("Part")
@@ -245,7 +246,7 @@ def _read_depths(client: "SQSClient", stack: Stack) -> dict[str, QueueDepth | Un
     def read(queue: str) -> QueueDepth | Unreadable:
         return _read(lambda: queue_depth(client, stack.queue_url(queue)))
 
-    return {queue: read(queue) for queue in QUEUES}
+    return {queue: read(queue) for queue in stack.queues}
 
 
 def _read(read: Callable[[], Part]) -> Part | Unreadable:
@@ -340,12 +341,11 @@ def _render(now: Status) -> RenderableType:
     if now.configuration is not None:
         facts.add_row("contact configuration", _describe_configuration(now.configuration, stack))
     queues = output.table("queue", "waiting", "in flight", "delayed", "content")
-    for name, content in _CONTENT.items():
-        depth = now.queues[name]
+    for name, depth in now.queues.items():
         if isinstance(depth, Unreadable):
             queues.add_row(name, "?", "?", "?", depth.message)
         else:
-            queues.add_row(name, str(depth.visible), str(depth.in_flight), str(depth.delayed), content)
+            queues.add_row(name, str(depth.visible), str(depth.in_flight), str(depth.delayed), _CONTENT[name])
     estimate = [_describe_time_left(*now.time_left)] if now.account_messages and stack.enabled else []
     return Group(facts, queues, *estimate, *_describe_health(now))
 
@@ -387,6 +387,10 @@ def _describe_health(now: Status) -> list[str]:
             "Correct these parameters where they are written: `alternate-contacts check` checks a file, and "
             "`alternate-contacts targets show` shows a target. docs/own-contacts.md explains the reasons."
         )
+    if now.stack.is_broken:
+        lines.append('Read the cause in the events of the stack: docs/deploy.md, "A deployment fails".')
+    if isinstance(now.receivers, AlarmReceivers) and not now.receivers.confirmed:
+        lines.append('Subscribe, and confirm the subscription: docs/operations.md, "Subscribe to the alarms".')
     if now.has_failures:
         lines.append("Run `alternate-contacts failures`.")
     return lines or ["Healthy."]
