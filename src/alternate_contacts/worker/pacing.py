@@ -4,8 +4,6 @@ import threading
 import time
 from collections.abc import Callable
 
-from alternate_contacts.worker.errors import OutOfTime
-
 _SLOWDOWN = 0.7
 """The factor by which a throttled call lowers the rate."""
 _RECOVERY = 0.005
@@ -53,21 +51,17 @@ class Pacer:
         """The present rate in calls per second: the full rate, or less after throttled calls."""
         return self._rate
 
-    def wait(self, deadline: float, operation: str) -> None:
-        """Return when the next call may go out.
-
-        Raises:
-            OutOfTime: the call's turn does not come before ``deadline``, a time of the clock.
-        """
+    def wait(self, deadline: float) -> bool:
+        """Return True when the next call may go out; False if ``deadline``, a time of the clock, comes first."""
         while True:
             with self._lock:
                 now = self._clock()
                 self._refill(now)
                 if now >= deadline:
-                    raise OutOfTime("not_tried", operation)
+                    return False
                 if self._tokens >= 1:
                     self._tokens -= 1
-                    return
+                    return True
                 seconds = (1 - self._tokens) / self._rate
             self._sleep(min(seconds, deadline - now))
 

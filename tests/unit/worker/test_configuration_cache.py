@@ -85,6 +85,22 @@ def test_threads_that_need_it_at_the_same_time_read_it_once(bench: Bench) -> Non
     assert bench.store.tokens == [None, "10", "20"]
 
 
+def test_threads_that_need_a_fresh_one_at_the_same_time_read_it_once(bench: Bench) -> None:
+    with ThreadPoolExecutor(5) as pool:
+        results = [*pool.map(lambda _: bench.cache.get(NEVER, fresh=True), range(5))]
+    assert {id(result) for result in results} == {id(results[0])}
+    assert bench.store.tokens == [None, "10", "20"]
+
+
+def test_a_fresh_one_that_is_not_read_in_time_does_not_end_the_use_of_the_other(bench: Bench) -> None:
+    bench.get()
+    bench.clock.now = 59
+    with pytest.raises(OutOfTime):
+        bench.cache.get(59, fresh=True)
+    assert len(bench.get()) == 25
+    assert len(bench.store.tokens) == 3
+
+
 @pytest.mark.parametrize("page", [0, 1, 2])
 @pytest.mark.parametrize(
     "error",
