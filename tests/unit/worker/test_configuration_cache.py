@@ -130,6 +130,13 @@ def test_the_first_retry_of_a_message_reads_again_after_an_error(bench: Bench) -
     assert len(bench.get()) == 25
 
 
+def test_a_fresh_configuration_is_read_although_an_error_is_kept(bench: Bench) -> None:
+    bench.store.errors = [Throttled("ThrottlingException", READ)]
+    bench.error()
+    bench.clock.now = 1
+    assert len(bench.cache.get(NEVER, fresh=True).targets) == 25
+
+
 def test_a_configuration_that_cannot_be_read_again_is_no_longer_used(bench: Bench) -> None:
     bench.get()
     bench.clock.now = 60
