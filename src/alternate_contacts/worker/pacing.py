@@ -68,9 +68,8 @@ class Pacer:
     def on_success(self) -> None:
         """Raise the rate a little, because a call was not throttled."""
         with self._lock:
-            if self._rate < self._full_rate:
-                self._refill(self._clock())
-                self._rate = min(self._full_rate, self._rate + self._full_rate * _RECOVERY)
+            self._refill(self._clock())
+            self._rate = min(self._full_rate, self._rate + self._full_rate * _RECOVERY)
 
     def on_throttle(self) -> None:
         """Empty the bucket and lower the rate, because a call was throttled: the API's bucket is empty, too.
