@@ -103,7 +103,7 @@ def overwrite_every_contact(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def call_without_pace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Pacer, "wait", lambda *_: None)
+    monkeypatch.setattr(Pacer, "wait", lambda *_: True)
 
 
 def log_the_body(monkeypatch: pytest.MonkeyPatch) -> None:

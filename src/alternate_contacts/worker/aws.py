@@ -11,6 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from alternate_contacts.worker.ancestry import AccountDescription
+from alternate_contacts.worker.batch import ACCOUNTS_AT_A_TIME
 from alternate_contacts.worker.contact_selection import READ_CONFIGURATION
 from alternate_contacts.worker.contacts import Contact, ContactType
 from alternate_contacts.worker.errors import InvalidContact, NotInOrganization, Unavailable, classify
@@ -31,8 +32,16 @@ class _Target(TypedDict, total=False):
     AccountId: str
 
 
+CALLS_AT_A_TIME = ACCOUNTS_AT_A_TIME * len(ContactType)
+"""Calls of the account API. Each needs a thread and a connection."""
+
 # One attempt, because the pacer has to count every call. The timeouts limit what a call without a response costs.
-_PACED = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 1, "mode": "standard"})
+_PACED = Config(
+    connect_timeout=5,
+    read_timeout=10,
+    retries={"total_max_attempts": 1, "mode": "standard"},
+    max_pool_connections=CALLS_AT_A_TIME,
+)
 _RETRIED = Config(connect_timeout=2, read_timeout=4, retries={"total_max_attempts": 2, "mode": "standard"})
 
 RESERVE = 60
@@ -51,9 +60,8 @@ DESCRIBE_ACCOUNT = (4, 4)
 _LIST_SERVICE_ACCESS = (2, 2)
 
 
-def account_client(connections: int) -> "AccountClient":
-    """Return a client of the account API for up to ``connections`` calls at the same time."""
-    return boto3.client("account", config=_PACED.merge(Config(max_pool_connections=connections)))
+def account_client() -> "AccountClient":
+    return boto3.client("account", config=_PACED)
 
 
 def organizations_client() -> "OrganizationsClient":
@@ -78,8 +86,7 @@ def _call(operation: str, call: Callable[[], Response]) -> Response:
         return call()
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code") or "none"
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        raise classify(code, status, operation) from None
+        raise classify(code, error.response["ResponseMetadata"]["HTTPStatusCode"], operation) from None
     except ParamValidationError:
         # botocore's message repeats the value.
         raise InvalidContact("ParamValidationError", operation) from None
@@ -138,7 +145,7 @@ class AwsOrganizationLookup:
 
     def account_state(self, account_id: str) -> str | None:
         """Return the account's state, or None if the account is not in the organization."""
-        self.descriptions.wait(math.inf, "DescribeAccount")
+        self.descriptions.wait(math.inf)
         account = self.describe_account(account_id)
         return account.state if account else None
 
@@ -167,7 +174,7 @@ class AwsOrganizationLookup:
                 for service in page["EnabledServicePrincipals"]
             )
 
-        self._lists.wait(math.inf, "ListAWSServiceAccessForOrganization")
+        self._lists.wait(math.inf)
         return _call("ListAWSServiceAccessForOrganization", call)
 
 

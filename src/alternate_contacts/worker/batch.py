@@ -99,8 +99,8 @@ class BatchProcessor:
         """
         done: set[str] = set()
         groups = _group_by_account(records)
-        futures = [self._pool.submit(self._process_group, group, deadline, done) for group in groups]
-        for group, future in zip(groups, futures, strict=True):
+        futures = [(group, self._pool.submit(self._process_group, group, deadline, done)) for group in groups]
+        for group, future in futures:
             crash = future.exception()
             if crash is not None:
                 # A crash must not fail the other accounts, nor the messages of this account that are done.
@@ -132,7 +132,9 @@ class BatchProcessor:
             return True
         last_try = record.tries >= self._max_tries
         below_root_seconds = 0 if last_try else below_root_delay(record.tries)
-        result = self._accounts.process(content, deadline=deadline, last_try=last_try, may_wait=below_root_seconds > 0)
+        result = self._accounts.process(
+            content, deadline=deadline, last_try=last_try, may_wait=bool(below_root_seconds)
+        )
         error = result.error
         if error is None:
             self._recorder.account_processed(content, record, result)

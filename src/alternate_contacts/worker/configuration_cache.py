@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from alternate_contacts.worker.contact_configuration import ContactConfiguration, parse_configuration
@@ -26,6 +27,15 @@ class ParameterStore(Protocol):
         """
 
 
+@dataclass(frozen=True)
+class _Reading:
+    """What a read resulted in, with the times of its start and of its end of use."""
+
+    result: ContactConfiguration | ConfigurationUnreadable
+    started_at: float
+    expires_at: float
+
+
 class ConfigurationCache:
     """The configuration of one execution environment. Threads share it; one of them reads, the others wait for it."""
 
@@ -34,8 +44,7 @@ class ConfigurationCache:
         self._store = store
         self._clock = clock
         self._lock = threading.Lock()
-        self._kept: ContactConfiguration | ConfigurationUnreadable | None = None
-        self._read_at = self._expires_at = 0.0
+        self._kept: _Reading | None = None
 
     def get(self, deadline: float, *, fresh: bool = False) -> ContactConfiguration:
         """Return a configuration that is at most `KEPT_SECONDS` old or, if it must be ``fresh``, read after this call.
@@ -46,20 +55,23 @@ class ConfigurationCache:
         """
         called = self._clock()
         with self._lock:
-            started = self._clock()
+            kept = self._kept
             # Another thread may have read it while this one was waiting for the lock.
-            is_stale = fresh and self._read_at < called
-            if self._kept is None or started >= self._expires_at or is_stale:
-                self._kept, self._read_at = None, started
-                self._kept = self._read(deadline)
-                failed = isinstance(self._kept, ConfigurationUnreadable)
-                # A change during the read may be missing, so the time counts from its start.
-                self._expires_at = self._clock() + _ERROR_KEPT_SECONDS if failed else started + KEPT_SECONDS
-            if isinstance(self._kept, ConfigurationUnreadable):
-                raise ConfigurationUnreadable(self._kept.code, self._kept.operation)
-            return self._kept
+            if kept is None or self._clock() >= kept.expires_at or (fresh and kept.started_at < called):
+                kept = self._kept = self._read(deadline)
+        if isinstance(kept.result, ConfigurationUnreadable):
+            raise ConfigurationUnreadable(kept.result.code, kept.result.operation)
+        return kept.result
 
-    def _read(self, deadline: float) -> ContactConfiguration | ConfigurationUnreadable:
+    def _read(self, deadline: float) -> _Reading:
+        started = self._clock()
+        result = self._read_pages(deadline)
+        if isinstance(result, ConfigurationUnreadable):
+            return _Reading(result, started, self._clock() + _ERROR_KEPT_SECONDS)
+        # A change during the read may be missing, so the time counts from its start.
+        return _Reading(result, started, started + KEPT_SECONDS)
+
+    def _read_pages(self, deadline: float) -> ContactConfiguration | ConfigurationUnreadable:
         parameters: dict[str, str | None] = {}
         token = None
         while True:

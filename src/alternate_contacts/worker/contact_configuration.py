@@ -73,9 +73,16 @@ class ConfigurationProblem:
 
 @dataclass(frozen=True)
 class ContactConfiguration:
-    """The parameters below one path. Names of sets and IDs of targets may be invalid, too; their values then are."""
+    """The parameters below one path. Names of sets and IDs of targets may be invalid, too; their values then are.
 
-    version: str | None
+    Attributes:
+        unreadable_detail: why the whole configuration cannot be used, as a code; None if it can.
+        sets: contacts by name.
+        targets: what roots, OUs and accounts select, by ID.
+        unknown_parameters: the names of all other parameters.
+    """
+
+    unreadable_detail: str | None
     sets: Mapping[str, Contact | Invalid]
     targets: Mapping[str, Target | Invalid]
     unknown_parameters: tuple[str, ...] = ()
@@ -89,13 +96,6 @@ class ContactConfiguration:
     def has_ou_targets(self) -> bool:
         """Whether a target is an OU."""
         return any(target_id.startswith("ou-") for target_id in self.targets)
-
-    @property
-    def unreadable_detail(self) -> str | None:
-        """Why the whole configuration cannot be used, as a code; None if it can."""
-        if self.version is None:
-            return "no_version"
-        return None if self.version == VERSION else "unknown_version"
 
     def validate(self) -> list[ConfigurationProblem]:
         """Return every problem, in the order of the parameters' names."""
@@ -136,10 +136,10 @@ def parse_configuration(parameters: Mapping[str, str | None]) -> ContactConfigur
     sets: dict[str, Contact | Invalid] = {}
     targets: dict[str, Target | Invalid] = {}
     unknown = []
-    version = None
+    unreadable_detail: str | None = "no_version"
     for parameter, value in parameters.items():
         if parameter == VERSION_PARAMETER:
-            version = "" if value is None else value.strip()
+            unreadable_detail = None if value is not None and value.strip() == VERSION else "unknown_version"
         elif parameter.startswith(SETS):
             name = parameter.removeprefix(SETS)
             sets[name] = _parse_set(name, value)
@@ -148,7 +148,9 @@ def parse_configuration(parameters: Mapping[str, str | None]) -> ContactConfigur
             targets[target_id] = _parse_target(target_id, value)
         else:
             unknown.append(parameter)
-    return ContactConfiguration(version, MappingProxyType(sets), MappingProxyType(targets), tuple(sorted(unknown)))
+    return ContactConfiguration(
+        unreadable_detail, MappingProxyType(sets), MappingProxyType(targets), tuple(sorted(unknown))
+    )
 
 
 class _InvalidValueError(Exception):

@@ -121,7 +121,7 @@ class NotInOrganization(Permanent):
 
 
 def classify(code: str, status: int, operation: str) -> WorkerError:
-    """Return the error for AWS's error ``code`` and HTTP ``status`` (0 without a response) of ``operation``."""
+    """Return the error for AWS's error ``code`` and HTTP ``status`` of ``operation``."""
     return _error_class(code, status)(code, operation)
 
 
@@ -139,7 +139,7 @@ def _error_class(code: str, status: int) -> type[WorkerError]:
         return NotInOrganization
     if status == 429:
         return Throttled
-    if status >= 500 or status == 0:
+    if status >= 500:
         return Unavailable
     if status in (401, 403):
         return AccessDenied

@@ -9,14 +9,11 @@ from alternate_contacts.worker.account_processor import AccountProcessor, Desire
 from alternate_contacts.worker.ancestry import LIST_PARENTS_RATE, AncestryReader
 from alternate_contacts.worker.batch import ACCOUNTS_AT_A_TIME, BatchProcessor
 from alternate_contacts.worker.configuration_cache import ConfigurationCache
-from alternate_contacts.worker.contacts import ContactType
 from alternate_contacts.worker.desired_contacts import ConfiguredContacts, StackContacts
 from alternate_contacts.worker.paced_api import PacedAccountApi
 from alternate_contacts.worker.pacing import Pacer
 from alternate_contacts.worker.settings import WorkerSettings
 from alternate_contacts.worker.telemetry import WorkerTelemetry
-
-_CALLS_AT_A_TIME = ACCOUNTS_AT_A_TIME * len(ContactType)
 
 
 @dataclass(frozen=True)
@@ -38,7 +35,7 @@ def build_worker(environment: Mapping[str, str]) -> Worker:
     organization = aws.AwsOrganizationLookup(aws.organizations_client())
     accounts = AccountProcessor(
         PacedAccountApi(
-            aws.AwsAccountApi(aws.account_client(_CALLS_AT_A_TIME)),
+            aws.AwsAccountApi(aws.account_client()),
             gets=Pacer(settings.get_rate, settings.get_burst),
             puts=Pacer(settings.put_rate, settings.put_burst),
         ),
@@ -46,7 +43,7 @@ def build_worker(environment: Mapping[str, str]) -> Worker:
         _contacts_finder(settings, organization),
         own_account_id=settings.management_account_id,
         mode=settings.mode,
-        pool=ThreadPoolExecutor(_CALLS_AT_A_TIME),
+        pool=ThreadPoolExecutor(aws.CALLS_AT_A_TIME),
     )
     queues = aws.AwsMessageQueues(
         aws.sqs_client(),

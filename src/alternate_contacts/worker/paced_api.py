@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from alternate_contacts.worker.contacts import Contact, ContactType
-from alternate_contacts.worker.errors import OutOfTime, Throttled
+from alternate_contacts.worker.errors import OutOfTime, Throttled, WorkerError
 from alternate_contacts.worker.pacing import Pacer
 
 Result = TypeVar("Result")
@@ -88,23 +88,19 @@ def call_paced(
     Raises:
         WorkerError: the call failed; OutOfTime if its turn did not come before ``deadline``.
     """
-    last_throttle: Throttled | None = None
-    while True:
-        try:
-            pacer.wait(deadline, operation)
-        except OutOfTime as late:
-            # An error of AWS is more precise than the end of the time.
-            raise last_throttle or late from None
+    error_at_deadline: WorkerError = OutOfTime("not_tried", operation)
+    while pacer.wait(deadline):
         throttled = False
         try:
             result = call()
         except Throttled as error:
             # A throttled call waits here for its next turn, at most until the deadline. Waiting in the queue would
-            # cost one of the message's tries.
-            last_throttle, throttled = error, True
+            # cost one of the message's tries. At the deadline, the error of AWS is more precise than OutOfTime.
+            error_at_deadline, throttled = error, True
             pacer.on_throttle()
         else:
             pacer.on_success()
             return result
         finally:
             counter.count(throttled=throttled)
+    raise error_at_deadline

@@ -4,8 +4,6 @@ import threading
 import time
 from collections.abc import Callable
 
-from alternate_contacts.worker.errors import OutOfTime
-
 _SLOWDOWN = 0.7
 """The factor by which a throttled call lowers the rate."""
 _RECOVERY = 0.005
@@ -53,30 +51,25 @@ class Pacer:
         """The present rate in calls per second: the full rate, or less after throttled calls."""
         return self._rate
 
-    def wait(self, deadline: float, operation: str) -> None:
-        """Return when the next call may go out.
-
-        Raises:
-            OutOfTime: the call's turn does not come before ``deadline``, a time of the clock.
-        """
+    def wait(self, deadline: float) -> bool:
+        """Return True when the next call may go out; False if ``deadline``, a time of the clock, comes first."""
         while True:
             with self._lock:
                 now = self._clock()
                 self._refill(now)
                 if now >= deadline:
-                    raise OutOfTime("not_tried", operation)
+                    return False
                 if self._tokens >= 1:
                     self._tokens -= 1
-                    return
+                    return True
                 seconds = (1 - self._tokens) / self._rate
             self._sleep(min(seconds, deadline - now))
 
     def on_success(self) -> None:
         """Raise the rate a little, because a call was not throttled."""
         with self._lock:
-            if self._rate < self._full_rate:
-                self._refill(self._clock())
-                self._rate = min(self._full_rate, self._rate + self._full_rate * _RECOVERY)
+            self._refill(self._clock())
+            self._rate = min(self._full_rate, self._rate + self._full_rate * _RECOVERY)
 
     def on_throttle(self) -> None:
         """Empty the bucket and lower the rate, because a call was throttled: the API's bucket is empty, too.

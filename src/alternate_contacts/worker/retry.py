@@ -1,9 +1,8 @@
 """How long a message waits before its next try."""
 
-_FIRST = 15
-"""Seconds. IAM and trusted access become consistent within a minute, so the first retries come soon."""
-_LONGEST = 900
-"""Seconds. After an operator fixes a cause, the next try comes within a quarter of an hour."""
+_WAITS = (15, 30, 60, 120, 240, 480, 900)
+"""Seconds. IAM and trusted access become consistent within a minute, so the first retries come soon. After an operator
+fixes a cause, the next try comes within a quarter of an hour."""
 
 _BELOW_ROOT = (15, 30, 60, 120, 240, 135)
 """Seconds, ten minutes in all. The seventh try does not wait, so that four of ten tries are left for errors."""
@@ -14,7 +13,7 @@ def retry_delay(tries: int) -> int:
 
     With ten tries the nine waits between them are 15 + 30 + 60 + 120 + 240 + 480 + 3 x 900 = 3645 s, over an hour.
     """
-    return min(_FIRST << min(tries - 1, 10), _LONGEST)
+    return _WAITS[min(tries, len(_WAITS)) - 1]
 
 
 def below_root_delay(tries: int) -> int:

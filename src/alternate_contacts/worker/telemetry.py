@@ -25,8 +25,8 @@ _CONTACT_METRICS = {
     Outcome.FAILED: "ContactsFailed",
 }
 
-_Metric = tuple[str, str, str]
-"""A metric's name, and name and value of its one dimension beside ``service``; both are empty if there is none."""
+_Metric = tuple[str] | tuple[str, str, str]
+"""A metric's name, and name and value of its one dimension beside ``service``, if there is one."""
 
 
 class WorkerTelemetry:
@@ -87,7 +87,7 @@ class WorkerTelemetry:
         """Print the metrics counted since the last time in CloudWatch's embedded metric format."""
         with self._lock:
             counts, self._counts = self._counts, Counter()
-        for (name, dimension, value), count in sorted(counts.items()):
+        for (name, *dimension), count in sorted(counts.items()):
             with single_metric(
                 name=name,
                 unit=MetricUnit.Count,
@@ -96,11 +96,11 @@ class WorkerTelemetry:
                 default_dimensions={"service": SERVICE},
             ) as metric:
                 if dimension:
-                    metric.add_dimension(name=dimension, value=value)
+                    metric.add_dimension(*dimension)
 
     def _count(self, counts: Counter[_Metric], result: AccountResult) -> None:
         if result.throttled:
-            counts["CallsThrottled", "", ""] = result.throttled
+            counts["CallsThrottled",] = result.throttled
         with self._lock:
             self._counts.update(counts)
 

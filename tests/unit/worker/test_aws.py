@@ -160,7 +160,7 @@ def test_no_response_is_unavailable(error: BotoCoreError) -> None:
     def fail(**_: object) -> None:
         raise error
 
-    client = aws.account_client(1)
+    client = aws.account_client()
     client.meta.events.register("before-send", fail)
     with pytest.raises(Unavailable) as caught:
         get(aws.AwsAccountApi(client))
@@ -176,6 +176,7 @@ def test_no_response_is_unavailable(error: BotoCoreError) -> None:
         (HttpResponse(500, ""), Unavailable),
         (HttpResponse(403, "<html>no</html>"), AccessDenied),
         (HttpResponse(429, ""), Throttled),
+        (HttpResponse(300, ""), Unexpected),  # botocore parses it as a success, and then raises an error without a code
     ],
     ids=lambda value: str(value.status) if isinstance(value, HttpResponse) else value.__name__,
 )
@@ -184,7 +185,7 @@ def test_botocore_does_not_retry_calls_of_the_account_api(
     response: HttpResponse, error_class: type[WorkerError]
 ) -> None:
     """Every call has to wait for its pacer."""
-    wire, client = FakeWire(), aws.account_client(1)
+    wire, client = FakeWire(), aws.account_client()
     wire.attach(client)
     wire.respond("GetAlternateContact", response)
     with pytest.raises(WorkerError) as caught:
@@ -195,7 +196,7 @@ def test_botocore_does_not_retry_calls_of_the_account_api(
 
 @pytest.mark.usefixtures("default_session")
 def test_the_account_client_has_a_connection_for_every_thread() -> None:
-    assert aws.account_client(15).meta.config.max_pool_connections == 15  # type: ignore[attr-defined]
+    assert aws.account_client().meta.config.max_pool_connections == 15  # type: ignore[attr-defined]
 
 
 @pytest.mark.usefixtures("default_session")
@@ -208,7 +209,7 @@ def test_the_reserve_covers_the_calls_that_can_time_out_at_the_end() -> None:
         pauses = sum(2**attempt for attempt in range(attempts - 1))  # botocore's standard mode: at most 2^i s
         return float(attempts * (config.connect_timeout + config.read_timeout) + pauses)
 
-    end = longest(aws.account_client(1)) + 2 * longest(aws.organizations_client()) + longest(aws.sqs_client())
+    end = longest(aws.account_client()) + 2 * longest(aws.organizations_client()) + longest(aws.sqs_client())
     assert end + LONGEST_WAITS <= aws.RESERVE
 
 

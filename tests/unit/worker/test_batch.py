@@ -65,10 +65,11 @@ class Bench:
     queues: FakeQueues = field(default_factory=FakeQueues)
     recorder: FakeRecorder = field(default_factory=FakeRecorder)
     contacts: DesiredContactsFinder | None = None
+    max_tries: int = MAX_TRIES
 
     def process_batch(self, *records: QueueRecord, deadline: float = 100) -> list[str]:
         processor = build_account_processor(self.api, self.organization, self.calls, contacts=self.contacts)
-        batch = BatchProcessor(processor, self.queues, self.recorder, max_tries=MAX_TRIES, pool=self.accounts)
+        batch = BatchProcessor(processor, self.queues, self.recorder, max_tries=self.max_tries, pool=self.accounts)
         return batch.process_batch(records, deadline=deadline)
 
     def attributes(self) -> Mapping[str, str]:
@@ -151,6 +152,12 @@ def test_a_new_account_below_the_root_waits_ten_minutes_at_most(bench: Bench, tr
     assert remaining == (["one"] if seconds else [])
     assert bool(bench.api.calls) is not bool(seconds)
     assert bench.queues.failed == []
+
+
+def test_a_new_account_below_the_root_does_not_wait_at_the_last_try(bench: Bench) -> None:
+    bench.contacts, bench.max_tries = BelowRootWhileItMayWait(), 2
+    assert bench.process_batch(record("one", tries=2)) == []
+    assert bench.recorder.events() == [("one", "account_processed")]
 
 
 def test_a_message_whose_retry_cannot_be_scheduled_is_left_for_redelivery(bench: Bench) -> None:

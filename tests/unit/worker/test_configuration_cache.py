@@ -85,6 +85,22 @@ def test_threads_that_need_it_at_the_same_time_read_it_once(bench: Bench) -> Non
     assert bench.store.tokens == [None, "10", "20"]
 
 
+def test_threads_that_need_a_fresh_one_at_the_same_time_read_it_once(bench: Bench) -> None:
+    with ThreadPoolExecutor(5) as pool:
+        results = [*pool.map(lambda _: bench.cache.get(NEVER, fresh=True), range(5))]
+    assert {id(result) for result in results} == {id(results[0])}
+    assert bench.store.tokens == [None, "10", "20"]
+
+
+def test_a_fresh_one_that_is_not_read_in_time_does_not_end_the_use_of_the_other(bench: Bench) -> None:
+    bench.get()
+    bench.clock.now = 59
+    with pytest.raises(OutOfTime):
+        bench.cache.get(59, fresh=True)
+    assert len(bench.get()) == 25
+    assert len(bench.store.tokens) == 3
+
+
 @pytest.mark.parametrize("page", [0, 1, 2])
 @pytest.mark.parametrize(
     "error",
@@ -112,6 +128,13 @@ def test_the_first_retry_of_a_message_reads_again_after_an_error(bench: Bench) -
     bench.error()
     bench.clock.now = 15
     assert len(bench.get()) == 25
+
+
+def test_a_fresh_configuration_is_read_although_an_error_is_kept(bench: Bench) -> None:
+    bench.store.errors = [Throttled("ThrottlingException", READ)]
+    bench.error()
+    bench.clock.now = 1
+    assert len(bench.cache.get(NEVER, fresh=True).targets) == 25
 
 
 def test_a_configuration_that_cannot_be_read_again_is_no_longer_used(bench: Bench) -> None:

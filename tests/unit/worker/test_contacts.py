@@ -36,6 +36,11 @@ def test_a_value_may_have_the_maximum_length(field: ContactField) -> None:
 
 
 @each_field
+def test_none_is_no_contact_data(field: ContactField) -> None:
+    assert not field.accepts("none")
+
+
+@each_field
 def test_every_field_counts_and_so_does_white_space_within_it(field: ContactField) -> None:
     value = field.value_of(DESIRED)
     assert not DESIRED.same_as(replace(DESIRED, **{field.key: value + "x"}))

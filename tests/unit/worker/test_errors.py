@@ -112,7 +112,6 @@ COMMON: list[tuple[str, int, type[WorkerError]]] = [
     ("MalformedHttpRequestException", 400, Unexpected),
     ("RequestEntityTooLargeException", 413, Unexpected),
     ("UnknownOperationException", 404, Unexpected),
-    ("none", 0, Unavailable),
     ("none", 400, Unexpected),
     ("none", 403, AccessDenied),
     ("none", 429, Throttled),
@@ -120,7 +119,6 @@ COMMON: list[tuple[str, int, type[WorkerError]]] = [
 ]
 
 BY_STATUS = [
-    (0, Unavailable),
     (200, Unexpected),
     (302, Unexpected),
     (400, Unexpected),

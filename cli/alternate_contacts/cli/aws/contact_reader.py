@@ -28,8 +28,6 @@ from alternate_contacts.worker.errors import (
 )
 from alternate_contacts.worker.pacing import Pacer
 
-_OPERATION = "GetAlternateContact"
-
 _MAX_THREADS = 16
 _THROTTLED_TRIES = 30
 """At the lowest rate of the pacer, a tenth of 2.5 calls a second, these tries take two minutes."""
@@ -144,7 +142,7 @@ class ContactReader:
     def _get(self, target: str | None, contact_type: ContactType) -> Contact | None:
         throttled = failed = 0
         while True:
-            self._pacer.wait(math.inf, _OPERATION)
+            self._pacer.wait(math.inf)
             try:
                 contact = self._api.get(target, contact_type)
             except Throttled:
