@@ -109,7 +109,7 @@ class CustomResourceResponse:
     data: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def succeeded(cls, summary: str, counts: BackfillCounts, *, reason: str = "") -> "CustomResourceResponse":
+    def succeeded(cls, summary: str, counts: BackfillCounts) -> "CustomResourceResponse":
         """Return a success. Each one has the same attributes: the template's outputs read them."""
         data = {
             "Summary": summary,
@@ -117,7 +117,7 @@ class CustomResourceResponse:
             "Enqueued": str(counts.enqueued),
             "Skipped": counts.skipped_by_state,
         }
-        return cls(ResponseStatus.SUCCESS, reason or summary, data)
+        return cls(ResponseStatus.SUCCESS, summary, data)
 
     @classmethod
     def failed(cls, reason: str) -> "CustomResourceResponse":
@@ -126,37 +126,29 @@ class CustomResourceResponse:
 
 
 def response_body(request: CustomResourceRequest, response: CustomResourceResponse) -> bytes:
-    """Return the body to send. The longest of reason and attributes are cut so that it has `MAX_BYTES` at most."""
-    reason, data = response.reason, dict(response.data)
+    """Return the body to send. The longest of reason and attributes are cut so that it has `MAX_BYTES` at most.
+
+    All else is short: names of attributes, and fields that CloudFormation has sent.
+    """
+    texts = {"Reason": response.reason, **response.data}
 
     def encode() -> bytes:
         return json.dumps(
             {
                 "Status": response.status.value,
-                "Reason": reason,
+                "Reason": texts["Reason"],
                 "PhysicalResourceId": request.physical_resource_id,
                 "StackId": request.stack_id,
                 "RequestId": request.request_id,
                 "LogicalResourceId": request.logical_resource_id,
-                "Data": data,
+                "Data": {name: texts[name] for name in response.data},
             }
         ).encode()
 
-    while len(body := encode()) > MAX_BYTES:
-        longest = max(data, key=lambda name: len(json.dumps(data[name])), default="")
-        if len(json.dumps(data.get(longest, ""))) > len(json.dumps(reason)):
-            data[longest] = _shorten(data[longest])
-        elif reason:
-            reason = _shorten(reason)
-        elif data:
-            data.clear()
-        else:
-            break  # only the fields of the request are left, which CloudFormation keeps short
+    while len(body := encode()) > MAX_BYTES and any(texts.values()):
+        longest = max(texts, key=lambda name: len(json.dumps(texts[name])))
+        texts[longest] = texts[longest][: len(texts[longest]) * 3 // 4]
     return body
-
-
-def _shorten(text: str) -> str:
-    return text[: len(text) * 3 // 4]
 
 
 def send_response(

@@ -104,7 +104,7 @@ def test_listing_is_a_few_batches_ahead_of_sending_at_most() -> None:
     assert max(ahead) <= BATCH_SIZE * (SENDS_AT_A_TIME + 2)
 
 
-def test_listing_goes_on_during_a_send() -> None:
+def test_listing_goes_on_while_all_threads_send() -> None:
     is_listed = threading.Event()
 
     def wait(_: list[str]) -> Sequence[int]:
@@ -112,10 +112,26 @@ def test_listing_goes_on_during_a_send() -> None:
         return ()
 
     def list_accounts() -> Iterator[ListedAccount]:
-        yield from accounts(BATCH_SIZE * 3)
+        yield from accounts(BATCH_SIZE * SENDS_AT_A_TIME)
         is_listed.set()
 
-    assert backfill(list_accounts(), FakeBackfillQueue(reject=wait)).enqueued == BATCH_SIZE * 3
+    assert backfill(list_accounts(), FakeBackfillQueue(reject=wait)).enqueued == BATCH_SIZE * SENDS_AT_A_TIME
+
+
+def test_as_many_batches_as_intended_are_sent_at_the_same_time() -> None:
+    queue, all_sending, threads = FakeBackfillQueue(), threading.Barrier(SENDS_AT_A_TIME), set()
+
+    send = queue.send
+
+    def wait_and_send(bodies: Sequence[str], *, delay: int) -> Mapping[int, str]:
+        threads.add(threading.get_ident())
+        all_sending.wait(10)
+        return send(bodies, delay=delay)
+
+    queue.send = wait_and_send  # type: ignore[method-assign]
+    count = BATCH_SIZE * SENDS_AT_A_TIME * 10
+    assert backfill(accounts(count), queue).enqueued == count
+    assert len(threads) == SENDS_AT_A_TIME
 
 
 # ---- Rejected messages ----------------------------------------------------------------------------------------------

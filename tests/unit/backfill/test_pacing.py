@@ -63,7 +63,12 @@ def test_every_attempt_of_list_accounts_waits_for_its_turn(session: boto3.Sessio
 
     wire.respond("ListAccounts", page)
     directory = AwsAccountDirectory(
-        organizations, session.client("account"), region="", account_id="", list_accounts_rate=CallRate(20, 1)
+        organizations,
+        session.client("account"),
+        region="",
+        account_id="",
+        contact_type="SECURITY",
+        list_accounts_rate=CallRate(20, 1),
     )
     started = time.monotonic()
     assert list(directory.list_accounts()) == []

@@ -219,14 +219,14 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 def test_the_age_of_the_last_backfill_is_written_as_a_metric(
     last: datetime | None, days: float, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    since = []
+    asked = []
 
-    def find_last_backfill(time: datetime) -> datetime | None:
-        since.append(time)
+    def find_last_backfill(since: datetime, until: datetime) -> datetime | None:
+        asked.append((since, until))
         return last
 
     assert report_backfill_age(find_last_backfill, BackfillTelemetry(), NOW) == days
-    assert since == [NOW - MAX_BACKFILL_AGE]
+    assert asked == [(NOW - MAX_BACKFILL_AGE, NOW)]
     assert read_log(capsys) == ([], {"DaysSinceBackfill": days})
 
 
