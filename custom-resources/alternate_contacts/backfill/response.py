@@ -77,12 +77,12 @@ def _protection(properties: object) -> tuple[object, ...] | None:
     """Return what the template makes ProtectionPolicy of: its target and the policies; None: it does not exist."""
     if not isinstance(properties, Mapping) or properties.get("Mode") != Mode.ENFORCE:
         return None
-    target = properties.get("ProtectedTargetId", "none")
-    # The first value of each type is its policy; the others are contact data.
-    policies = [properties.get(name) for name in ("Billing", "Operations", "Security")]
-    return (
-        None if target == "none" else (target, *(value[0] for value in policies if isinstance(value, list) and value))
-    )
+    target = properties.get("ProtectedTargetId")
+    if target in (None, "none"):
+        return None
+    contacts = [properties.get(name) for name in ("Billing", "Operations", "Security")]
+    # The first value of each contact is its policy; the others are contact data.
+    return (target, *(values[:1] for values in contacts if isinstance(values, list)))
 
 
 def _text(event: Mapping[str, Any], name: str) -> str:
