@@ -71,7 +71,7 @@ def test_a_disabled_package_deploys_without_a_call(function: DeployedFunction, r
 
 
 CONTACTS = ("Billing", "Operations", "Security")
-PROTECTED = {"Mode": "enforce", "ProtectedTargetId": "r-ab12", **dict.fromkeys(CONTACTS, ["overwrite", "Jane Doe"])}
+PROTECTED = {"Mode": "enforce", "ProtectedTargetId": "r-ab12"} | {name: ["overwrite", "Jane Doe"] for name in CONTACTS}
 
 
 @pytest.mark.parametrize(
