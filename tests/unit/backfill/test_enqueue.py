@@ -1,5 +1,6 @@
 """One message per active account: page by page, in batches of ten, and no message is lost."""
 
+import re
 import threading
 from collections import Counter
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
@@ -18,7 +19,7 @@ from alternate_contacts.backfill.enqueue import (
 from alternate_contacts.backfill.errors import BackfillError
 from alternate_contacts.backfill.message import account_message_body
 from alternate_contacts.backfill.protocol import ACTIVE, Mode, Trigger
-from alternate_contacts.backfill.rejected_messages import MAX_REJECTED
+from alternate_contacts.backfill.rejected_messages import MAX_REJECTED, Message, RejectedMessages
 from tests.fakes.backfill import FakeBackfillQueue
 from tests.fakes.clock import FakeClock, FakeStop
 
@@ -191,6 +192,15 @@ def test_the_failure_has_the_number_of_accounts() -> None:
         BackfillError, match=r"^SendMessageBatch failed for 0{11}\d and 1 more in 9 attempts: InternalError"
     ):
         backfill(accounts(2), queue)
+
+
+def test_the_failure_has_each_error_code_once() -> None:
+    rejected = RejectedMessages(FakeClock())
+    for code in ("ServiceUnavailable", "InternalError", "InternalError"):
+        rejected.add(Message("1" * 12, ATTEMPTS - 1), code)
+    with pytest.raises(BackfillError) as raised:
+        rejected.raise_failure()
+    assert re.findall("ServiceUnavailable|InternalError", str(raised.value)) == ["InternalError", "ServiceUnavailable"]
 
 
 @pytest.mark.parametrize("count", [20, 10_000])
