@@ -204,6 +204,31 @@ def test_a_disabled_package_sends_nothing(trigger: Trigger) -> None:
     assert queue.sends == []
 
 
+def test_a_disabled_package_that_protects_accounts_has_trusted_access_and_a_usable_configuration() -> None:
+    parameters: dict[str, str | None] = {"version": "1"}
+    directory, queue = FakeAccountDirectory(ACCOUNTS, trusted_access=False), FakeBackfillQueue()
+    service = BackfillService(
+        replace(CONFIGURED, enabled=False, mode=Mode.ENFORCE),
+        directory,
+        queue,
+        BackfillTelemetry(),
+        lambda _: None,
+        FakeWorkerPermissions(),
+        lambda _: parameters,
+    )
+
+    def deploy() -> None:
+        service.backfill_for_deployment(
+            is_update=True, extends_protection=True, counts=BackfillCounts(), stop=FakeStop()
+        )
+
+    deploy()
+    assert (directory.times_enabled, queue.sends) == (1, [])
+    parameters.clear()
+    with pytest.raises(BackfillError, match="configuration_unreadable, no_version"):
+        deploy()
+
+
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
