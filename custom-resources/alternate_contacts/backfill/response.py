@@ -8,6 +8,7 @@ import json
 import time
 import urllib.error
 import urllib.request
+from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -130,25 +131,23 @@ def response_body(request: CustomResourceRequest, response: CustomResourceRespon
 
     All else is short: names of attributes, and fields that CloudFormation has sent.
     """
-    texts = {"Reason": response.reason, **response.data}
 
-    def encode() -> bytes:
+    def encode(longest: int) -> bytes:
+        """Return the body with texts of at most ``longest`` characters."""
         return json.dumps(
             {
                 "Status": response.status.value,
-                "Reason": texts["Reason"],
+                "Reason": response.reason[:longest],
                 "PhysicalResourceId": request.physical_resource_id,
                 "StackId": request.stack_id,
                 "RequestId": request.request_id,
                 "LogicalResourceId": request.logical_resource_id,
-                "Data": {name: texts[name] for name in response.data},
+                "Data": {name: text[:longest] for name, text in response.data.items()},
             }
         ).encode()
 
-    while len(body := encode()) > MAX_BYTES and any(texts.values()):
-        longest = max(texts, key=lambda name: len(json.dumps(texts[name])))
-        texts[longest] = texts[longest][: len(texts[longest]) * 3 // 4]
-    return body
+    # The largest length with which the body fits; 0 if there is none.
+    return encode(bisect_right(range(1, MAX_BYTES), MAX_BYTES, key=lambda longest: len(encode(longest))))
 
 
 def send_response(
