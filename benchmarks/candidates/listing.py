@@ -158,6 +158,7 @@ def main() -> None:
         clients.account,
         region="us-east-1",
         account_id="000000000000",
+        contact_type="SECURITY",
         list_accounts_rate=rate,
     )
     unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes there, in KiB on Linux

@@ -1,7 +1,7 @@
 """The only module that calls AWS."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -107,7 +107,7 @@ class AwsAccountDirectory:
         *,
         region: str,
         account_id: str,
-        contact_type: "AlternateContactTypeType" = "SECURITY",
+        contact_type: "AlternateContactTypeType",
         list_accounts_rate: CallRate = LIST_ACCOUNTS_RATE,
     ) -> None:
         """``region`` and ``account_id`` are those of the caller; ``contact_type`` is what `get_contact_error` reads."""
@@ -276,14 +276,14 @@ def get_stack_status(client: "CloudFormationClient", stack_id: str) -> str:
     return stack["StackStatus"]
 
 
-def find_last_backfill(client: "CloudWatchClient", since: datetime) -> datetime | None:
-    """Return the time of the last completed backfill since a time, to two hours, or None."""
+def find_last_backfill(client: "CloudWatchClient", since: datetime, until: datetime) -> datetime | None:
+    """Return the time of the last completed backfill between two times, to two hours, or None."""
     response = client.get_metric_statistics(
         Namespace=METRIC_NAMESPACE,
         MetricName=BACKFILL_COMPLETED,
         Dimensions=[{"Name": "service", "Value": SERVICE}],
         StartTime=since,
-        EndTime=datetime.now(UTC),
+        EndTime=until,
         Period=2 * _HOUR,  # a response has 1,440 points at most, and 62 days have 1,488 hours
         Statistics=["Sum"],
     )

@@ -28,7 +28,7 @@ class DirectInvocation:
     get_service: Callable[[], BackfillService]
     telemetry: "BackfillTelemetry"
     error_message: Callable[[Exception], str]
-    find_last_backfill: Callable[[datetime], datetime | None]
+    find_last_backfill: Callable[[datetime, datetime], datetime | None]
     get_undelivered_queue: Callable[[], AccountQueue]
     new_stop: Callable[[], Event]
 

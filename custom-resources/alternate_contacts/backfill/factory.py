@@ -88,7 +88,7 @@ def build_function(
             get_service,
             telemetry,
             error_message=describe,
-            find_last_backfill=lambda since: aws.find_last_backfill(get_clients().cloudwatch, since),
+            find_last_backfill=lambda since, until: aws.find_last_backfill(get_clients().cloudwatch, since, until),
             get_undelivered_queue=get_undelivered_queue,
             new_stop=new_stop,
         ),

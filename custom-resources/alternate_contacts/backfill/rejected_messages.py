@@ -28,7 +28,7 @@ class RejectedMessages:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._waited_until = 0.0
+        self._waited_until = clock()
         self._waiting: list[tuple[float, Message]] = []
         """A heap of messages, each with the time from which it may be sent again."""
         self._failed: list[str] = []

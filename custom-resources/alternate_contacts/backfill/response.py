@@ -8,6 +8,7 @@ import json
 import time
 import urllib.error
 import urllib.request
+from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -77,12 +78,12 @@ def _protection(properties: object) -> tuple[object, ...] | None:
     """Return what the template makes ProtectionPolicy of: its target and the policies; None: it does not exist."""
     if not isinstance(properties, Mapping) or properties.get("Mode") != Mode.ENFORCE:
         return None
-    target = properties.get("ProtectedTargetId", "none")
-    # The first value of each type is its policy; the others are contact data.
-    policies = [properties.get(name) for name in ("Billing", "Operations", "Security")]
-    return (
-        None if target == "none" else (target, *(value[0] for value in policies if isinstance(value, list) and value))
-    )
+    target = properties.get("ProtectedTargetId")
+    if target in (None, "none"):
+        return None
+    contacts = [properties.get(name) for name in ("Billing", "Operations", "Security")]
+    # The first value of each contact is its policy; the others are contact data.
+    return (target, *(values[:1] for values in contacts if isinstance(values, list)))
 
 
 def _text(event: Mapping[str, Any], name: str) -> str:
@@ -109,7 +110,7 @@ class CustomResourceResponse:
     data: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def succeeded(cls, summary: str, counts: BackfillCounts, *, reason: str = "") -> "CustomResourceResponse":
+    def succeeded(cls, summary: str, counts: BackfillCounts) -> "CustomResourceResponse":
         """Return a success. Each one has the same attributes: the template's outputs read them."""
         data = {
             "Summary": summary,
@@ -117,7 +118,7 @@ class CustomResourceResponse:
             "Enqueued": str(counts.enqueued),
             "Skipped": counts.skipped_by_state,
         }
-        return cls(ResponseStatus.SUCCESS, reason or summary, data)
+        return cls(ResponseStatus.SUCCESS, summary, data)
 
     @classmethod
     def failed(cls, reason: str) -> "CustomResourceResponse":
@@ -126,37 +127,27 @@ class CustomResourceResponse:
 
 
 def response_body(request: CustomResourceRequest, response: CustomResourceResponse) -> bytes:
-    """Return the body to send. The longest of reason and attributes are cut so that it has `MAX_BYTES` at most."""
-    reason, data = response.reason, dict(response.data)
+    """Return the body to send. The longest of reason and attributes are cut so that it has `MAX_BYTES` at most.
 
-    def encode() -> bytes:
+    All else is short: names of attributes, and fields that CloudFormation has sent.
+    """
+
+    def encode(longest: int) -> bytes:
+        """Return the body with texts of at most ``longest`` characters."""
         return json.dumps(
             {
                 "Status": response.status.value,
-                "Reason": reason,
+                "Reason": response.reason[:longest],
                 "PhysicalResourceId": request.physical_resource_id,
                 "StackId": request.stack_id,
                 "RequestId": request.request_id,
                 "LogicalResourceId": request.logical_resource_id,
-                "Data": data,
+                "Data": {name: text[:longest] for name, text in response.data.items()},
             }
         ).encode()
 
-    while len(body := encode()) > MAX_BYTES:
-        longest = max(data, key=lambda name: len(json.dumps(data[name])), default="")
-        if len(json.dumps(data.get(longest, ""))) > len(json.dumps(reason)):
-            data[longest] = _shorten(data[longest])
-        elif reason:
-            reason = _shorten(reason)
-        elif data:
-            data.clear()
-        else:
-            break  # only the fields of the request are left, which CloudFormation keeps short
-    return body
-
-
-def _shorten(text: str) -> str:
-    return text[: len(text) * 3 // 4]
+    # The largest length with which the body fits; 0 if there is none.
+    return encode(bisect_right(range(1, MAX_BYTES), MAX_BYTES, key=lambda longest: len(encode(longest))))
 
 
 def send_response(

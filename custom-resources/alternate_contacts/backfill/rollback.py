@@ -5,6 +5,7 @@ UPDATE_ROLLBACK_FAILED, and no fix could be deployed.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from alternate_contacts.backfill.counts import BackfillCounts
@@ -39,7 +40,7 @@ def respond_to_failure(
         else:
             if status.startswith(_ROLLBACK):
                 reason = f"The rollback continues although its backfill failed. {message}"
-                return CustomResourceResponse.succeeded(message, counts, reason=reason)
+                return replace(CustomResourceResponse.succeeded(message, counts), reason=reason)
     if request.request_type == "Create":
         message = f"{message} {_DELETE_FIRST}"
     return CustomResourceResponse.failed(message)

@@ -179,14 +179,14 @@ class BackfillService:
 
 
 def report_backfill_age(
-    find_last_backfill: Callable[[datetime], datetime | None], telemetry: "BackfillTelemetry", now: datetime
+    find_last_backfill: Callable[[datetime, datetime], datetime | None], telemetry: "BackfillTelemetry", now: datetime
 ) -> float:
     """Record and return the days since the last completed backfill, at most `MAX_BACKFILL_AGE`.
 
-    ``find_last_backfill`` returns the time of the last backfill after a given time, or None. CloudWatch alarms
+    ``find_last_backfill`` returns the time of the last backfill between two times, or None. CloudWatch alarms
     evaluate seven days at most, hence this report: docs/adr/0007-report-the-backfill-age-daily.md.
     """
-    last = find_last_backfill(now - MAX_BACKFILL_AGE)
+    last = find_last_backfill(now - MAX_BACKFILL_AGE, now)
     days = round((now - last if last else MAX_BACKFILL_AGE) / timedelta(days=1), 1)
     telemetry.days_since_backfill(days)
     return days

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
-from botocore.stub import ANY, Stubber
+from botocore.stub import Stubber
 
 from alternate_contacts.backfill import aws
 from alternate_contacts.backfill.aws import AwsAccountDirectory, AwsBackfillQueue, AwsClients, AwsWorkerPermissions
@@ -28,7 +28,9 @@ ORGANIZATION = "o-exampleorgid"
 
 @pytest.fixture
 def directory(organizations: "OrganizationsClient", account: "AccountClient") -> AwsAccountDirectory:
-    return AwsAccountDirectory(organizations, account, region="us-east-1", account_id=MANAGEMENT_ACCOUNT)
+    return AwsAccountDirectory(
+        organizations, account, region="us-east-1", account_id=MANAGEMENT_ACCOUNT, contact_type="SECURITY"
+    )
 
 
 def add_pages(stub: Stubber, method: str, key: str, pages: list[list[dict[str, Any]]]) -> None:
@@ -275,19 +277,19 @@ def test_the_last_backfill_is_the_newest_point_above_zero(
 ) -> None:
     client = session.client("cloudwatch")
     datapoints = [{"Timestamp": datetime(2026, 11, day, tzinfo=UTC), "Sum": total} for day, total in points]
-    since = datetime(2026, 10, 1, tzinfo=UTC)
+    since, until = datetime(2026, 10, 1, tzinfo=UTC), datetime(2026, 11, 13, tzinfo=UTC)
     expected = {
         "Namespace": "AlternateContacts",
         "MetricName": "BackfillCompleted",
         "Dimensions": [{"Name": "service", "Value": "backfill"}],
         "StartTime": since,
-        "EndTime": ANY,
+        "EndTime": until,
         "Period": 7200,
         "Statistics": ["Sum"],
     }
     with Stubber(client) as stub:
         stub.add_response("get_metric_statistics", {"Datapoints": datapoints}, expected)
-        last = aws.find_last_backfill(client, since)
+        last = aws.find_last_backfill(client, since, until)
     assert last == (datetime(2026, 11, day, tzinfo=UTC) if day else None)
 
 

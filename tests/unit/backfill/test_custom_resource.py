@@ -70,7 +70,8 @@ def test_a_disabled_package_deploys_without_a_call(function: DeployedFunction, r
     assert function.wire.requests == []
 
 
-PROTECTED = {"Mode": "enforce", "ProtectedTargetId": "r-ab12", "Security": ["overwrite", "Jane Doe"]}
+CONTACTS = ("Billing", "Operations", "Security")
+PROTECTED = {"Mode": "enforce", "ProtectedTargetId": "r-ab12"} | {name: ["overwrite", "Jane Doe"] for name in CONTACTS}
 
 
 @pytest.mark.parametrize(
@@ -81,9 +82,10 @@ PROTECTED = {"Mode": "enforce", "ProtectedTargetId": "r-ab12", "Security": ["ove
         (PROTECTED, PROTECTED | {"Security": ["overwrite", "John Roe"]}, False),
         (PROTECTED, PROTECTED | {"ProtectedTargetId": "ou-ab12-12345678"}, True),
         (PROTECTED, PROTECTED | {"Mode": "report"}, True),
-        (PROTECTED, PROTECTED | {"Security": ["fill", "Jane Doe"]}, True),
+        *((PROTECTED, PROTECTED | {name: ["fill", "Jane Doe"]}, True) for name in CONTACTS),
         (PROTECTED | {"Mode": "report"}, PROTECTED, False),
         (PROTECTED | {"ProtectedTargetId": "none"}, PROTECTED, False),
+        ({"Mode": "enforce"}, PROTECTED, False),
     ],
 )
 def test_a_disabled_package_protects_nothing_that_it_could_not_set(

@@ -54,7 +54,7 @@ def test_the_backfill_age_is_returned_in_days_without_settings(age: timedelta | 
         fail,
         BackfillTelemetry(),
         error_message=str,
-        find_last_backfill=lambda _: datetime.now(UTC) - age if age else None,
+        find_last_backfill=lambda *_: datetime.now(UTC) - age if age else None,
         get_undelivered_queue=fail,
         new_stop=FakeStop,
     )

@@ -1,5 +1,6 @@
 """One message per active account: page by page, in batches of ten, and no message is lost."""
 
+import re
 import threading
 from collections import Counter
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
@@ -18,7 +19,7 @@ from alternate_contacts.backfill.enqueue import (
 from alternate_contacts.backfill.errors import BackfillError
 from alternate_contacts.backfill.message import account_message_body
 from alternate_contacts.backfill.protocol import ACTIVE, Mode, Trigger
-from alternate_contacts.backfill.rejected_messages import MAX_REJECTED
+from alternate_contacts.backfill.rejected_messages import MAX_REJECTED, Message, RejectedMessages
 from tests.fakes.backfill import FakeBackfillQueue
 from tests.fakes.clock import FakeClock, FakeStop
 
@@ -104,7 +105,7 @@ def test_listing_is_a_few_batches_ahead_of_sending_at_most() -> None:
     assert max(ahead) <= BATCH_SIZE * (SENDS_AT_A_TIME + 2)
 
 
-def test_listing_goes_on_during_a_send() -> None:
+def test_listing_goes_on_while_all_threads_send() -> None:
     is_listed = threading.Event()
 
     def wait(_: list[str]) -> Sequence[int]:
@@ -112,10 +113,26 @@ def test_listing_goes_on_during_a_send() -> None:
         return ()
 
     def list_accounts() -> Iterator[ListedAccount]:
-        yield from accounts(BATCH_SIZE * 3)
+        yield from accounts(BATCH_SIZE * SENDS_AT_A_TIME)
         is_listed.set()
 
-    assert backfill(list_accounts(), FakeBackfillQueue(reject=wait)).enqueued == BATCH_SIZE * 3
+    assert backfill(list_accounts(), FakeBackfillQueue(reject=wait)).enqueued == BATCH_SIZE * SENDS_AT_A_TIME
+
+
+def test_as_many_batches_as_intended_are_sent_at_the_same_time() -> None:
+    queue, all_sending, threads = FakeBackfillQueue(), threading.Barrier(SENDS_AT_A_TIME), set()
+
+    send = queue.send
+
+    def wait_and_send(bodies: Sequence[str], *, delay: int) -> Mapping[int, str]:
+        threads.add(threading.get_ident())
+        all_sending.wait(10)
+        return send(bodies, delay=delay)
+
+    queue.send = wait_and_send  # type: ignore[method-assign]
+    count = BATCH_SIZE * SENDS_AT_A_TIME * 10
+    assert backfill(accounts(count), queue).enqueued == count
+    assert len(threads) == SENDS_AT_A_TIME
 
 
 # ---- Rejected messages ----------------------------------------------------------------------------------------------
@@ -175,6 +192,15 @@ def test_the_failure_has_the_number_of_accounts() -> None:
         BackfillError, match=r"^SendMessageBatch failed for 0{11}\d and 1 more in 9 attempts: InternalError"
     ):
         backfill(accounts(2), queue)
+
+
+def test_the_failure_has_each_error_code_once() -> None:
+    rejected = RejectedMessages(FakeClock())
+    for code in ("ServiceUnavailable", "InternalError", "InternalError"):
+        rejected.add(Message("1" * 12, ATTEMPTS - 1), code)
+    with pytest.raises(BackfillError) as raised:
+        rejected.raise_failure()
+    assert re.findall("ServiceUnavailable|InternalError", str(raised.value)) == ["InternalError", "ServiceUnavailable"]
 
 
 @pytest.mark.parametrize("count", [20, 10_000])

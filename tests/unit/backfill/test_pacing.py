@@ -40,12 +40,13 @@ def test_a_listing_takes_the_time_of_its_rate(calls: int, seconds: float) -> Non
     assert clock() == pytest.approx(seconds, abs=0.01)
 
 
-def test_pages_that_are_slower_than_the_rate_never_wait() -> None:
+@pytest.mark.parametrize(("rate", "seconds"), [(LIST_ACCOUNTS_RATE, 0.17), (CallRate(4, 1), 0.25)])
+def test_pages_that_are_not_faster_than_the_rate_never_wait(rate: CallRate, seconds: float) -> None:
     clock = FakeClock()
-    pace = CallPace(LIST_ACCOUNTS_RATE, clock=clock, sleep=clock.sleep)
+    pace = CallPace(rate, clock=clock, sleep=clock.sleep)
     for _ in range(500):
         pace.wait()
-        clock.now += 0.17
+        clock.now += seconds
     assert clock.sleeps == []
 
 
@@ -63,7 +64,12 @@ def test_every_attempt_of_list_accounts_waits_for_its_turn(session: boto3.Sessio
 
     wire.respond("ListAccounts", page)
     directory = AwsAccountDirectory(
-        organizations, session.client("account"), region="", account_id="", list_accounts_rate=CallRate(20, 1)
+        organizations,
+        session.client("account"),
+        region="",
+        account_id="",
+        contact_type="SECURITY",
+        list_accounts_rate=CallRate(20, 1),
     )
     started = time.monotonic()
     assert list(directory.list_accounts()) == []

@@ -109,14 +109,9 @@ def test_a_long_text_does_not_shorten_the_others(text: str) -> None:
     assert (sent["Reason"], sent["Data"] | {"Summary": text}) == ("reason", long)
 
 
-@given(st.dictionaries(st.text(st.characters(), max_size=300), _ANY_TEXT, max_size=100))
-def test_the_body_fits_with_any_attributes(data: dict[str, str]) -> None:
-    assert len(response_body(REQUEST, CustomResourceResponse(ResponseStatus.SUCCESS, "reason", data))) <= MAX_BYTES
-
-
 @pytest.mark.parametrize("reason", ["x" * 100_000, "é" * 5000, "🦉" * 5000, "\x00" * 5000, '"' * 5000, "\ud800" * 3000])
-def test_a_long_reason_is_cut_and_not_dropped(reason: str) -> None:
-    assert MAX_BYTES * 0.6 < len(response_body(REQUEST, failed(reason))) <= MAX_BYTES
+def test_a_long_reason_is_cut_by_no_more_than_it_has_to(reason: str) -> None:
+    assert MAX_BYTES - len(json.dumps(reason[0])[1:-1]) < len(response_body(REQUEST, failed(reason))) <= MAX_BYTES
 
 
 @given(st.integers(0, 4000))
@@ -218,11 +213,12 @@ def test_a_redirect_is_not_followed(status: int) -> None:
 
 
 def test_all_attempts_take_less_than_the_reserved_seconds() -> None:
+    """Its docstring has the same sum."""
     clock = FakeClock()
     with pytest.raises(ResponseDeliveryError):
         send(FakeResponseUrl([TimeoutError()] * ATTEMPTS, on_open=clock.sleep), clock)
-    describe_stacks = 2 * (3 + 5)
-    assert clock.now + describe_stacks < RESERVED_SECONDS
+    describe_stacks, to_spare = 2 * (3 + 5), 15.5
+    assert clock.now + describe_stacks + to_spare == RESERVED_SECONDS
 
 
 def test_the_url_is_not_in_the_repr() -> None:

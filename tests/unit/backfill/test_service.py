@@ -204,6 +204,31 @@ def test_a_disabled_package_sends_nothing(trigger: Trigger) -> None:
     assert queue.sends == []
 
 
+def test_a_disabled_package_that_protects_accounts_has_trusted_access_and_a_usable_configuration() -> None:
+    parameters: dict[str, str | None] = {"version": "1"}
+    directory, queue = FakeAccountDirectory(ACCOUNTS, trusted_access=False), FakeBackfillQueue()
+    service = BackfillService(
+        replace(CONFIGURED, enabled=False, mode=Mode.ENFORCE),
+        directory,
+        queue,
+        BackfillTelemetry(),
+        lambda _: None,
+        FakeWorkerPermissions(),
+        lambda _: parameters,
+    )
+
+    def deploy() -> None:
+        service.backfill_for_deployment(
+            is_update=True, extends_protection=True, counts=BackfillCounts(), stop=FakeStop()
+        )
+
+    deploy()
+    assert (directory.times_enabled, queue.sends) == (1, [])
+    parameters.clear()
+    with pytest.raises(BackfillError, match="configuration_unreadable, no_version"):
+        deploy()
+
+
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
@@ -219,14 +244,14 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 def test_the_age_of_the_last_backfill_is_written_as_a_metric(
     last: datetime | None, days: float, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    since = []
+    asked = []
 
-    def find_last_backfill(time: datetime) -> datetime | None:
-        since.append(time)
+    def find_last_backfill(since: datetime, until: datetime) -> datetime | None:
+        asked.append((since, until))
         return last
 
     assert report_backfill_age(find_last_backfill, BackfillTelemetry(), NOW) == days
-    assert since == [NOW - MAX_BACKFILL_AGE]
+    assert asked == [(NOW - MAX_BACKFILL_AGE, NOW)]
     assert read_log(capsys) == ([], {"DaysSinceBackfill": days})
 
 

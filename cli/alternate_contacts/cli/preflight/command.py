@@ -62,6 +62,7 @@ def preflight(
         session.client("account"),
         region=session.region,
         account_id=session.account_id,
+        contact_type="SECURITY",
     )
     options = PreflightOptions(bucket, home_region, control_tower)
     with output.notes().status("checking the organization and this account"):
