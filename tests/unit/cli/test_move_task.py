@@ -46,6 +46,13 @@ def test_it_starts_tasks_until_the_queue_is_empty(tasks: MoveTasks, sqs: FakeSqs
     assert progress == [1, 2]
 
 
+def test_it_starts_no_task_for_messages_that_failed_again_after_the_goal(tasks: MoveTasks, sqs: FakeSqs) -> None:
+    sqs.fail(ACCOUNT)
+    sqs.on_move = lambda: sqs.fail(ACCOUNT)  # type: ignore[assignment]
+    assert tasks.move(1, lambda _: None) == 1
+    assert len(sqs.tasks) == 1
+
+
 def test_the_remaining_messages_are_counted_again_for_three_seconds(
     tasks: MoveTasks, sqs: FakeSqs, clock: FakeClock
 ) -> None:

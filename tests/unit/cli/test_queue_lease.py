@@ -42,12 +42,21 @@ def test_after_an_error_all_messages_are_visible(failed: FakeSqs) -> None:
     assert failed.in_flight(QUEUE) == []
 
 
+@pytest.mark.usefixtures("sqs")
+def test_a_lease_that_receives_nothing_leaves_nothing_invisible(aws: FakeWire) -> None:
+    lease = new_lease()
+    assert (lease.unreturned, lease.deleted) == (0, 0)
+    with lease:
+        assert aws.requests == []
+    assert (lease.unreturned, aws.requests) == (0, [])
+
+
 def test_deleted_messages_are_not_returned(failed: FakeSqs, aws: FakeWire) -> None:
     with new_lease() as lease:
-        first, *_ = lease.receive_all(25)
-        assert lease.delete([first]) == 0
-    assert len(failed.bodies(QUEUE)) == 24
-    assert sum(len(request["Entries"]) for request in aws.requests_of("ChangeMessageVisibilityBatch")) == 24
+        messages = lease.receive_all(25)
+        assert (lease.delete(messages[:1]), lease.delete(messages[1:12]), lease.deleted) == (0, 0, 12)
+    assert len(failed.bodies(QUEUE)) == 13
+    assert sum(len(request["Entries"]) for request in aws.requests_of("ChangeMessageVisibilityBatch")) == 13
 
 
 def test_messages_that_sqs_does_not_delete_are_counted_and_returned(failed: FakeSqs) -> None:
