@@ -139,9 +139,8 @@ class QueueLease:
         Ctrl-C ends the wait.
 
         Raises:
-            KeyboardInterrupt: the operator pressed Ctrl-C meanwhile.
+            KeyboardInterrupt: the operator pressed Ctrl-C, before or meanwhile.
         """
-        was_interrupted = interrupted
         returning: Future[None] = Future()
         is_started = False
         while not returning.done():
@@ -160,7 +159,7 @@ class QueueLease:
         self._is_ended = True
         # What a receive that hangs may still bring, nothing can return.
         self.unreturned = len(self._messages) + (BATCH if self._is_receiving else 0)
-        if interrupted and not was_interrupted:
+        if interrupted:
             raise KeyboardInterrupt
 
     def _return_batches(self) -> None:
