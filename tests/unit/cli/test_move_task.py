@@ -47,10 +47,14 @@ def test_it_starts_tasks_until_the_queue_is_empty(tasks: MoveTasks, sqs: FakeSqs
 
 
 def test_it_starts_no_task_for_messages_that_failed_again_after_the_goal(tasks: MoveTasks, sqs: FakeSqs) -> None:
+    def fail_again() -> None:
+        assert len(sqs.tasks) == 1
+        sqs.fail(ACCOUNT)
+
     sqs.fail(ACCOUNT)
-    sqs.on_move = lambda: sqs.fail(ACCOUNT)  # type: ignore[assignment]
+    sqs.on_move = fail_again
     assert tasks.move(1, lambda _: None) == 1
-    assert len(sqs.tasks) == 1
+    assert len(sqs.bodies("FailedAccountQueue")) == 1
 
 
 def test_the_remaining_messages_are_counted_again_for_three_seconds(
