@@ -48,6 +48,7 @@ survives is a change that no test notices. `make mutation` measures it and write
   messages. Codes, keys, field names and metric names count.
 - The unit tests run with 20 derandomized examples of each property. Suites that start the emulation or processes are
   not run, so what only those test counts as survived.
+- Of the command's tests, those of the measured modules are run. What only a test of a verb notices counts as survived.
 - A mutant that runs into mutmut's time limit counts as killed.
 """
 
@@ -79,8 +80,7 @@ def describe_commit() -> str:
 
 def run_mutmut(names: Sequence[str] = ()) -> None:
     """Test all mutants that have no result yet, or those with the given names again."""
-    program = Path(sys.executable).with_name("mutmut")
-    command = [str(program), "run", "--max-children", str(CHILDREN), *names]
+    command = [sys.executable, "-m", "mutmut", "run", "--max-children", str(CHILDREN), *names]
     subprocess.run(command, cwd=FOLDER, env={**os.environ, "TEST_PROFILE": "mutation"}, check=True)  # noqa: S603
 
 

@@ -1,7 +1,7 @@
 """A verb prints its plan, and after the change what it did, also if it ends halfway."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -47,6 +47,16 @@ def test_the_document_has_the_plan_and_what_was_done_if_anything_was(
     change = FakeChange(done)
     assert apply(FakePlan(), change, APPLY)
     assert (json.loads(capsys.readouterr().out), change.runs) == (document, 1)
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_the_plan_and_the_result_are_lines_on_stdout_unless_the_document_is(
+    as_json: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    apply(FakePlan(), FakeChange(), replace(APPLY, as_json=as_json))
+    printed = capsys.readouterr()
+    lines = printed.err if as_json else printed.out
+    assert lines.splitlines() == ["Delete 1 message.", "1 message deleted."]
 
 
 def test_what_was_done_before_an_error_is_printed(capsys: pytest.CaptureFixture[str]) -> None:

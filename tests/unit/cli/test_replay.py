@@ -11,22 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
 from alternate_contacts.cli.aws import move_task
-from alternate_contacts.cli.aws.move_task import MoveTasks
 from alternate_contacts.cli.aws.queues import QueueMessage
 from alternate_contacts.cli.aws.selection import Selection
-from alternate_contacts.cli.aws.session import Session
 from alternate_contacts.cli.aws.undelivered import UndeliveredKind, undelivered_kind
 from alternate_contacts.cli.terminal import output
-from alternate_contacts.cli.terminal.errors import CliError
 from alternate_contacts.worker.message import AccountMessage, parse_message
 from tests.fakes.cli import PARAMETERS, SECRETS, STACK, FakeSqs, deny, failed_attributes
-from tests.fakes.clock import FakeClock
-from tests.fakes.wire import FakeWire, HttpResponse, error_response
+from tests.fakes.wire import FakeWire, HttpResponse
 from tests.unit.cli.conftest import Run
 
 ACCOUNT, OTHER, THIRD = "111111111111", "222222222222", "333333333333"
@@ -132,155 +127,6 @@ class TestConfirmation:
         assert (len(failed.bodies("FailedAccountQueue")), failed.in_flight("FailedAccountQueue")) == (3, [])
 
 
-class TestMoveTasks:
-    @pytest.fixture
-    def clock(self) -> FakeClock:
-        return FakeClock()
-
-    @pytest.fixture
-    def tasks(self, sqs: FakeSqs, clock: FakeClock) -> MoveTasks:
-        assert sqs.tasks == []
-        return MoveTasks(Session().client("sqs"), STACK, clock.sleep)
-
-    def test_it_reports_progress(self, tasks: MoveTasks, sqs: FakeSqs) -> None:
-        sqs.moves_at_a_time = 4
-        for number in range(10):
-            sqs.fail(f"{number:012}")
-        progress: list[int] = []
-        assert tasks.move(10, progress.append) == 10
-        assert progress == [4, 8, 10]
-
-    def test_it_starts_tasks_until_the_queue_is_empty(self, tasks: MoveTasks, sqs: FakeSqs) -> None:
-        # A message that is in flight becomes visible after the first task has started.
-        sqs.fail(ACCOUNT)
-        sqs.fail(OTHER).visible_at = 1
-        sqs.on_move = lambda: setattr(sqs.clock, "now", 2)
-        progress: list[int] = []
-        assert tasks.move(2, progress.append) == 2
-        assert len(sqs.tasks) == 2
-        assert progress == [1, 2]
-
-    def test_the_remaining_messages_are_counted_again_for_three_seconds(
-        self, tasks: MoveTasks, sqs: FakeSqs, clock: FakeClock
-    ) -> None:
-        assert tasks.remaining() == 0
-        sqs.fail(ACCOUNT)
-        assert tasks.remaining() == 1
-        assert sum(clock.sleeps) == 3
-
-    def test_counting_ends_with_the_last_message(self, tasks: MoveTasks, sqs: FakeSqs, clock: FakeClock) -> None:
-        def sleep(seconds: float) -> None:
-            clock.sleep(seconds)
-            sqs.queues["FailedAccountQueue"].clear()
-
-        sqs.fail(ACCOUNT)
-        tasks._sleep = sleep
-        assert tasks.remaining() == 0
-        assert clock.sleeps == [0.5]
-
-    def test_it_joins_a_running_task(self, tasks: MoveTasks, sqs: FakeSqs) -> None:
-        sqs.moves_at_a_time = 2
-        for number in range(6):
-            sqs.fail(f"{number:012}")
-        sqs._start({"SourceArn": "x:FailedAccountQueue", "DestinationArn": "x:AccountQueue"})
-        assert tasks.move(6, lambda _: None) == 4  # two were moved before it joined
-        assert len(sqs.tasks) == 1
-
-    def test_it_ends_if_no_message_can_be_moved(self, tasks: MoveTasks, sqs: FakeSqs) -> None:
-        assert tasks.move(5, lambda _: None) == 0
-        assert len(sqs.tasks) == 1
-
-    def list_tasks(self, aws: FakeWire, *responses: list[dict[str, Any]]) -> None:
-        """Respond to ListMessageMoveTasks with each of these once, and then always with the last."""
-        rest = list(responses)
-        aws.respond(
-            "ListMessageMoveTasks",
-            lambda _: HttpResponse(body={"Results": rest.pop(0) if len(rest) > 1 else rest[0]}),
-        )
-
-    def test_a_failed_task_is_an_error_with_its_reason(self, tasks: MoveTasks, aws: FakeWire) -> None:
-        self.list_tasks(
-            aws,
-            [],
-            [
-                {
-                    "Status": "FAILED",
-                    "FailureReason": "CouldNotDetermineMessageSource",
-                    "ApproximateNumberOfMessagesMoved": 2,
-                    "StartedTimestamp": 1,
-                }
-            ],
-        )
-        with pytest.raises(CliError, match="after 2 messages with status FAILED: CouldNotDetermineMessageSource"):
-            tasks.move(5, lambda _: None)
-
-    def test_a_task_may_have_no_count_yet(self, tasks: MoveTasks, aws: FakeWire) -> None:
-        uncounted = {"Status": "RUNNING", "StartedTimestamp": 1}
-        completed = {"Status": "COMPLETED", "ApproximateNumberOfMessagesMoved": 3, "StartedTimestamp": 1}
-        self.list_tasks(aws, [uncounted], [uncounted], [completed])
-        progress: list[int] = []
-        assert tasks.move(3, progress.append) == 3
-        assert progress == [0, 0, 3]
-
-    def test_it_waits_until_the_new_task_is_listed(self, tasks: MoveTasks, aws: FakeWire, clock: FakeClock) -> None:
-        old = [{"Status": "COMPLETED", "ApproximateNumberOfMessagesMoved": 99, "StartedTimestamp": 1}]
-        new = [{"Status": "COMPLETED", "ApproximateNumberOfMessagesMoved": 3, "StartedTimestamp": 2}]
-        self.list_tasks(aws, old, old, old, new)
-        assert tasks.move(3, lambda _: None) == 3
-        assert len(clock.sleeps) == 2
-
-    def test_a_task_that_is_never_listed_is_an_error(self, tasks: MoveTasks, aws: FakeWire) -> None:
-        self.list_tasks(aws, [])
-        with pytest.raises(CliError, match="does not list it"):
-            tasks.move(3, lambda _: None)
-
-    def test_all_permissions_of_a_move_are_named(self, tasks: MoveTasks, aws: FakeWire) -> None:
-        deny(aws, "StartMessageMoveTask")
-        with pytest.raises(CliError, match="sqs:StartMessageMoveTask, sqs:ReceiveMessage, sqs:DeleteMessage"):
-            tasks.move(3, lambda _: None)
-
-    def test_other_errors_are_raised(self, tasks: MoveTasks, aws: FakeWire) -> None:
-        aws.respond("StartMessageMoveTask", HttpResponse(400, {"__type": "InvalidParameterValue", "message": "no"}))
-        with pytest.raises(ClientError, match="InvalidParameterValue"):
-            tasks.move(3, lambda _: None)
-
-    def test_no_other_error_joins_a_task_that_runs(self, tasks: MoveTasks, aws: FakeWire) -> None:
-        self.list_tasks(aws, [], [{"Status": "RUNNING", "StartedTimestamp": 1}], [{"Status": "COMPLETED"}])
-        aws.respond("StartMessageMoveTask", error_response("InvalidParameterValue", 400))
-        with pytest.raises(ClientError, match="InvalidParameterValue"):
-            tasks.move(3, lambda _: None)
-
-    def test_it_joins_a_task_that_another_replay_has_just_started(
-        self, tasks: MoveTasks, sqs: FakeSqs, aws: FakeWire
-    ) -> None:
-        sqs.fail(ACCOUNT)
-        start = aws._responses["StartMessageMoveTask"]
-
-        def lose_the_race(parameters: dict[str, Any]) -> HttpResponse:
-            sqs.moves_at_a_time = 0  # so that the other task still runs
-            start(parameters)
-            return error_response("AWS.SimpleQueueService.UnsupportedOperation", 400)
-
-        def go_on(_: float) -> None:
-            sqs.moves_at_a_time = 1000
-
-        aws.respond("StartMessageMoveTask", lose_the_race)
-        tasks._sleep = go_on
-        assert tasks.move(1, lambda _: None) == 1
-        assert len(sqs.tasks) == 1
-        assert sqs.bodies("FailedAccountQueue") == []
-
-    def test_after_ctrl_c_sqs_continues(self, tasks: MoveTasks, sqs: FakeSqs) -> None:
-        sqs.fail(ACCOUNT)
-
-        def interrupted(_: int) -> None:
-            raise KeyboardInterrupt
-
-        with pytest.raises(CliError, match="SQS continues to move messages") as caught:
-            tasks.move(1, interrupted)
-        assert caught.value.exit_code == 130
-
-
 class TestReplaySelected:
     def test_by_account(self, run: Run, failed: FakeSqs) -> None:
         result = run("replay", "--account", ACCOUNT, "--yes")
@@ -322,11 +168,6 @@ class TestReplaySelected:
         assert result.exit_code == 1
         assert "Not on FailedAccountQueue: 999999999999." in result.stdout
         assert len(failed.bodies("AccountQueue")) == 1
-
-    @pytest.mark.usefixtures("failed")
-    def test_the_plan_names_every_reason(self, run: Run) -> None:
-        result = run("replay", "--account", ACCOUNT, "--account", THIRD, "--dry-run")
-        assert "(1 access_denied, 1 throttled)" in result.stdout
 
     def test_a_rejected_message_stays_on_its_queue(self, run: Run, failed: FakeSqs) -> None:
         failed.rejections["SendMessageBatch"] = lambda entry: (
@@ -526,13 +367,6 @@ class TestReplayUndelivered:
         }
         assert document["result"] == {"sent": 1, "notSent": 0, "notDeleted": 0}
         assert started() == []
-
-    def test_the_plan_counts_what_the_backfill_replaces_by_its_kind(self, run: Run, sqs: FakeSqs) -> None:
-        for body in (EVENT, PARAMETER_CHANGE, QUEUED_CHANGE, INVOCATION):
-            sqs.put("UndeliveredQueue", body)
-        document = json.loads(run("replay", "--undelivered", "--dry-run", "--json").stdout)
-        expected = {"send": 1, "backfill": True, "failedInvocations": 1, "configurationChanges": 2, "remarks": []}
-        assert document["plan"] == expected
 
     def test_failed_invocations_stay_while_the_package_is_disabled(
         self, run: Run, sqs: FakeSqs, started: Callable[[], list[dict[str, Any]]]

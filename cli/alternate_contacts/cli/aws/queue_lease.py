@@ -139,9 +139,8 @@ class QueueLease:
         Ctrl-C ends the wait.
 
         Raises:
-            KeyboardInterrupt: the operator pressed Ctrl-C meanwhile.
+            KeyboardInterrupt: the operator pressed Ctrl-C, before or meanwhile.
         """
-        was_interrupted = interrupted
         returning: Future[None] = Future()
         is_started = False
         while not returning.done():
@@ -160,7 +159,7 @@ class QueueLease:
         self._is_ended = True
         # What a receive that hangs may still bring, nothing can return.
         self.unreturned = len(self._messages) + (BATCH if self._is_receiving else 0)
-        if interrupted and not was_interrupted:
+        if interrupted:
             raise KeyboardInterrupt
 
     def _return_batches(self) -> None:
@@ -186,7 +185,7 @@ class QueueLease:
                 self._messages.pop(message.message_id, None)
 
 
-def lease_seconds(expected: int, decision_seconds: int = 0) -> int:
+def lease_seconds(expected: int, decision_seconds: int) -> int:
     """Return the visibility timeout in seconds for this number of messages.
 
     A minute, 0.2 s per message (ten messages take three calls of at most 0.5 s: receive, send, delete), and the time
@@ -224,11 +223,11 @@ def lease_queue(
 
 
 def _message(received: "MessageTypeDef") -> QueueMessage:
-    system_attributes = {**received.get("Attributes", {})}
+    system_attributes = received["Attributes"]
     return QueueMessage(
-        message_id=received.get("MessageId", ""),
-        receipt_handle=received.get("ReceiptHandle", ""),
-        body=received.get("Body", ""),
+        message_id=received["MessageId"],
+        receipt_handle=received["ReceiptHandle"],
+        body=received["Body"],
         attributes={
             name: value.get("StringValue", "") for name, value in received.get("MessageAttributes", {}).items()
         },
