@@ -29,7 +29,7 @@ def run_until(deadline: float, work: Callable[[Event], Result], *, counts: Backf
     Raises:
         BackfillError: the deadline has passed.
     """
-    pool = ThreadPoolExecutor()
+    pool = ThreadPoolExecutor(1)
     future = pool.submit(work, stop)
     wait([future], timeout=max(deadline - time.monotonic(), 0))
     stop.set()
