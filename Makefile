@@ -12,6 +12,9 @@ export PIP_REQUIRE_VIRTUALENV := 0
 export PIP_DRY_RUN := 0
 export PIP_CONSTRAINT := /dev/null
 
+# Containers often forbid byte code. Then each of the hundreds of processes that the tests start compiles its modules again.
+export PYTHONDONTWRITEBYTECODE :=
+
 ACCOUNTS ?= 60
 
 .DEFAULT_GOAL := help
@@ -42,13 +45,12 @@ demo: setup ## deploy to an organization on this machine and watch it work (ACCO
 emulation: setup ## a shell in which sam, aws and alternate-contacts call an organization on this machine (ACCOUNTS=500)
 	@$(DEV)/python -m emulation.shell --accounts $(ACCOUNTS)
 
-# One run of pytest for all suites keeps both processors busy: the long emulated files first, the short unit files last.
-# A third process works while another waits for the emulation. With --keep-going, make names every part that fails.
+# More processes than two processors: some wait for the emulation. With --keep-going, make names every part that fails.
 test: setup ## everything that must hold before a change lands
-	$(MAKE) --keep-going --jobs=2 check suites
+	$(MAKE) --keep-going --jobs=3 check suites emulated
 
-suites: setup ## unit, contract, template, simulated and emulated in one run
-	$(DEV)/python -m pytest tests/emulated tests/campaign tests/template tests/contract tests/unit --numprocesses 3 --dist loadfile
+suites: setup ## unit, contract, template and simulated in one run
+	$(DEV)/python -m pytest tests/campaign tests/template tests/contract tests/unit --numprocesses 2
 
 unit: setup ## milliseconds each, no sockets
 	$(DEV)/python -m pytest tests/unit --numprocesses 2
@@ -63,9 +65,9 @@ simulated: setup ## both functions in virtual time: small fault campaigns, and a
 	$(DEV)/python -m pytest tests/campaign --numprocesses 2
 
 emulated: setup ## the real template, deployed to the emulation, IAM enforced
-	$(DEV)/python -m pytest tests/emulated --numprocesses 2 --dist loadfile
+	$(DEV)/python -m pytest tests/emulated --numprocesses 3 --dist loadfile
 
-# The first run of pytest is the model and 10,000 bodies, the second every other property, with five times the examples.
+# The first run of pytest is the model and 10,000 bodies, the second every other property, with ten times the examples.
 campaign: setup ## large fault campaigns and many examples of each property, in minutes; writes benchmarks/campaign.md
 	PYTHONPATH=src:custom-resources:cli:. $(DEV)/python -m tests.campaign
 	TEST_PROFILE=campaign $(DEV)/python -m pytest tests/campaign/test_model.py tests/campaign/test_bodies.py \

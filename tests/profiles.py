@@ -5,7 +5,7 @@ import os
 from hypothesis import HealthCheck, settings
 
 # The time of an example depends on the machine, not on the code.
-settings.register_profile("short", deadline=None)
+settings.register_profile("short", deadline=None, max_examples=50)
 settings.register_profile("campaign", deadline=None, max_examples=500, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("mutation", deadline=None, max_examples=20, derandomize=True, database=None)
 

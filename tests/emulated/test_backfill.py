@@ -117,7 +117,7 @@ def test_new_code_alone_does_not_start_a_backfill(package: Package, tmp_path: Pa
     assert len(handlers) == 2
     for handler in handlers:
         handler.write_text(handler.read_text() + "\n# a new release\n")
-    deploy.deploy(package.emulation, build)
+    deploy.deploy_without_sam(package.emulation, build)
     assert package.stack()["StackStatus"] == "UPDATE_COMPLETE"
     assert package.emulation.counts() == counts
 

@@ -58,6 +58,8 @@ def test_a_function_is_built_all_the_same(function: str, user: dict[str, str], t
     assert not (tmp_path / "elsewhere").exists()
 
 
+# A variable of make replaces the user's variable and is stronger than the file, and an option is stronger than both.
+@pytest.mark.parametrize("user", ["configuration file"], indirect=True)
 def test_the_set_up_installs_into_its_own_environment_all_the_same(user: dict[str, str], tmp_path: Path) -> None:
     make(f"VENV={tmp_path}/venv", f"{tmp_path}/venv/runtime/.done", environment=user)
     python = tmp_path / "venv" / "runtime" / "bin" / "python"
@@ -65,12 +67,21 @@ def test_the_set_up_installs_into_its_own_environment_all_the_same(user: dict[st
     assert not (tmp_path / "elsewhere").exists()
 
 
+def test_processes_compile_a_module_once_although_the_environment_forbids_byte_code() -> None:
+    print_variable = 'variable:\n\t@echo "[$$PYTHONDONTWRITEBYTECODE]"\n'
+    command = ["make", "--silent", "--file", "Makefile", "--file", "-", "variable"]
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(  # noqa: S603
+        command, cwd=ROOT, input=print_variable, env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
+
+
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_the_zip_is_small_runs_alone_and_holds_nothing_that_a_scanner_takes_for_a_secret(
-    function: str, tmp_path: Path
+    function: str, build: Path, tmp_path: Path
 ) -> None:
-    artifacts = tmp_path / "artifacts"
-    make("-C", FUNCTIONS[function][0], f"build-{function}", f"ARTIFACTS_DIR={artifacts}", environment={**os.environ})
+    artifacts = build / "build" / function
     with zipfile.ZipFile(tmp_path / "code.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for path in artifacts.rglob("*"):
             archive.write(path, path.relative_to(artifacts))
@@ -80,7 +91,7 @@ def test_the_zip_is_small_runs_alone_and_holds_nothing_that_a_scanner_takes_for_
     assert [name for name in names if name.endswith("/RECORD") or "secret" in name or "swagger" in name] == []
     # The other emulated tests run the flows; here every module of the function is imported, with nothing but the zip.
     program = f"import sys; sys.path.insert(0, {str(artifacts)!r}); import {_modules(artifacts)}"
-    subprocess.run([RUNTIME, "-c", program], check=True, env={"AWS_DEFAULT_REGION": "us-east-1"})  # noqa: S603
+    subprocess.run([RUNTIME, "-B", "-c", program], check=True, env={"AWS_DEFAULT_REGION": "us-east-1"})  # noqa: S603
 
 
 def _modules(artifacts: Path) -> str:

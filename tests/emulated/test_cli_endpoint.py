@@ -1,8 +1,6 @@
 """The real command with a server on 127.0.0.1 in place of AWS: a proxy that sends a page, and an STS that denies."""
 
 import os
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,8 +8,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from emulation.settings import ROOT
+from alternate_contacts.cli.main import app
 
 PAGES = {
     "page": "<!DOCTYPE html><html><head><title>Sign in</title></head><body><p>Hello</body></html>",
@@ -61,17 +60,11 @@ def server(**attributes: object) -> Iterator[str]:
 
 
 def run(home: Path, url: str, *arguments: str, **variables: str) -> str:
-    """Run the command, and return the one line with which it must fail."""
-    environment = {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": os.pathsep.join(str(ROOT / part) for part in ("cli", "src", "custom-resources")),
-        "HOME": str(home),
-        "AWS_ENDPOINT_URL": url,
-        **variables,
-    }
-    command = [sys.executable, "-m", "alternate_contacts.cli", *arguments]
-    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
-    assert (ended.returncode, ended.stdout) == (2, "")
+    """Run the command without the user's AWS settings, and return the one line with which it must fail."""
+    users_own = dict.fromkeys(name for name in os.environ if name.startswith("AWS_"))
+    environment = {**users_own, "HOME": str(home), "AWS_ENDPOINT_URL": url, **variables}
+    ended = CliRunner().invoke(app, arguments, env=environment)
+    assert (ended.exit_code, ended.stdout) == (2, "")
     assert ended.stderr.count("\n") == 1
     return ended.stderr
 

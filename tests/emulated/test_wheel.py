@@ -28,27 +28,29 @@ def template_version() -> str:
     return version
 
 
-def install(environment: Path, *arguments: str) -> None:
-    python = environment / "bin" / "python"
-    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--python", str(python)]
-    subprocess.run([*pip, "install", *arguments, str(ROOT)], check=True)  # noqa: S603
+def pip(*arguments: str) -> None:
+    command = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments]
+    subprocess.run(command, check=True)  # noqa: S603
 
 
 @pytest.mark.timeout(300)  # pip downloads the dependencies
-def test_the_wheel_adds_one_name_to_site_packages_and_starts(environment: Path) -> None:
+def test_the_wheel_adds_one_name_to_site_packages_and_starts(environment: Path, tmp_path: Path) -> None:
     [site_packages] = environment.glob("lib/python*/site-packages")
     assert list(site_packages.iterdir()) == []
+    install = ("--python", str(environment / "bin" / "python"), "install", "--no-compile")
 
-    install(environment, "--no-deps")
+    pip("wheel", "--no-deps", "--wheel-dir", str(tmp_path), str(ROOT))
+    [wheel] = tmp_path.iterdir()
+    pip(*install, "--no-deps", str(wheel))
     names = {path.name for path in site_packages.iterdir() if path.suffix != ".dist-info"}
     assert names == {"alternate_contacts"}
     installed = {path.relative_to(site_packages) for path in site_packages.glob("alternate_contacts/**/*.*")}
     sources = {
         path.relative_to(ROOT / part) for part in PARTS for path in (ROOT / part).glob("alternate_contacts/**/*.*")
     }
-    assert {path for path in installed if path.suffix != ".pyc"} == {path for path in sources if path.suffix != ".pyc"}
+    assert installed == {path for path in sources if path.suffix != ".pyc"}
 
-    install(environment)
+    pip(*install, str(wheel))
     command = [str(environment / "bin" / "alternate-contacts"), "--help"]
     started = subprocess.run(command, capture_output=True, text=True, check=True, env={})  # noqa: S603
     assert "preflight" in started.stdout
