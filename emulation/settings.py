@@ -21,16 +21,12 @@ class Settings:
     """The port on 127.0.0.1; 0 is any free port."""
     folder: Path | None = None
     """The server writes everything here and removes the folder at its end. None: a new temporary folder."""
-    quotas: bool = True
-    """Whether the account API throttles."""
     quota_speed: float = 1.0
     """Multiplies the rate of the account API's quotas."""
     delay_speed: float = 1.0
     """Divides the delays of retries (ChangeMessageVisibility, DelaySeconds, Lambda's asynchronous retries), the
     batching windows of event source mappings, and the minute until enabled trusted access takes effect. A queue's own
     VisibilityTimeout stays: it has to be longer than a function runs."""
-    latency: float = 0.0
-    """Seconds that each response of the account API takes."""
 
     @property
     def trusted_access_delay(self) -> float:
@@ -56,20 +52,10 @@ class Settings:
             "--folder", type=Path, help="for all files; removed at the end (default: a temporary folder)"
         )
         parser.add_argument(
-            "--quotas", type=_boolean, default=cls.quotas, help="throttle the account API (default: True)"
-        )
-        parser.add_argument(
             "--quota-speed", type=float, default=cls.quota_speed, help="multiplies the rate of the quotas"
         )
         parser.add_argument("--delay-speed", type=float, default=cls.delay_speed, help="divides the delays of retries")
-        parser.add_argument("--latency", type=float, default=cls.latency, help="seconds of each account API call")
         settings = cls(**vars(parser.parse_args(arguments)))
         if not RUNTIME.exists():
             sys.exit(f"No Python for the Lambda functions at {RUNTIME}: run `make setup`.")
         return settings
-
-
-def _boolean(text: str) -> bool:
-    if text not in ("True", "False"):
-        raise ValueError(text)
-    return text == "True"

@@ -25,9 +25,8 @@ DROPPED = "x-emulation-dropped"
 def configure(settings: Settings) -> None:
     """Create the API with these quotas and delays."""
     global api
-    quotas = QUOTAS if settings.quotas else None
     membership = MembershipView(settings.trusted_access_delay)
-    api = AccountApi(membership, quotas=quotas, speed=settings.quota_speed, latency=settings.latency)
+    api = AccountApi(membership, quotas=QUOTAS, speed=settings.quota_speed)
 
 
 @patches.around("ministack.services.account.handle_request")

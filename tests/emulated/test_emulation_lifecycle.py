@@ -258,7 +258,7 @@ def test_the_users_aws_settings_are_not_used(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_settings_can_be_passed_on_the_command_line(tmp_path: Path) -> None:
-    settings = Settings(folder=tmp_path, quotas=False, quota_speed=20, delay_speed=60, latency=0.1)
+    settings = Settings(folder=tmp_path, quota_speed=20, delay_speed=60)
     assert Settings.from_arguments(settings.arguments()) == settings
 
 
