@@ -18,7 +18,7 @@ export PYTHONDONTWRITEBYTECODE :=
 ACCOUNTS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo emulation test suites unit contract template simulated emulated campaign permissions live browser-test check coverage scan format package release build build-matrix screenshots reference mutation lock clean
+.PHONY: help setup demo emulation test not-emulated unit contract template simulated emulated campaign permissions live browser-test check coverage scan format package release build build-matrix screenshots reference mutation lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -45,11 +45,12 @@ demo: setup ## deploy to an organization on this machine and watch it work (ACCO
 emulation: setup ## a shell in which sam, aws and alternate-contacts call an organization on this machine (ACCOUNTS=500)
 	@$(DEV)/python -m emulation.shell --accounts $(ACCOUNTS)
 
-# More processes than two processors: some wait for the emulation. With --keep-going, make names every part that fails.
+# Five processes of pytest for two processors, because some wait for the emulation. With --keep-going, make names every
+# part that fails.
 test: setup ## everything that must hold before a change lands
-	$(MAKE) --keep-going --jobs=3 check suites emulated
+	$(MAKE) --keep-going --jobs=3 check not-emulated emulated
 
-suites: setup ## unit, contract, template and simulated in one run
+not-emulated: setup ## unit, contract, template and simulated in one run
 	$(DEV)/python -m pytest tests/campaign tests/template tests/contract tests/unit --numprocesses 2
 
 unit: setup ## milliseconds each, no sockets

@@ -179,7 +179,7 @@ class AccountApi:
         clock: Callable[[], float] = time.monotonic,
         quotas: Mapping[str, Quota] | None = QUOTAS,
         speed: float = 1.0,
-        latency: Callable[[], float] | float = 0.0,
+        latency: Callable[[], float] = lambda: 0.0,
     ) -> None:
         """Start without contacts and with full buckets.
 
@@ -188,7 +188,7 @@ class AccountApi:
             clock: seconds, monotonic.
             quotas: by operation; an operation without a quota, or None for all, is never throttled.
             speed: multiplies each quota's rate; the burst stays.
-            latency: seconds of every response, or a function that draws them for each.
+            latency: returns the seconds of a response.
         """
         self._membership = membership
         # [quotas] has "requests per account" but not whose account. The caller of [terraform] was throttled although
@@ -228,8 +228,7 @@ class AccountApi:
             self._counts[operation] += 1
             self._counts[f"throttled {operation}"] += throttled
             self._counts["throttled"] += throttled
-            latency = self._latency() if callable(self._latency) else self._latency
-            return replace(response, latency=response.latency + latency)
+            return replace(response, latency=response.latency + self._latency())
 
     @property
     def counts(self) -> dict[str, int]:

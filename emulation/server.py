@@ -9,6 +9,7 @@ its Lambda workers and all processes of its process group, and removes its folde
 """
 
 import asyncio
+import gc
 import os
 import shutil
 import signal
@@ -26,6 +27,7 @@ from emulation.settings import MANAGEMENT_ACCOUNT, Settings
 
 _HOST = "127.0.0.1"
 _REMOVALS = 20
+_OBJECTS_BETWEEN_COLLECTIONS = 50_000
 _ENDING = threading.Lock()
 #: Lambda retries an asynchronous invocation after one minute and then after two (invocation-async-error-handling).
 _FIRST_RETRY = 60
@@ -95,6 +97,9 @@ async def _serve(folder: Path, settings: Settings, listener: socket.socket, inse
     from emulation.control import with_control_api
 
     services.install(settings)
+    # Modules stay until the end: without looking for garbage among them, the server takes a tenth less processor time.
+    gc.freeze()
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     certificate = Certificate(folder)
     config = Config()
     config.bind = [f"fd://{listener.detach()}"]

@@ -6,9 +6,9 @@ from typing import TypeVar
 
 Value = TypeVar("Value")
 
-_FIRST_PAUSE = 0.02
-_LATE = 0.05
-"""The longest pause, as a part of the time since the first call: a call costs as much as what is waited for."""
+_SHORTEST_PAUSE = 0.02
+_PAUSE_SHARE = 0.05
+"""The pause as a part of the time waited, because each call costs processor time."""
 
 
 def eventually(predicate: Callable[[], Value | None], within: float = 10.0) -> Value:
@@ -22,5 +22,5 @@ def eventually(predicate: Callable[[], Value | None], within: float = 10.0) -> V
         waited = time.monotonic() - start
         if waited > within:
             raise TimeoutError(f"not within {within} s; the last value was {value!r}")
-        time.sleep(max(_FIRST_PAUSE, _LATE * waited))
+        time.sleep(max(_SHORTEST_PAUSE, _PAUSE_SHARE * waited))
     return value

@@ -10,7 +10,7 @@ from typing import Any
 from ministack.core.iam_evaluator import caller_arn
 from ministack.core.responses import get_account_id
 
-from emulation.account_api import OPERATIONS, QUOTAS, AccountApi
+from emulation.account_api import OPERATIONS, AccountApi
 from emulation.services.organizations import MembershipView
 from emulation.services.patching import Patches
 from emulation.settings import Settings
@@ -26,7 +26,7 @@ def configure(settings: Settings) -> None:
     """Create the API with these quotas and delays."""
     global api
     membership = MembershipView(settings.trusted_access_delay)
-    api = AccountApi(membership, quotas=QUOTAS, speed=settings.quota_speed)
+    api = AccountApi(membership, speed=settings.quota_speed)
 
 
 @patches.around("ministack.services.account.handle_request")

@@ -188,7 +188,7 @@ def test_one_connection_serves_many_calls_without_delay(connection: http.client.
 
 
 def test_concurrent_calls_do_not_add_up_their_latencies() -> None:
-    api = AccountApi(OneMember(), quotas=None, latency=0.25)
+    api = AccountApi(OneMember(), quotas=None, latency=lambda: 0.25)
     with serve(api) as endpoint, client_of(endpoint) as client, ThreadPoolExecutor(8) as pool:
         started = time.monotonic()
         list(pool.map(lambda _: client.put_alternate_contact(AccountId=MEMBER, **CONTACT), range(8)))

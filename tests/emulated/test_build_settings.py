@@ -69,8 +69,8 @@ def test_the_set_up_installs_into_its_own_environment_all_the_same(user: dict[st
 
 def test_processes_compile_a_module_once_although_the_environment_forbids_byte_code() -> None:
     print_variable = 'variable:\n\t@echo "[$$PYTHONDONTWRITEBYTECODE]"\n'
-    command = ["make", "--silent", "--no-print-directory", "--file", "Makefile", "--file", "-", "variable"]
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    command = ["make", "--silent", "--file", "Makefile", "--file", "-", "variable"]
+    environment = {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(  # noqa: S603
         command, cwd=ROOT, input=print_variable, env=environment, capture_output=True, text=True, check=True
     )

@@ -29,7 +29,7 @@ class ParameterStore(Protocol):
 
 @dataclass(frozen=True)
 class _Reading:
-    """What a read resulted in, with the times of its start and of its end of use."""
+    """The result of a read, when the read started, and from when the result is no longer used."""
 
     result: ContactConfiguration | ConfigurationUnreadable
     started_at: float

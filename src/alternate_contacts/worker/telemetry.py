@@ -100,7 +100,7 @@ class WorkerTelemetry:
 
     def _count(self, counts: Counter[_Metric], result: AccountResult) -> None:
         if result.throttled:
-            counts["CallsThrottled",] = result.throttled
+            counts[("CallsThrottled",)] = result.throttled
         with self._lock:
             self._counts.update(counts)
 

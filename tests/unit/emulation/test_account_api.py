@@ -618,7 +618,6 @@ def test_every_response_has_the_latency(membership: FakeMembership, clock: Clock
 
     assert [response.latency for response in responses] == pytest.approx([0.1, 1.2, 0.4])
     assert [response.status for response in responses] == [200, 200, 429]
-    assert call(AccountApi(membership, latency=0.3), GET).latency == pytest.approx(0.3)
 
 
 def test_set_contact_needs_no_permission_and_counts_nothing(membership: FakeMembership, clock: Clock) -> None:

@@ -390,7 +390,8 @@ def _describe_health(now: Status) -> list[str]:
     if now.stack.is_broken:
         lines.append('Read the cause in the events of the stack: docs/deploy.md, "A deployment fails".')
     if isinstance(now.receivers, AlarmReceivers) and not now.receivers.confirmed:
-        lines.append('Subscribe, and confirm the subscription: docs/operations.md, "Subscribe to the alarms".')
+        step = "Confirm the subscription" if now.receivers.pending else "Subscribe, and confirm the subscription"
+        lines.append(f'{step}: docs/operations.md, "Subscribe to the alarms".')
     if now.has_failures:
         lines.append("Run `alternate-contacts failures`.")
     return lines or ["Healthy."]
