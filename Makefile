@@ -45,8 +45,7 @@ demo: setup ## deploy to an organization on this machine and watch it work (ACCO
 emulation: setup ## a shell in which sam, aws and alternate-contacts call an organization on this machine (ACCOUNTS=500)
 	@$(DEV)/python -m emulation.shell --accounts $(ACCOUNTS)
 
-# Five processes of pytest for two processors, because some wait for the emulation. With --keep-going, make names every
-# part that fails.
+# With --keep-going, make names every part that fails.
 test: setup ## everything that must hold before a change lands
 	$(MAKE) --keep-going --jobs=3 check not-emulated emulated
 
@@ -65,8 +64,9 @@ template: setup ## the template as data, and the linters
 simulated: setup ## both functions in virtual time: small fault campaigns, and a model of the contacts
 	$(DEV)/python -m pytest tests/campaign --numprocesses 2
 
+# Four processes for two processors, because some wait. xdist would start the files with few tests last, which take long.
 emulated: setup ## the real template, deployed to the emulation, IAM enforced
-	$(DEV)/python -m pytest tests/emulated --numprocesses 3 --dist loadfile
+	$(DEV)/python -m pytest tests/emulated --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # The first run of pytest is the model and 10,000 bodies, the second every other property, with ten times the examples.
 campaign: setup ## large fault campaigns and many examples of each property, in minutes; writes benchmarks/campaign.md

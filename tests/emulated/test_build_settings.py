@@ -24,7 +24,7 @@ target = {folder}/elsewhere
 """
 
 
-@pytest.fixture(params=["environment", "configuration file"])
+@pytest.fixture
 def user(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
     """The environment of a user whose pip settings would break an installation."""
     if request.param == "environment":
@@ -48,7 +48,20 @@ def make(*arguments: str, environment: dict[str, str]) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
+def test_the_makefiles_of_the_functions_differ_in_the_name_only() -> None:
+    texts = {
+        (ROOT / folder / "Makefile").read_text().replace(f"build-{function}", "build")
+        for function, (folder, _) in FUNCTIONS.items()
+    }
+    assert len(texts) == 1
+
+
+# The Makefiles are the same, so each shows one way of a user's settings.
+@pytest.mark.parametrize(
+    ("function", "user"),
+    [("WorkerFunction", "environment"), ("BackfillFunction", "configuration file")],
+    indirect=["user"],
+)
 def test_a_function_is_built_all_the_same(function: str, user: dict[str, str], tmp_path: Path) -> None:
     folder, package = FUNCTIONS[function]
     artifacts = tmp_path / "artifacts"
