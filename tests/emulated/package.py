@@ -61,6 +61,14 @@ class Package:
         self.outputs = deployed(self.emulation, self.build, parameters=parameters, project=self.project)
         self.desired = wanted_contacts({**deploy.parameters(), **parameters})
 
+    def delete(self) -> None:
+        """Delete the stack without `sam`."""
+        cloudformation = self.emulation.client("cloudformation")
+        cloudformation.delete_stack(StackName="alternate-contacts")
+        cloudformation.get_waiter("stack_delete_complete").wait(
+            StackName="alternate-contacts", WaiterConfig={"Delay": 1, "MaxAttempts": 30}
+        )
+
     def stack(self) -> dict[str, Any]:
         """Return the stack as DescribeStacks describes it."""
         [stack] = self.emulation.client("cloudformation").describe_stacks(StackName="alternate-contacts")["Stacks"]

@@ -297,7 +297,6 @@ def test_no_contact_data_and_no_response_url_is_logged(package: Package) -> None
 
 def test_a_changed_contact_is_set_in_every_account_and_stays_after_deletion(emulation: Emulation, build: Path) -> None:
     package = Package.deploy(emulation, build, [MANAGEMENT_ACCOUNT, *emulation.create_accounts(4)])
-    package.sam = True
     eventually(lambda: package.is_compliant(*package.accounts))
     package.accounts.append(package.new_account())
     changed = {"SecurityEmailAddress": "soc@acme.test", "SecurityName": "Our SOC, all of it"}
@@ -307,10 +306,11 @@ def test_a_changed_contact_is_set_in_every_account_and_stays_after_deletion(emul
     # An update without a change succeeds and runs no backfill.
     eventually(lambda: package.message_count("AccountQueue") == 0)
     before = emulation.counts()
+    package.sam = True
     package.update(**changed)
     assert emulation.counts() == before
 
-    deploy.delete(emulation)
+    package.delete()
     assert package.is_compliant(*package.accounts)
     assert package.sqs.list_queues().get("QueueUrls", []) == []
     assert emulation.client("lambda").list_functions()["Functions"] == []
