@@ -80,7 +80,9 @@ def start_function(command: list[str], *, cwd: str, env: dict[str, str], **pipes
     environment = {name: value for name, value in env.items() if _PASSED_ON.fullmatch(name)}
     # Without HOME, the SDK would read the AWS settings of the user who runs the emulation.
     environment["HOME"] = cwd
-    return subprocess.Popen(command, cwd=cwd, env=environment, **pipes)  # noqa: S603
+    python, *script = command
+    # Without byte code, as in Lambda, where the code of a function is read-only.
+    return subprocess.Popen([python, "-B", *script], cwd=cwd, env=environment, **pipes)  # noqa: S603
 
 
 patches.value("ministack.core.lambda_runtime.subprocess", SimpleNamespace(Popen=start_function, PIPE=subprocess.PIPE))
