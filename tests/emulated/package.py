@@ -1,6 +1,7 @@
 """The deployed package, for tests that use it and check its effects."""
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +13,19 @@ from emulation.demo import wanted_contacts
 from emulation.organization import Emulation
 from emulation.settings import ROOT
 from emulation.waiting import eventually
+from tests.emulated.conftest import zipped
 
+_CALLER = """
+    import boto3
+    from botocore.exceptions import ClientError
+
+    def handler(event, context):
+        try:
+            getattr(boto3.client(event["service"]), event["operation"])(**event["parameters"])
+        except ClientError as error:
+            return error.response["Error"]["Code"]
+        return "success"
+"""
 EVENTS = ROOT / "tests" / "events"
 QUEUES = ("AccountQueue", "FailedAccountQueue", "UndeliveredQueue")
 
@@ -105,6 +118,32 @@ class Package:
             FunctionName=self.outputs["BackfillFunctionName"], Payload=json.dumps(payload)
         )
         return dict(json.load(response["Payload"]))
+
+    def create_caller(self, function: str) -> None:
+        """Create a function for `call_as`, or another one with the present role of a function of the stack."""
+        functions, name = self.emulation.client("lambda"), f"call-as-{function}"
+        with suppress(functions.exceptions.ResourceNotFoundException):
+            functions.delete_function(FunctionName=name)
+        functions.create_function(
+            FunctionName=name,
+            Runtime="python3.13",
+            Handler="index.handler",
+            Role=functions.get_function_configuration(FunctionName=self.outputs[f"{function}Name"])["Role"],
+            Timeout=30,
+            Code={"ZipFile": zipped(_CALLER)},
+        )
+
+    def call_as(self, function: str, service: str, operation: str, **parameters: str) -> str:
+        """Call an API with the role of a function; return the error code, or ``success``."""
+        event = {"service": service, "operation": operation, "parameters": parameters}
+        response = self.emulation.client("lambda").invoke(FunctionName=f"call-as-{function}", Payload=json.dumps(event))
+        return str(json.load(response["Payload"]))
+
+    def restart_worker(self) -> None:
+        """Let the next message have a new execution environment, as a minute later: none has a cached configuration."""
+        functions, name = self.emulation.client("lambda"), self.outputs["WorkerFunctionName"]
+        timeout = functions.get_function_configuration(FunctionName=name)["Timeout"]
+        functions.update_function_configuration(FunctionName=name, Timeout=180 if timeout == 179 else 179)
 
     def client_of_role(self, service: str, **statement: str) -> Any:
         """Return a client of a new role of the management account, with one statement that allows something."""

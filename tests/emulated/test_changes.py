@@ -48,7 +48,7 @@ def settle(organization: Organization) -> None:
     """Wait until no change and no account waits, and no worker has a cached configuration."""
     urls = (organization.package.url("ChangeQueue"), organization.package.url("AccountQueue"))
     eventually(lambda: not any(waiting(organization, url) for url in urls), within=60)
-    organization.restart_worker()
+    organization.package.restart_worker()
 
 
 def change(organization: Organization, parameters: Mapping[str, object]) -> None:
@@ -56,7 +56,7 @@ def change(organization: Organization, parameters: Mapping[str, object]) -> None
     this emulation it does not.
     """
     organization.put(parameters)
-    organization.restart_worker()
+    organization.package.restart_worker()
 
 
 def backfills(organization: Organization) -> list[dict[str, Any]]:
@@ -83,7 +83,7 @@ def test_a_target_of_an_account_processes_that_account_and_no_other(organization
     assert line["trigger"] == "configuration_change"
 
     organization.emulation.client("ssm").delete_parameter(Name=f"{PATH}/targets/{account}")
-    organization.restart_worker()
+    organization.package.restart_worker()
     organization.wait_for(account, "default", "default", "default")
 
 

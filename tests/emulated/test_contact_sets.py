@@ -93,15 +93,8 @@ class Organization:
 
     def process(self, account: str) -> None:
         """Send a message about the account, to a worker that keeps no older configuration."""
-        self.restart_worker()
+        self.package.restart_worker()
         self.package.send(self.package.message_body(account))
-
-    def restart_worker(self) -> None:
-        """Let the next message have a new execution environment, as a minute later: none has a cached configuration."""
-        function = self.package.outputs["WorkerFunctionName"]
-        functions = self.emulation.client("lambda")
-        timeout = functions.get_function_configuration(FunctionName=function)["Timeout"]
-        functions.update_function_configuration(FunctionName=function, Timeout=180 if timeout == 179 else 179)
 
     def contacts(self, account: str) -> dict[str, str]:
         """Return the names of the account's contacts by type; ``default`` is the stack's contact."""
@@ -173,7 +166,7 @@ def test_include_below_exclude(organization: Organization) -> None:
     top, second, third, *_ = organization.ous
     organization.configure({top: {"exclude": True}, second: {"exclude": False}, third: {"exclude": True}})
     excluded, included, again = (organization.new_account(ou) for ou in (top, second, third))
-    organization.restart_worker()
+    organization.package.restart_worker()
     organization.package.send(*map(organization.package.message_body, (excluded, included, again)))
     organization.wait_for(included, "default", "default", "default")
     for account in (excluded, again):
@@ -197,7 +190,7 @@ def test_a_set_may_arrive_after_its_target(organization: Organization) -> None:
     assert (line["reason"], line["error_code"]) == ("unknown_contact_set", "sets/late")
     assert organization.contacts(account) == {"OPERATIONS": "default", "SECURITY": "default"}
     organization.put({"sets/late": contact("late")})
-    organization.restart_worker()
+    organization.package.restart_worker()
     organization.wait_for(account, "late", "default", "default")
     assert organization.package.messages("FailedAccountQueue") == []
 
@@ -206,7 +199,7 @@ def test_a_broken_target_is_reported_once_and_then_its_account_fails(organizatio
     ou = organization.ous[0]
     organization.configure({ou: {"billing": "missing", "color": "red"}, organization.root: {"billing": "root"}}, "root")
     account = organization.new_account(ou)
-    organization.restart_worker()
+    organization.package.restart_worker()
     result = organization.package.invoke_backfill(trigger="manual")
     assert f"Problems of the contact configuration: 1 (targets/{ou} invalid_target)" in result["summary"]
     problems = [
@@ -227,7 +220,7 @@ def test_a_deleted_configuration_is_not_the_default(organization: Organization) 
     organization.process(account)
     organization.wait_for(account, "own", "default", "default")
     organization.clear()
-    organization.restart_worker()
+    organization.package.restart_worker()
     organization.package.send(*map(organization.package.message_body, (account, other)))
     failures = {organization.package.failure_of(each)["Reason"] for each in (account, other)}
     assert failures == {"configuration_unreadable"}
@@ -252,7 +245,7 @@ def test_a_backfill_survives_a_parameter_store_that_fails_in_the_middle(
         iam.delete_role_policy(RoleName=role, PolicyName="contact-configuration")
     else:
         organization.emulation.throttle_parameter_store(6)
-    organization.restart_worker()
+    organization.package.restart_worker()
     organization.package.enable_worker(enabled=True)
     retried = eventually(lambda: unreadable(organization, accounts), within=30)
     expected = "AccessDeniedException" if is_denied else "ThrottlingException"
@@ -284,7 +277,7 @@ def unreadable(organization: Organization, accounts: list[str]) -> list[dict[str
 def test_a_new_account_waits_below_the_root_for_its_ou(organization: Organization) -> None:
     ou = organization.ous[0]
     organization.configure({ou: {"exclude": True}})
-    organization.restart_worker()
+    organization.package.restart_worker()
     moved, stays = organization.new_account(), organization.new_account()
     organization.package.emit_event(moved)
     organization.package.emit_event(stays)
@@ -394,7 +387,7 @@ def test_audit_and_explain_report_what_the_worker_did(
     )
     excluded, included, plain = (organization.new_account(ou) for ou in (top, third, ""))
     invalid = organization.new_account(fourth)
-    organization.restart_worker()
+    organization.package.restart_worker()
     processed = (excluded, included, plain, invalid, MANAGEMENT_ACCOUNT)
     organization.package.send(*map(organization.package.message_body, processed))
     organization.wait_for(included, "top", "second", "default")
@@ -447,7 +440,7 @@ def test_the_command_gives_an_ou_its_own_contact_and_takes_it_back(
     assert run("sets", "put", "own", str(value), "--yes").exit_code == 0
     result = run("targets", "put", ou, str(target), "--yes")
     assert (result.exit_code, f"The name of {ou} is ou 0." in result.stdout) == (0, True)
-    organization.restart_worker()
+    organization.package.restart_worker()
     assert run("backfill", "--yes").exit_code == 0
     organization.wait_for(account, "default", "default", "own")
     assert run("sets", "put", "own", str(value)).stdout == f"{PATH}/sets/own is unchanged.\n"
@@ -457,7 +450,7 @@ def test_the_command_gives_an_ou_its_own_contact_and_takes_it_back(
     assert run("targets", "delete", ou, "--yes").exit_code == 0
     assert run("sets", "delete", "own", "--yes").exit_code == 0
     assert run("sets", "list").stdout == f"0 contact sets below {PATH}.\n"
-    organization.restart_worker()
+    organization.package.restart_worker()
     assert run("backfill", "--yes").exit_code == 0
     organization.wait_for(account, "default", "default", "default")
 

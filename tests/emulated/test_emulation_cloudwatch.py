@@ -7,6 +7,7 @@ import pytest
 
 from emulation.organization import Emulation
 from emulation.waiting import eventually
+from tests.emulated.alarm import create_alarm
 
 
 def metric(identifier: str, **more: Any) -> dict[str, Any]:
@@ -75,17 +76,7 @@ def test_an_alarm_notifies_a_topic_whose_policy_allows_it(emulation: Emulation, 
 
     for name, owner in (("own", None), ("other", other)):
         cloudwatch = emulation.client("cloudwatch", account=owner)
-        cloudwatch.put_metric_alarm(
-            AlarmName=name,
-            Namespace="test",
-            MetricName="test",
-            Statistic="Sum",
-            Period=60,
-            EvaluationPeriods=1,
-            Threshold=0,
-            ComparisonOperator="GreaterThanThreshold",
-            AlarmActions=[topic],
-        )
+        create_alarm(cloudwatch, name, topic)
         cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="test")
 
     messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])

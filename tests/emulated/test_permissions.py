@@ -1,6 +1,5 @@
 """What the roles of the stack may do, whatever the code of the functions is: mode, policies and KMS key."""
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,25 +9,13 @@ from emulation.account_api import CONTACT_FIELDS
 from emulation.organization import Emulation
 from emulation.settings import MANAGEMENT_ACCOUNT
 from emulation.waiting import eventually
-from tests.emulated.conftest import SETTINGS, zipped
+from tests.emulated.conftest import SETTINGS
 from tests.emulated.package import QUEUES, Package
 from tests.fakes.contact_data import api_contact
 
 KEY = f"arn:aws:kms:us-east-1:{MANAGEMENT_ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 NO_CONTACT = {f"Billing{field}": "none" for field in CONTACT_FIELDS}
 CONTACT = api_contact(7000)
-CALLER = """
-    import boto3
-    from botocore.exceptions import ClientError
-
-    def handler(event, context):
-        try:
-            getattr(boto3.client(event["service"]), event["operation"])(**event["parameters"])
-        except ClientError as error:
-            return error.response["Error"]["Code"]
-        return "success"
-"""
-
 Call = Callable[..., str]
 
 
@@ -47,24 +34,9 @@ def package(build: Path) -> Iterator[Package]:
 @pytest.fixture(scope="module")
 def call(package: Package) -> Call:
     """Call an API with the role of a function of the stack; returns the error code or ``success``."""
-    functions = package.emulation.client("lambda")
-    for name in ("WorkerFunction", "BackfillFunction"):
-        role = functions.get_function_configuration(FunctionName=package.outputs[f"{name}Name"])["Role"]
-        functions.create_function(
-            FunctionName=f"call-as-{name}",
-            Runtime="python3.13",
-            Handler="index.handler",
-            Role=role,
-            Timeout=30,
-            Code={"ZipFile": zipped(CALLER)},
-        )
-
-    def make(function: str, service: str, operation: str, **parameters: str) -> str:
-        event = {"service": service, "operation": operation, "parameters": parameters}
-        response = functions.invoke(FunctionName=f"call-as-{function}", Payload=json.dumps(event))
-        return str(json.load(response["Payload"]))
-
-    return make
+    for function in ("WorkerFunction", "BackfillFunction"):
+        package.create_caller(function)
+    return package.call_as
 
 
 @pytest.mark.parametrize("function", ["WorkerFunction", "BackfillFunction"])

@@ -15,6 +15,7 @@ from uuid import uuid4
 from botocore.exceptions import ClientError
 
 from emulation.settings import MANAGEMENT_ACCOUNT
+from tests.emulated.alarm import create_alarm
 from tests.permissions.plan import PATH
 from tests.permissions.stack import LEFT, FlowError, Stack
 
@@ -177,7 +178,7 @@ def _target(stack: Stack, account: str) -> Iterator[None]:
 
 def _wait_for_own_contact(stack: Stack, account: str) -> None:
     since = time.time()
-    stack.restart_worker()
+    stack.package.restart_worker()
     stack.package.send(stack.package.message_body(account))
     stack.wait_for_outcome(account, since)
     name = stack.emulation.contacts().get(account, {}).get("SECURITY", {}).get("Name")
@@ -189,7 +190,9 @@ def read_the_ous_of_an_account(stack: Stack) -> None:
     account, organizations = stack.package.new_account(), stack.client("organizations")
     unit = organizations.create_organizational_unit(ParentId=stack.root, Name=uuid4().hex)["OrganizationalUnit"]["Id"]
     for child in (account, unit):
-        _expect(stack.call_as("WorkerFunction", "organizations", "list_parents", ChildId=child), "success", child)
+        _expect(
+            stack.package.call_as("WorkerFunction", "organizations", "list_parents", ChildId=child), "success", child
+        )
 
 
 def process_a_moved_account(stack: Stack) -> None:
@@ -401,17 +404,7 @@ def refuse_alarms_of_another_account(stack: Stack) -> None:
     account = stack.package.new_account()
     with _subscriber(stack) as bodies:
         cloudwatch, alarm = stack.emulation.client("cloudwatch", account=account), f"test-{uuid4().hex}"
-        cloudwatch.put_metric_alarm(
-            AlarmName=alarm,
-            Namespace="test",
-            MetricName="test",
-            Statistic="Sum",
-            Period=60,
-            EvaluationPeriods=1,
-            Threshold=0,
-            ComparisonOperator="GreaterThanThreshold",
-            AlarmActions=[stack.package.outputs["AlarmTopicArn"]],
-        )
+        create_alarm(cloudwatch, alarm, stack.package.outputs["AlarmTopicArn"])
         _change_state(cloudwatch, alarm)
         _expect(any(alarm in body for body in bodies()), False, "notified")
 
@@ -439,7 +432,9 @@ def _subscriber(stack: Stack) -> Iterator[Callable[[], list[str]]]:
 def refuse_trusted_access_for_another_service(stack: Stack) -> None:
     """BackfillRole may not enable trusted access for another service."""
     service = "config.amazonaws.com"
-    result = stack.call_as("BackfillFunction", "organizations", "enable_aws_service_access", ServicePrincipal=service)
+    result = stack.package.call_as(
+        "BackfillFunction", "organizations", "enable_aws_service_access", ServicePrincipal=service
+    )
     _expect(result, _DENIED, service)
 
 
@@ -447,11 +442,11 @@ def refuse_an_ignored_contact_type(stack: Stack) -> None:
     """The roles may not read or set a contact type with the policy ignore."""
     account = {"AccountId": stack.package.new_account()}
     for function, contact_type in (("Worker", "BILLING"), ("Backfill", "BILLING"), ("Backfill", "SECURITY")):
-        result = stack.call_as(
+        result = stack.package.call_as(
             f"{function}Function", "account", "get_alternate_contact", AlternateContactType=contact_type, **account
         )
         _expect(result, _DENIED, f"{function} reads {contact_type}")
-    result = stack.call_as(
+    result = stack.package.call_as(
         "WorkerFunction", "account", "put_alternate_contact", AlternateContactType="BILLING", **account, **_OTHER
     )
     _expect(result, _DENIED, "Worker sets BILLING")
@@ -459,7 +454,9 @@ def refuse_an_ignored_contact_type(stack: Stack) -> None:
 
 def refuse_another_contact_type(stack: Stack) -> None:
     """BackfillRole may read no other contact type than the one of its check."""
-    result = stack.call_as("BackfillFunction", "account", "get_alternate_contact", AlternateContactType="SECURITY")
+    result = stack.package.call_as(
+        "BackfillFunction", "account", "get_alternate_contact", AlternateContactType="SECURITY"
+    )
     _expect(result, _DENIED, "SECURITY")
 
 
@@ -472,7 +469,7 @@ def change_nothing_in_mode_report(stack: Stack) -> None:
     try:
         for contact_type in ("OPERATIONS", "SECURITY"):
             for target in ({"AccountId": account}, {}):
-                result = stack.call_as(
+                result = stack.package.call_as(
                     "WorkerFunction",
                     "account",
                     "put_alternate_contact",
@@ -482,7 +479,7 @@ def change_nothing_in_mode_report(stack: Stack) -> None:
                 )
                 _expect(result, _DENIED, f"put {contact_type} {target}")
         stack.client("organizations").disable_aws_service_access(ServicePrincipal=_SERVICE)
-        enabled = stack.call_as(
+        enabled = stack.package.call_as(
             "BackfillFunction", "organizations", "enable_aws_service_access", ServicePrincipal=_SERVICE
         )
         _expect(enabled, _DENIED, "trusted access")

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ from botocore.exceptions import ClientError
 from emulation.organization import Emulation
 from emulation.settings import Settings
 from emulation.waiting import eventually
-from tests.emulated.conftest import zipped
 from tests.emulated.package import Package
 from tests.permissions.changes import Statement
 from tests.permissions.plan import PATH, ROOT_ID, Variant
@@ -32,18 +31,6 @@ OUTCOMES = ("account processed", "account skipped", "account failed", "retry sch
 """Messages of the worker's log at the end of a try."""
 
 Document = dict[str, Any]
-
-CALLER = """
-    import boto3
-    from botocore.exceptions import ClientError
-
-    def handler(event, context):
-        try:
-            getattr(boto3.client(event["service"]), event["operation"])(**event["parameters"])
-        except ClientError as error:
-            return error.response["Error"]["Code"]
-        return "success"
-"""
 
 
 class FlowError(Exception):
@@ -70,7 +57,6 @@ class Stack:
 
     def __init__(self, emulation: Emulation, build: Path) -> None:
         self.emulation = emulation
-        self._clients: dict[str, Any] = {}
         self.package = Package(emulation, build, [])
         self.enforces = True
         self.root: str = self.client("organizations").list_roots()["Roots"][0]["Id"]
@@ -80,9 +66,7 @@ class Stack:
 
     def client(self, service: str) -> Any:
         """Return a client of the management account's root user."""
-        if service not in self._clients:
-            self._clients[service] = self.emulation.client(service)
-        return self._clients[service]
+        return self.emulation.client(service)
 
     def deploy(self, variant: Variant) -> None:
         """Create or update the stack with the parameters of a variant."""
@@ -92,7 +76,7 @@ class Stack:
         managed = {kind: each for kind, each in self.package.desired.items() if each["Name"] != "none"}
         self.package.desired = managed
         for name in ("WorkerFunction", "BackfillFunction"):
-            self._create_caller(name)
+            self.package.create_caller(name)
         self.client("lambda").update_function_configuration(
             FunctionName=self.package.outputs["BackfillFunctionName"], Timeout=_BACKFILL_TIMEOUT
         )
@@ -130,12 +114,6 @@ class Stack:
         """Return the ARN of the role of ``WorkerFunction`` or ``BackfillFunction``."""
         name = self.package.outputs[f"{function}Name"]
         return str(self.client("lambda").get_function_configuration(FunctionName=name)["Role"])
-
-    def call_as(self, function: str, service: str, operation: str, **parameters: str) -> str:
-        """Call an API with the role of a function; return the error code, or ``success``."""
-        event = {"service": service, "operation": operation, "parameters": parameters}
-        response = self.client("lambda").invoke(FunctionName=f"call-as-{function}", Payload=json.dumps(event))
-        return str(json.load(response["Payload"]))
 
     def invoke_backfill(self, event: Mapping[str, object]) -> dict[str, Any]:
         """Invoke BackfillFunction, and return its result.
@@ -268,25 +246,6 @@ class Stack:
         """Return the target of a schedule of the stack."""
         name = self.physical_id(logical_id).rpartition("/")[2]
         return dict(self.client("scheduler").get_schedule(Name=name)["Target"])
-
-    def restart_worker(self) -> None:
-        """Let the next message have a new execution environment, which has no configuration in its cache."""
-        functions, name = self.client("lambda"), self.package.outputs["WorkerFunctionName"]
-        timeout = functions.get_function_configuration(FunctionName=name)["Timeout"]
-        functions.update_function_configuration(FunctionName=name, Timeout=180 if timeout == 179 else 179)
-
-    def _create_caller(self, function: str) -> None:
-        functions, name = self.client("lambda"), f"call-as-{function}"
-        with suppress(functions.exceptions.ResourceNotFoundException):
-            functions.delete_function(FunctionName=name)
-        functions.create_function(
-            FunctionName=name,
-            Runtime="python3.13",
-            Handler="index.handler",
-            Role=self.role(function),
-            Timeout=30,
-            Code={"ZipFile": zipped(CALLER)},
-        )
 
 
 def _role_policies(stack: Stack, name: str, role: str) -> Iterator[Policy]:

@@ -138,32 +138,30 @@ def test_a_received_message_has_its_body_attributes_and_time(sqs: FakeSqs, redri
         ]
 
 
-def test_an_attribute_that_is_no_text_is_empty(sqs: FakeSqs, aws: FakeWire) -> None:
-    sqs.put(QUEUE, "body")
+def change_received(aws: FakeWire, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change each message that SQS returns."""
     receive = aws._responses["ReceiveMessage"]
 
-    def with_binary_attribute(parameters: dict[str, Any]) -> HttpResponse:
+    def respond(parameters: dict[str, Any]) -> HttpResponse:
         body = dict(receive(parameters).body)  # type: ignore[arg-type]
         for message in body.get("Messages", []):
-            message["MessageAttributes"] = {"Key": {"DataType": "Binary", "BinaryValue": "AA=="}}
+            change(message)
         return HttpResponse(body=body)
 
-    aws.respond("ReceiveMessage", with_binary_attribute)
+    aws.respond("ReceiveMessage", respond)
+
+
+def test_an_attribute_that_is_no_text_is_empty(sqs: FakeSqs, aws: FakeWire) -> None:
+    sqs.put(QUEUE, "body")
+    binary = {"Key": {"DataType": "Binary", "BinaryValue": "AA=="}}
+    change_received(aws, lambda message: message.update(MessageAttributes=binary))
     with new_lease() as lease:
         assert [message.attributes for message in lease.receive_all(1)] == [{"Key": ""}]
 
 
 def test_a_message_without_attributes_has_none(sqs: FakeSqs, aws: FakeWire) -> None:
     sqs.put(QUEUE, "body")
-    receive = aws._responses["ReceiveMessage"]
-
-    def without_attributes(parameters: dict[str, Any]) -> HttpResponse:
-        body = dict(receive(parameters).body)  # type: ignore[arg-type]
-        for message in body.get("Messages", []):
-            del message["MessageAttributes"]
-        return HttpResponse(body=body)
-
-    aws.respond("ReceiveMessage", without_attributes)
+    change_received(aws, lambda message: message.pop("MessageAttributes"))
     with new_lease() as lease:
         assert [message.attributes for message in lease.receive_all(1)] == [{}]
 
