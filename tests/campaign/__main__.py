@@ -128,7 +128,8 @@ Messages on FailedAccountQueue after the faults:
 
 The code of the zips runs: both handlers, their adapters and botocore, up to the HTTP request. Clocks, waits and threads
 are those of `tests/campaign/virtual_time.py`, which runs one task at a time. So a campaign is repeatable: the same seed
-gives the same calls in the same order. `.venv/dev/bin/python -m tests.campaign --seed 3 --accounts 1000` repeats one.
+gives the same calls in the same order.
+`PYTHONPATH=src:custom-resources:cli:. .venv/dev/bin/python -m tests.campaign --seed 3 --accounts 1000` repeats one.
 The order in which tasks take turns is one of many that threads could have; another seed gives another one. Tasks take
 turns only where they wait, so a race between two statements without a wait between them is not found.
 

@@ -1,8 +1,11 @@
 """Every command on a page exists and accepts its options."""
 
 import itertools
+import os
 import re
 import shlex
+import subprocess
+import sys
 import textwrap
 from typing import Any
 
@@ -108,6 +111,23 @@ def test_the_pages_use_every_verb() -> None:
 def test_make_has_the_target(page: str, command: str) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert command.split()[1] in targets, page
+
+
+MODULES = sorted(
+    {
+        command
+        for page in PAGES.values()
+        for command in re.findall(r"(?:PYTHONPATH=(\S+) )?\.venv/dev/bin/python -m ([a-z_.]+)", page)
+    }
+)
+
+
+@pytest.mark.parametrize(("python_path", "module"), MODULES)
+def test_a_module_on_a_page_is_found_with_its_imports(python_path: str, module: str) -> None:
+    main = f"{module}.__main__" if (ROOT / module.replace(".", "/")).is_dir() else module
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": python_path}
+    command = [sys.executable, "-c", f"import {main}"]
+    subprocess.run(command, cwd=ROOT, env=environment, check=True)  # noqa: S603
 
 
 def test_the_pages_have_commands() -> None:
