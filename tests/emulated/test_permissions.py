@@ -55,6 +55,14 @@ def test_a_function_may_read_managed_contact_types_only(package: Package, call: 
     assert results == {"BILLING": denied, "OPERATIONS": readable, "SECURITY": security}
 
 
+def test_the_check_of_a_backfill_reads_the_first_contact_type_that_is_managed(package: Package) -> None:
+    """The role allows it no other type: a message for every account shows that the check passed."""
+    functions = package.emulation.client("lambda")
+    configuration = functions.get_function_configuration(FunctionName=package.outputs["BackfillFunctionName"])
+    assert configuration["Environment"]["Variables"]["MANAGED_CONTACT_TYPES"] == "OPERATIONS,SECURITY"
+    assert package.invoke_backfill(trigger="manual")["enqueued"] == 3
+
+
 def put(call: Call, function: str, contact_type: str, account: str) -> str:
     return call(
         function,
