@@ -45,8 +45,6 @@ class Package:
     build: Path
     accounts: list[str]
     project: Path = ROOT
-    sam: bool = False
-    """Whether `sam deploy` deploys it. It takes longer."""
     outputs: dict[str, str] = field(default_factory=dict)
     desired: Contacts = field(default_factory=dict)
 
@@ -57,21 +55,15 @@ class Package:
         package.update(**parameters)
         return package
 
-    @classmethod
-    def deploy_with_sam(cls, emulation: Emulation, build: Path, accounts: list[str], **parameters: str) -> "Package":
-        """Let `sam deploy` deploy a build to an organization, and every update of it."""
-        package = cls(emulation, build, accounts, sam=True)
-        package.update(**parameters)
-        return package
-
     def update(self, **parameters: str) -> None:
         """Deploy the build. The parameters replace those of samconfig.toml.
 
         Raises:
             DeploymentError: the update failed.
         """
-        deployed = deploy.deploy if self.sam else deploy.deploy_without_sam
-        self.outputs = deployed(self.emulation, self.build, parameters=parameters, project=self.project)
+        self.outputs = deploy.deploy_without_sam(
+            self.emulation, self.build, parameters=parameters, project=self.project
+        )
         self.desired = wanted_contacts({**deploy.parameters(), **parameters})
 
     def delete(self) -> None:

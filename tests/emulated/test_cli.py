@@ -69,6 +69,15 @@ class Operator(Package):
         for account in accounts:
             self.send(self.message_body(account), queue=FAILED_ACCOUNT_QUEUE, **failed_attributes(account, reason))
 
+    def failed_message(self, account: str) -> dict[str, str]:
+        """Return the attributes of the message of an account on FailedAccountQueue."""
+        messages = [
+            {name: each["StringValue"] for name, each in message["MessageAttributes"].items()}
+            for message in self.messages(FAILED_ACCOUNT_QUEUE)
+        ]
+        [attributes] = [each for each in messages if each["AccountId"] == account]
+        return attributes
+
     def delay_last_call(self, account: str, seconds: float = 2) -> None:
         """Delay the last call for an account, once."""
         operation = {"operation": "PutAlternateContact"} if account not in self.emulation.contacts() else {}
@@ -197,26 +206,26 @@ def test_backfill_prints_its_counts_and_sets_all_contacts(operator: Operator) ->
 
 def test_every_failure_is_listed_with_its_reason_and_replayed_when_it_is_fixed(operator: Operator) -> None:
     emulation = operator.emulation
-    forbidden, invalid, broken, throttled, closed, untrusted = emulation.create_accounts(6)
+    forbidden, denied, invalid, broken, throttled, closed, untrusted = emulation.create_accounts(7)
     outside = "999999999999"
-    # Given a message that failed while trusted access was off
+    # Given messages that failed for every reason; one account is denied one contact only
     organizations = emulation.client("organizations")
-    organizations.disable_aws_service_access(ServicePrincipal="account.amazonaws.com")
-    operator.request(untrusted)
-    eventually(lambda: operator.message_count(FAILED_ACCOUNT_QUEUE) == 1)
-    organizations.enable_aws_service_access(ServicePrincipal="account.amazonaws.com")
-    # and messages that failed for every other reason
+    emulation.set_fault(denied, "AccessDeniedException", operation="PutAlternateContact", contact_type="BILLING")
     emulation.set_fault(invalid, "ValidationException", operation="PutAlternateContact")
     emulation.set_fault(broken, "InternalServerException", operation="GetAlternateContact")
     emulation.set_fault(throttled, "TooManyRequestsException")
     emulation.set_state(closed, "SUSPENDED")
     with operator.impatient_worker():
+        organizations.disable_aws_service_access(ServicePrincipal="account.amazonaws.com")
+        operator.request(untrusted)
+        eventually(lambda: operator.message_count(FAILED_ACCOUNT_QUEUE) == 1)
+        organizations.enable_aws_service_access(ServicePrincipal="account.amazonaws.com")
         with operator.worker_without_put_permission():
             operator.request(forbidden)
             eventually(lambda: operator.message_count(FAILED_ACCOUNT_QUEUE) == 2, within=20)
-        operator.request(invalid, broken, throttled, closed, outside)
+        operator.request(denied, invalid, broken, throttled, closed, outside)
         operator.send("poison", event("create-account-result-failed", "none"))
-        eventually(lambda: operator.message_count(FAILED_ACCOUNT_QUEUE) == 8, within=30)
+        eventually(lambda: operator.message_count(FAILED_ACCOUNT_QUEUE) == 9, within=30)
         eventually(lambda: operator.message_count(ACCOUNT_QUEUE) == 0)
 
     # Then every failure is listed; the closed account is skipped and not a failure
@@ -227,6 +236,7 @@ def test_every_failure_is_listed_with_its_reason_and_replayed_when_it_is_fixed(o
         [
             (untrusted, "trusted_access_off", EVERY_TYPE),
             (forbidden, "access_denied", EVERY_TYPE),
+            (denied, "access_denied", ["BILLING"]),
             (invalid, "invalid_contact", EVERY_TYPE),
             (broken, "unavailable", EVERY_TYPE),
             (throttled, "throttled", EVERY_TYPE),
@@ -235,22 +245,34 @@ def test_every_failure_is_listed_with_its_reason_and_replayed_when_it_is_fixed(o
             ("unknown", "event_without_account", []),
         ]
     )
-    # and all messages are still on the queue
+    # and all messages are still on the queue, with what the worker knows about them
     assert operator.run("status").exit_code == 1
-    assert operator.message_count(FAILED_ACCOUNT_QUEUE) == 8
+    assert operator.message_count(FAILED_ACCOUNT_QUEUE) == 9
+    attributes = operator.failed_message(denied)
+    assert attributes.pop("FailedAt")
+    assert attributes == {
+        "AccountId": denied,
+        "Reason": "access_denied",
+        "ErrorCode": "AccessDeniedException",
+        "Operation": "PutAlternateContact",
+        "ContactTypes": "BILLING",
+        "Tries": "2",
+    }
+    # and the failure of one contact did not stop the other two
+    assert set(emulation.contacts()[denied]) == {"OPERATIONS", "SECURITY"}
 
     # When the causes are fixed, and messages are discarded or replayed in two steps
-    for account in (invalid, broken, throttled):
+    for account in (denied, invalid, broken, throttled):
         emulation.clear_fault(account)
     removed = ["--account", outside, "--reason", "not_in_organization"]
     assert operator.json("discard", *removed, "--yes")["result"] == {"deleted": 1, "remaining": 0}
     poison = ["--reason", "invalid_message", "--reason", "event_without_account"]
     assert operator.json("discard", *poison, "--yes")["result"] == {"deleted": 2, "remaining": 0}
     assert operator.json("replay", "--account", invalid, "--reason", "invalid_contact", "--yes")["result"]["sent"] == 1
-    assert operator.json("replay", "--yes")["result"] == {"moved": 4, "remaining": 0}
+    assert operator.json("replay", "--yes")["result"] == {"moved": 5, "remaining": 0}
 
     # Then every account is compliant
-    eventually(lambda: operator.is_compliant(untrusted, forbidden, invalid, broken, throttled))
+    eventually(lambda: operator.is_compliant(untrusted, forbidden, denied, invalid, broken, throttled))
     eventually(lambda: operator.message_count(ACCOUNT_QUEUE) == 0)
     assert emulation.contacts().get(closed) is None
     assert operator.run("failures").exit_code == 0
@@ -383,13 +405,13 @@ def test_a_member_account_gets_the_id_of_the_management_account(
 
 
 def test_many_failed_accounts_are_replayed_without_loss(operator: Operator) -> None:
-    accounts = operator.emulation.create_accounts(200)
-    operator.fail("throttled", *accounts[:60])
-    operator.fail("unavailable", *accounts[60:])
+    accounts = operator.emulation.create_accounts(60)
+    operator.fail("throttled", *accounts[:25])
+    operator.fail("unavailable", *accounts[25:])
     selected = operator.json("replay", "--reason", "throttled", "--yes")
-    assert selected["result"] == {"sent": 60, "notSent": 0, "notDeleted": 0}
+    assert selected["result"] == {"sent": 25, "notSent": 0, "notDeleted": 0}
     others = operator.json("replay", "--yes")
-    assert others["result"]["moved"] == 140
+    assert others["result"]["moved"] == 35
     assert operator.run("status", "--watch", "--interval", "0.2").exit_code == 0
     assert operator.is_compliant(*accounts)
 

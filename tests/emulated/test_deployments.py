@@ -27,7 +27,6 @@ def test_a_changed_contact_is_set_in_every_account_and_stays_after_deletion(emul
     # An update without a change succeeds and runs no backfill.
     eventually(lambda: package.message_count("AccountQueue") == 0)
     before = emulation.counts()
-    package.sam = True
     package.update(**changed)
     assert emulation.counts() == before
 
@@ -35,27 +34,6 @@ def test_a_changed_contact_is_set_in_every_account_and_stays_after_deletion(emul
     assert package.is_compliant(*package.accounts)
     assert package.sqs.list_queues().get("QueueUrls", []) == []
     assert emulation.client("lambda").list_functions()["Functions"] == []
-
-
-def test_each_contact_type_follows_its_policy(emulation: Emulation, build: Path) -> None:
-    with_contacts, without = emulation.create_accounts(2)
-    old = api_contact(7000, name="Old")
-    for contact_type in ("BILLING", "OPERATIONS", "SECURITY"):
-        emulation.set_contact(with_contacts, {**old, "AlternateContactType": contact_type})
-    no_contact = {f"Operations{field}": "none" for field in old}
-    policies = {"BillingPolicy": "fill", "OperationsPolicy": "ignore"}
-    desired = Package.deploy(emulation, build, [], **policies, **no_contact).desired
-    eventually(lambda: len(emulation.contacts()) == 3 and set(emulation.contacts()[without]) == {"BILLING", "SECURITY"})
-    eventually(lambda: emulation.contacts()[with_contacts]["SECURITY"] == desired["SECURITY"])
-    assert emulation.contacts()[with_contacts]["BILLING"]["Name"] == "Old"
-    assert emulation.contacts()[with_contacts]["OPERATIONS"]["Name"] == "Old"
-    assert emulation.contacts()[without]["BILLING"] == desired["BILLING"]
-
-
-def test_sam_deploy_prints_why_a_parameter_is_rejected(emulation: Emulation, build: Path) -> None:
-    with pytest.raises(deploy.DeploymentError, match="an email address of at most 254 characters"):
-        Package.deploy_with_sam(emulation, build, [], BillingEmailAddress="billing at acme")
-    assert emulation.contacts() == {}
 
 
 def create_stack(emulation: Emulation, build: Path, changes: dict[str, str], region: str = "us-east-1") -> None:
@@ -74,6 +52,7 @@ def create_stack(emulation: Emulation, build: Path, changes: dict[str, str], reg
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
+        ({"BillingEmailAddress": "billing at acme"}, "an email address of at most 254 characters"),
         ({"BillingEmailAddress": "jdoe@example.com"}, "not an address of example.com"),
         ({"SecurityPhoneNumber": "+316xxxx"}, "a phone number of at most 25 digits"),
         ({"SecurityName": "REPLACE_ME"}, "SecurityName is missing or a placeholder"),
@@ -95,28 +74,38 @@ def test_cloudformation_rejects_a_region_without_events(emulation: Emulation, bu
         create_stack(emulation, build, {}, region="eu-west-1")
 
 
-def test_a_report_changes_nothing_and_logs_what_it_would_set(emulation: Emulation, build: Path) -> None:
-    accounts = [MANAGEMENT_ACCOUNT, *emulation.create_accounts(2)]
+def test_a_report_changes_nothing_and_logs_what_each_policy_would_set(emulation: Emulation, build: Path) -> None:
+    with_contacts, without = emulation.create_accounts(2)
+    old = api_contact(7000, name="Old")
+    for contact_type in ("BILLING", "OPERATIONS", "SECURITY"):
+        emulation.set_contact(with_contacts, {**old, "AlternateContactType": contact_type})
+    before = emulation.contacts()
+    no_contact = {f"Operations{field}": "none" for field in old}
+    policies = {"BillingPolicy": "fill", "OperationsPolicy": "ignore", **no_contact}
     # Trusted access is off, and a report does not enable it.
-    package = Package(emulation, build, accounts)
+    package = Package(emulation, build, [])
     with pytest.raises(deploy.DeploymentError, match=ENABLE_TRUSTED_ACCESS):
-        package.update(Mode="report")
+        package.update(Mode="report", **policies)
     organizations = emulation.client("organizations")
     assert organizations.list_aws_service_access_for_organization()["EnabledServicePrincipals"] == []
     assert emulation.counts()["GetAlternateContact"] == 0
     package.delete()
 
     organizations.enable_aws_service_access(ServicePrincipal="account.amazonaws.com")
-    package.update(Mode="report")
-    outcomes = dict.fromkeys(("BILLING", "OPERATIONS", "SECURITY"), "would_update")
+    package.update(Mode="report", **policies)
+    missing = {"BILLING": "would_update", "OPERATIONS": "ignored", "SECURITY": "would_update"}
 
     def reported() -> dict[str, object]:
         lines = (line for line in package.log_lines() if line.get("message") == "account processed")
         return {line["account_id"]: line["outcomes"] for line in lines}
 
-    eventually(lambda: reported() == dict.fromkeys(accounts, outcomes))
+    expected = {MANAGEMENT_ACCOUNT: missing, without: missing, with_contacts: {**missing, "BILLING": "kept"}}
+    eventually(lambda: reported() == expected)
     assert emulation.counts()["PutAlternateContact"] == 0
-    assert emulation.contacts() == {}
+    assert emulation.contacts() == before
 
-    package.update(Mode="enforce")
-    eventually(lambda: package.is_compliant(*accounts))
+    package.update(Mode="enforce", **policies)
+    desired = {name: contact for name, contact in package.desired.items() if name != "OPERATIONS"}
+    kept = {name: before[with_contacts][name] for name in ("BILLING", "OPERATIONS")}
+    after = {MANAGEMENT_ACCOUNT: desired, without: desired, with_contacts: {**kept, "SECURITY": desired["SECURITY"]}}
+    eventually(lambda: emulation.contacts() == after)
