@@ -54,7 +54,7 @@ def server(**attributes: object) -> Iterator[str]:
     """Start a server with these attributes of `_Server`; yield its URL."""
     handler = type("Handler", (_Server,), attributes)
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
-        threading.Thread(target=running.serve_forever, daemon=True).start()
+        threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True).start()
         yield f"http://127.0.0.1:{running.server_port}"
         running.shutdown()
 

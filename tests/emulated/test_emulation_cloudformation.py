@@ -53,18 +53,17 @@ def stack(emulation: Emulation) -> Stack:
     return deploy
 
 
-def test_a_response_url_is_https_with_a_certificate_that_functions_trust(emulation: Emulation, stack: Stack) -> None:
-    body = "def handler(event, context): respond(event, 'SUCCESS', {'Result': event['ResponseURL'].split(':')[0]})"
-    assert stack(body) == "CREATE_COMPLETE"
-    [described] = emulation.client("cloudformation").describe_stacks(StackName="stack")["Stacks"]
-    assert described["Outputs"][0]["OutputValue"] == "https"
-
-
-def test_a_custom_resource_returns_its_attributes(emulation: Emulation, stack: Stack) -> None:
-    body = "def handler(event, context): respond(event, 'SUCCESS', {'Result': event['ResourceProperties']['Value']})"
+def test_a_custom_resource_returns_its_attributes_to_an_https_url_that_functions_trust(
+    emulation: Emulation, stack: Stack
+) -> None:
+    body = """
+def handler(event, context):
+    scheme = event["ResponseURL"].partition(":")[0]
+    respond(event, "SUCCESS", {"Result": scheme + " " + event["ResourceProperties"]["Value"]})
+"""
     assert stack(body, value="42") == "CREATE_COMPLETE"
     [described] = emulation.client("cloudformation").describe_stacks(StackName="stack")["Stacks"]
-    assert described["Outputs"][0]["OutputValue"] == "42"
+    assert described["Outputs"][0]["OutputValue"] == "https 42"
 
 
 def test_an_invocation_that_timed_out_is_retried(stack: Stack, requests: Callable[[], list[str]]) -> None:
@@ -92,7 +91,7 @@ def handler(event, context):
         time.sleep(60)
     respond(event, "SUCCESS")
 """
-    assert stack(body, timeout=1, service_timeout=4, retries=0) == "ROLLBACK_COMPLETE"
+    assert stack(body, timeout=1, service_timeout=2, retries=0) == "ROLLBACK_COMPLETE"
     assert "did not receive a response" in _reason(emulation)
     create, delete = requests()
     assert create == "Create -"
