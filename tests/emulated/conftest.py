@@ -44,8 +44,7 @@ def builds(tmp_path_factory: pytest.TempPathFactory) -> Path:
             plain.mkdir()
             deploy.build(plain)
             shutil.copytree(plain, compiled)
-            byte_code = [str(RUNTIME), "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", str(compiled)]
-            subprocess.run(byte_code, check=True)  # noqa: S603
+            write_byte_code(compiled)
             unfinished.rename(folder)
     return folder
 
@@ -177,6 +176,12 @@ def event_queue(emulation: Emulation) -> str:
     url: str = emulation.client("sqs").create_queue(QueueName="events", Attributes={"Policy": policy})["QueueUrl"]
     events.put_targets(Rule="everything", Targets=[{"Id": "queue", "Arn": arn}])
     return url
+
+
+def write_byte_code(folder: Path) -> None:
+    """Compile the functions of a build for the emulation's runtime."""
+    command = [str(RUNTIME), "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", str(folder)]
+    subprocess.run(command, check=True)  # noqa: S603
 
 
 def queue_policy(queue_arn: str, rule_arn: str) -> str:

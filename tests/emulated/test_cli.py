@@ -88,23 +88,6 @@ class Operator(Package):
         assert "errorMessage" not in self.invoke_backfill(trigger="reconcile", reason="reconcile")
 
     @contextmanager
-    def impatient_worker(self) -> Iterator[None]:
-        """Give the worker one second for a message and two tries."""
-        function, client = self.outputs["WorkerFunctionName"], self.emulation.client("lambda")
-        before = client.get_function_configuration(FunctionName=function)
-        variables = before["Environment"]["Variables"]
-
-        def configure(timeout: int, **changes: str) -> None:
-            environment = {"Variables": variables | changes}
-            client.update_function_configuration(FunctionName=function, Timeout=timeout, Environment=environment)
-
-        configure(61, MAX_TRIES="2")  # the worker reserves 60 s for its end
-        try:
-            yield
-        finally:
-            configure(before["Timeout"])
-
-    @contextmanager
     def worker_without_put_permission(self) -> Iterator[None]:
         iam = self.emulation.client("iam")
         resource = self.emulation.client("cloudformation").describe_stack_resource(
@@ -210,24 +193,23 @@ def test_every_failure_is_listed_with_its_reason_and_replayed_when_it_is_fixed(o
     outside = "999999999999"
     # Given messages that failed for every reason; one account is denied one contact only
     organizations = emulation.client("organizations")
+    organizations.disable_aws_service_access(ServicePrincipal="account.amazonaws.com")
+    operator.request(untrusted)
+    eventually(lambda: operator.message_count(FAILED_ACCOUNT_QUEUE) == 1)
+    organizations.enable_aws_service_access(ServicePrincipal="account.amazonaws.com")
     emulation.set_fault(denied, "AccessDeniedException", operation="PutAlternateContact", contact_type="BILLING")
     emulation.set_fault(invalid, "ValidationException", operation="PutAlternateContact")
     emulation.set_fault(broken, "InternalServerException", operation="GetAlternateContact")
-    # One contact type only, because the worker calls as often as the throttled quota allows in its second
-    emulation.set_fault(throttled, "TooManyRequestsException", contact_type="SECURITY")
     emulation.set_state(closed, "SUSPENDED")
-    with operator.impatient_worker():
-        organizations.disable_aws_service_access(ServicePrincipal="account.amazonaws.com")
-        operator.request(untrusted)
-        eventually(lambda: operator.message_count(FAILED_ACCOUNT_QUEUE) == 1)
-        organizations.enable_aws_service_access(ServicePrincipal="account.amazonaws.com")
-        with operator.worker_without_put_permission():
-            operator.request(forbidden)
-            eventually(lambda: operator.message_count(FAILED_ACCOUNT_QUEUE) == 2, within=20)
-        operator.request(denied, invalid, broken, throttled, closed, outside)
-        operator.send("poison", event("create-account-result-failed", "none"))
-        eventually(lambda: operator.message_count(FAILED_ACCOUNT_QUEUE) == 9, within=30)
-        eventually(lambda: operator.message_count(ACCOUNT_QUEUE) == 0)
+    with operator.worker_without_put_permission():
+        operator.request(forbidden)
+        eventually(lambda: operator.message_count(FAILED_ACCOUNT_QUEUE) == 2, within=20)
+    operator.request(denied, invalid, broken, closed, outside)
+    operator.send("poison", event("create-account-result-failed", "none"))
+    # The worker retries a throttled call for two minutes in each of its tries.
+    operator.fail("throttled", throttled)
+    eventually(lambda: operator.message_count(FAILED_ACCOUNT_QUEUE) == 9, within=30)
+    eventually(lambda: operator.message_count(ACCOUNT_QUEUE) == 0)
 
     # Then every failure is listed; the closed account is skipped and not a failure
     result = operator.run("failures", "--json")
@@ -240,7 +222,7 @@ def test_every_failure_is_listed_with_its_reason_and_replayed_when_it_is_fixed(o
             (denied, "access_denied", ["BILLING"]),
             (invalid, "invalid_contact", EVERY_TYPE),
             (broken, "unavailable", EVERY_TYPE),
-            (throttled, "throttled", ["SECURITY"]),
+            (throttled, "throttled", ["BILLING"]),
             (outside, "not_in_organization", EVERY_TYPE),
             ("unknown", "invalid_message", []),
             ("unknown", "event_without_account", []),
@@ -257,13 +239,13 @@ def test_every_failure_is_listed_with_its_reason_and_replayed_when_it_is_fixed(o
         "ErrorCode": "AccessDeniedException",
         "Operation": "PutAlternateContact",
         "ContactTypes": "BILLING",
-        "Tries": "2",
+        "Tries": "10",
     }
     # and the failure of one contact did not stop the other two
     assert set(emulation.contacts()[denied]) == {"OPERATIONS", "SECURITY"}
 
     # When the causes are fixed, and messages are discarded or replayed in two steps
-    for account in (denied, invalid, broken, throttled):
+    for account in (denied, invalid, broken):
         emulation.clear_fault(account)
     removed = ["--account", outside, "--reason", "not_in_organization"]
     assert operator.json("discard", *removed, "--yes")["result"] == {"deleted": 1, "remaining": 0}
