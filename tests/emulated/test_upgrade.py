@@ -68,15 +68,6 @@ class Release:
         resources: dict[str, Any] = Template.read(self.project / "template.yaml").content["Resources"]
         return resources
 
-    def deploy(self, package: Package) -> None:
-        """Deploy it unless it is deployed, wait until the accounts are compliant, and stop the worker."""
-        package.build, package.project = self.build, self.project
-        package.update()
-        eventually(
-            lambda: package.is_compliant(*package.accounts) and package.message_count("AccountQueue") == 0, within=30
-        )
-        package.enable_worker(False)
-
 
 def previous_commit() -> str:
     """Return the commit of the previous release, from the first link in CHANGELOG.md: a clone may lack the tags."""
@@ -120,9 +111,13 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Release:
 
 @pytest.fixture(scope="module")
 def package(release: Release, shared_emulation: Emulation) -> Package:
-    """The earlier release, deployed to an organization of four accounts. A test may leave another release behind."""
+    """The earlier release, deployed to an organization of four accounts that are compliant; the worker is stopped."""
     package = Package(shared_emulation, release.build, shared_emulation.create_accounts(3), release.project)
-    release.deploy(package)
+    package.update()
+    eventually(
+        lambda: package.is_compliant(*package.accounts) and package.message_count("AccountQueue") == 0, within=30
+    )
+    package.enable_worker(False)
     return package
 
 
@@ -276,23 +271,7 @@ def test_the_new_backfill_understands_the_invocations_of_the_earlier_release(upg
     assert upgrade.package.invoke_backfill(reason="watch")["daysSinceBackfill"] < 1
 
 
-def test_the_earlier_release_can_be_deployed_again(upgrade: Upgrade, release: Release) -> None:
-    package = upgrade.package
-    eventually(lambda: package.message_count("AccountQueue") == 0, within=30)
-    package.enable_worker(False)
-    [waiting] = package.emulation.create_accounts(1)
-    sent = package.send(message(waiting))
-    package.build, package.project = release.build, release.project
-    package.update()
-    assert package.url("AccountQueue") == upgrade.urls["AccountQueue"]
-    package.enable_worker(True)
-    eventually(lambda: package.message_count("AccountQueue") == 0, within=30)
-    assert sent
-    assert package.is_compliant(waiting)
-    assert package.messages("FailedAccountQueue") == []
-
-
-# ---- the rollback ---------------------------------------------------------------------------------------------------
+# ---- the way back ---------------------------------------------------------------------------------------------------
 
 
 def failing_build(build: Path, folder: Path) -> Path:
@@ -325,12 +304,23 @@ def schedule_inputs() -> list[dict[str, str]]:
     return [json.loads(each["Properties"]["Target"]["Input"]) for each in resources if "Schedule" in each["Type"]]
 
 
-def test_after_a_rollback_the_earlier_release_understands_the_messages_of_this_one(
-    release: Release, build: Path, package: Package, tmp_path: Path
+def test_deployed_again_and_after_a_rollback_the_earlier_release_understands_the_messages_of_this_one(
+    upgrade: Upgrade, release: Release, build: Path, tmp_path: Path
 ) -> None:
-    release.deploy(package)
+    """The last test of `upgrade`: it leaves the earlier release behind."""
+    package = upgrade.package
+    eventually(lambda: package.message_count("AccountQueue") == 0, within=30)
     package.purge(*QUEUES)
+    package.enable_worker(False)
     processed_before = count_processed(package)
+    # Given the earlier release, deployed again while a message was waiting
+    [waiting] = package.emulation.create_accounts(1)
+    package.send(message(waiting))
+    package.build, package.project = release.build, release.project
+    package.update()
+    package.enable_worker(False)
+    assert package.url("AccountQueue") == upgrade.urls["AccountQueue"]
+    # and an update to this release that failed
     package.build, package.project = failing_build(build, tmp_path), ROOT
     with pytest.raises(deploy.DeploymentError, match="Failing"):
         package.update(SecurityName="Our SOC")
@@ -338,7 +328,7 @@ def test_after_a_rollback_the_earlier_release_understands_the_messages_of_this_o
     # The template of the earlier release reads the attributes of the custom resource.
     assert {each["OutputKey"] for each in package.stack()["Outputs"]} == package.outputs.keys()
 
-    # Given messages of the command, the worker and EventBridge too
+    # and messages of the command, the worker and EventBridge too
     sent = dict(zip(Trigger, package.emulation.create_accounts(len(Trigger)), strict=True))
     failed, created = package.emulation.create_accounts(2)
     bodies = [message(account, trigger) for trigger, account in sent.items()]
@@ -351,16 +341,17 @@ def test_after_a_rollback_the_earlier_release_understands_the_messages_of_this_o
         **failure_attributes(),
     )
     package.redrive()
+
     package.enable_worker(True)
 
     eventually(lambda: package.message_count("AccountQueue") == 0, within=30)
-    assert package.is_compliant(*package.accounts, *sent.values(), failed, created)
+    assert package.is_compliant(*package.accounts, waiting, *sent.values(), failed, created)
     assert package.messages("FailedAccountQueue") == []
 
-    # One message each of the failed update and its rollback
+    # One message each of the second deployment, the failed update and its rollback
     def every_message_is_logged() -> bool:
         processed = count_processed(package) - processed_before
-        return all(processed[account] >= 2 for account in package.accounts)
+        return all(processed[account] >= 3 for account in package.accounts)
 
     eventually(every_message_is_logged)
 
