@@ -68,7 +68,7 @@ def test_the_answers_are_saved_for_the_next_deployment_and_ignored_by_git(emulat
     assert files_for_git(clone) == before
 
     # The next deployment needs no parameters, and the README has the command of the deletion.
-    run([str(SAM), "deploy", *configuration, "--no-fail-on-empty-changeset"], clone, environment=environment)
+    run([str(SAM), "deploy", *configuration], clone, environment=environment)
     [delete] = re.findall(r"^ *sam (delete .*)$", (ROOT / "README.md").read_text(), re.MULTILINE)
     run([str(SAM), *delete.split()], clone, stdin="y\ny\n", environment=environment)
     assert emulation.client("lambda").list_functions()["Functions"] == []
