@@ -9,7 +9,6 @@ import os
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +28,6 @@ from emulation.demo import wanted_contacts
 from emulation.organization import Emulation
 from emulation.settings import MANAGEMENT_ACCOUNT, ROOT
 from emulation.waiting import eventually
-from tests.emulated.conftest import SETTINGS
 from tests.template.cfct import nag, pipeline
 from tests.template.cfct.samples import CONTACTS, EXISTING, filled, with_values
 
@@ -94,18 +92,17 @@ class Workspace:
 
 
 @pytest.fixture(scope="module")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+def workspace(shared_emulation: Emulation, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """An organization of six accounts, one of them suspended, and a filled-in manifest."""
-    with Emulation(SETTINGS) as emulation:
-        emulation.create_accounts(5, suspended=1)
-        emulation.client("s3").create_bucket(Bucket=CODE)
-        for bucket in (ELSEWHERE, STAGING):
-            emulation.client("s3", region="eu-west-1").create_bucket(
-                Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
-            )
-        folder = tmp_path_factory.mktemp("workspace")
-        (folder / "manifest.yaml").write_text(with_values(filled(), FAST))
-        yield Workspace(emulation, folder)
+    shared_emulation.create_accounts(5, suspended=1)
+    shared_emulation.client("s3").create_bucket(Bucket=CODE)
+    for bucket in (ELSEWHERE, STAGING):
+        shared_emulation.client("s3", region="eu-west-1").create_bucket(
+            Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+        )
+    folder = tmp_path_factory.mktemp("workspace")
+    (folder / "manifest.yaml").write_text(with_values(filled(), FAST))
+    return Workspace(shared_emulation, folder)
 
 
 @pytest.fixture(scope="module")
@@ -218,15 +215,17 @@ def test_the_template_is_that_of_the_repository_with_the_address_of_the_code(pac
 
 
 def test_a_second_package_has_the_same_template_and_merges_into_an_existing_configuration(
-    packaged: Workspace, build: Path
+    packaged: Workspace, sam_build: Path
 ) -> None:
     """CfCT updates a StackSet whenever its template differs by a byte. Without BUCKET, SAM creates a bucket.
 
-    ``build`` is the result of another `sam build` in another folder.
+    ``sam_build`` is the result of another `sam build` in another folder.
     """
     existing = packaged.folder / "existing.yaml"
     existing.write_text(EXISTING)
-    result = packaged.make_package("--merge", str(existing), output="merged", built=build / "build" / "template.yaml")
+    result = packaged.make_package(
+        "--merge", str(existing), output="merged", built=sam_build / "build" / "template.yaml"
+    )
     assert result.exit_code == 0, result.stderr
     folder = packaged.configuration("merged")
     # No zip: it would lack the templates of the other resources, and the Build stage would fail.
