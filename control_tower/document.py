@@ -3,8 +3,11 @@
 YAML libraries write a whole file again in a style of their own. Here YAML is only read, to find the places to edit.
 """
 
+import copy
 import re
 from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
 
 import yaml
 from ruamel.yaml import YAML
@@ -35,9 +38,9 @@ class Document:
         """
         self.text = text
         try:
-            self._tokens = list(yaml.scan(text, yaml.SafeLoader))
             root = yaml.compose(text, yaml.SafeLoader)
-            self.data = yaml.safe_load(text)
+            # A copy, because the constructor replaces merge keys (<<) in the nodes.
+            self.data: Any = yaml.SafeLoader("").construct_document(copy.deepcopy(root)) if root else None
             self.data_of_schema = YAML(typ="safe", pure=True).load(text)
         except (yaml.YAMLError, YAMLError, ValueError, TypeError, RecursionError) as error:
             mark = getattr(error, "problem_mark", None)
@@ -46,6 +49,11 @@ class Document:
         if not isinstance(root, yaml.MappingNode) or root.flow_style:
             raise PackagingError("The manifest must have one key on each line, such as region, version and resources.")
         self.root = root
+
+    @cached_property
+    def _tokens(self) -> Sequence[yaml.Token]:
+        """The tokens of PyYAML, which only edits need."""
+        return list(yaml.scan(self.text, yaml.SafeLoader))
 
     def replace(self, node: yaml.ScalarNode, text: str) -> "Document":
         """Put another text in place of a scalar. An anchor or a tag before it stays."""
