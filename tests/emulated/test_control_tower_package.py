@@ -62,7 +62,7 @@ class Workspace:
         with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()) as stdout:
             for name in [name for name in os.environ if name.startswith("AWS_")]:
                 patch.delenv(name)
-            for name, value in {**self.environment, **environment}.items():
+            for name, value in {**self.emulation.environment, **environment}.items():
                 patch.setenv(name, value)
             patch.setattr(boto3, "DEFAULT_SESSION", None)
             if built:
@@ -70,11 +70,6 @@ class Workspace:
             with redirect_stderr(io.StringIO()) as stderr:
                 exit_code = package.main(self.arguments(*arguments, output=output))
         return Result(exit_code, stdout.getvalue(), stderr.getvalue())
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """The environment of the command. The emulation has no Control Tower, and boto3 would repeat calls of it."""
-        return {**self.emulation.environment, "AWS_MAX_ATTEMPTS": "1"}
 
     def arguments(self, *arguments: str, output: str = "output") -> list[str]:
         """Return the arguments of the command."""
@@ -111,7 +106,7 @@ def packaged(workspace: Workspace) -> Workspace:
     process = subprocess.run(  # noqa: S603
         [sys.executable, "-m", "control_tower.package", *workspace.arguments("--bucket", CODE)],
         cwd=ROOT,
-        env=workspace.environment,
+        env=workspace.emulation.environment,
         capture_output=True,
         text=True,
         check=False,
