@@ -36,8 +36,9 @@ class Document:
         self.text = text
         try:
             self._tokens = list(yaml.scan(text, yaml.SafeLoader))
-            root = yaml.compose(text, yaml.SafeLoader)
-            self.data = yaml.safe_load(text)
+            root = _loader(self._tokens).get_single_node()
+            # Nodes of its own: PyYAML replaces a merge key `<<` in them.
+            self.data = _loader(self._tokens).get_single_data()
             self.data_of_schema = YAML(typ="safe", pure=True).load(text)
         except (yaml.YAMLError, YAMLError, ValueError, TypeError, RecursionError) as error:
             mark = getattr(error, "problem_mark", None)
@@ -47,10 +48,13 @@ class Document:
             raise PackagingError("The manifest must have one key on each line, such as region, version and resources.")
         self.root = root
 
-    def replace(self, node: yaml.ScalarNode, text: str) -> "Document":
-        """Put another text in place of a scalar. An anchor or a tag before it stays."""
-        start, end = self._span(node)
-        return Document(self.text[:start] + text + self.text[end:])
+    def replace(self, texts: Sequence[tuple[yaml.ScalarNode, str]]) -> "Document":
+        """Put other texts in place of scalars. An anchor or a tag before a scalar stays."""
+        edited = self.text
+        # By place, because an alias is the node of its anchor once more. From the end, so that the other places stay.
+        for (start, end), text in sorted({self._span(node): text for node, text in texts}.items(), reverse=True):
+            edited = edited[:start] + text + edited[end:]
+        return Document(edited) if texts else self
 
     def append(self, mapping: yaml.MappingNode, key: str, items: Sequence[Sequence[str]], flow: str = "") -> "Document":
         """Append items to the list that a mapping has below a key. The list and the key are created if missing.
@@ -149,6 +153,13 @@ class Document:
         """Return the position of the next line break, or of the end."""
         line_break = re.search("[\r\n]", self.text[position:])
         return position + line_break.start() if line_break else len(self.text)
+
+
+def _loader(tokens: Sequence[yaml.Token]) -> yaml.SafeLoader:
+    """Return a loader of a text that was scanned: to scan it takes most of the time."""
+    loader = yaml.SafeLoader("")
+    loader.tokens, loader.done = list(tokens), True
+    return loader
 
 
 def entries(node: yaml.Node | None) -> dict[str, yaml.Node]:

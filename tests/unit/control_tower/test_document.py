@@ -15,7 +15,14 @@ def test_a_scalar_is_replaced_in_place() -> None:
     document = Document("# first\nregion:   us-east-1   # here\nb: [x, 'y']")
     node = entries(document.root)["region"]
     assert isinstance(node, yaml.ScalarNode)
-    assert document.replace(node, "eu-west-1").text == document.text.replace("us-east-1", "eu-west-1")
+    assert document.replace([(node, "eu-west-1")]).text == document.text.replace("us-east-1", "eu-west-1")
+
+
+def test_scalars_are_replaced_together_and_one_with_aliases_once() -> None:
+    document = Document("a: &x 1\nb: *x\nc: 2\n")
+    nodes = [node for node in entries(document.root).values() if isinstance(node, yaml.ScalarNode)]
+    assert document.replace([(node, "here it is") for node in nodes]).text == "a: &x here it is\nb: *x\nc: here it is\n"
+    assert document.replace([]) is document
 
 
 @pytest.mark.parametrize(
@@ -30,7 +37,7 @@ def test_an_anchor_a_tag_and_what_follows_stay(text: str, replaced: str) -> None
     document = Document(text)
     node = entries(document.root)["a"]
     assert isinstance(node, yaml.ScalarNode)
-    assert document.replace(node, '"2"').text == replaced
+    assert document.replace([(node, '"2"')]).text == replaced
 
 
 @pytest.mark.parametrize(
