@@ -1,7 +1,5 @@
 """The command as a whole: verbs, options before the verb, permissions and exit codes."""
 
-import subprocess
-import sys
 from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
@@ -143,15 +141,6 @@ def test_a_checkout_that_is_not_installed_has_no_version(monkeypatch: pytest.Mon
 def test_a_traceback_has_no_local_variables() -> None:
     assert isinstance(app, typer.Typer)
     assert app.pretty_exceptions_enable is False
-
-
-def test_it_starts_without_powertools() -> None:
-    # Only the functions have Powertools; `pipx install` does not install it.
-    code = (
-        "import sys; sys.modules['aws_lambda_powertools'] = None; "
-        "sys.path[:0] = ['cli', 'src', 'custom-resources']; import alternate_contacts.cli.main"
-    )
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)  # noqa: S603
 
 
 class TestPermissions:
