@@ -1,7 +1,6 @@
 """The command as a whole: verbs, options before the verb, permissions and exit codes."""
 
 from importlib import metadata
-from pathlib import Path
 from types import SimpleNamespace
 
 import boto3
@@ -19,7 +18,6 @@ from tests.fakes.cli import STACK
 from tools.command_reference import verbs
 from tools.permissions import PERMISSIONS, statements
 
-ROOT = Path(__file__).parents[3]
 command = get_command(app)
 VERBS = sorted(name for name, _ in verbs(command))
 
