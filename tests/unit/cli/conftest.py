@@ -4,21 +4,25 @@ import itertools
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import botocore.session
 import pytest
 import typer.testing
+from botocore.config import Config
 from rich.progress import Progress, TaskID
 from typer.main import get_command
 from typer.testing import CliRunner, Result
 
+from alternate_contacts.cli.aws import contact_parameters, organization
 from alternate_contacts.cli.aws import session as session_module
 from alternate_contacts.cli.aws import stack as stack_module
 from alternate_contacts.cli.aws.stack import Stack
 from alternate_contacts.cli.main import app
 from tests.fakes.cli import STACK, FakeSqs, subscriptions, worker_configuration
+from tests.fakes.clients import SharedClients
 from tests.fakes.organization import FakeAws
 from tests.fakes.wire import FakeWire
 
@@ -48,16 +52,29 @@ def core() -> botocore.session.Session:
     return botocore.session.Session()
 
 
+@pytest.fixture(scope="session")
+def clients() -> SharedClients:
+    return SharedClients()
+
+
 @pytest.fixture
-def aws(session: boto3.Session, core: botocore.session.Session, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeWire]:
+def aws(
+    session: boto3.Session, core: botocore.session.Session, clients: SharedClients, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[FakeWire]:
     """Respond to every client of the command."""
     monkeypatch.setattr(botocore.session, "Session", lambda **_: core)
-    monkeypatch.setattr(boto3, "Session", lambda **_: session)
-    # Each timer is a thread. They have tests of their own.
+    # The pace and the timers, each of which is a thread, have tests of their own.
     monkeypatch.setattr(session_module, "watch_for_hanging_calls", lambda _: None)
+    for module in (contact_parameters, organization):
+        monkeypatch.setattr(module, "pace_calls", lambda *_: None)
     wire = FakeWire()
-    with wire.attached_to(session):
-        yield wire
+
+    def client(service: str, config: Config | None = None) -> object:
+        return clients.get(session.client, wire, service, config)
+
+    monkeypatch.setattr(boto3, "Session", lambda **_: SimpleNamespace(client=client, events=session.events))
+    yield wire
+    clients.detach(wire)
 
 
 @pytest.fixture
