@@ -1,13 +1,15 @@
 """Fixtures of the emulated tests.
 
-`emulation` is one organization for the whole run, reset for each test. Tests that share a deployed stack start an
-`Emulation` of their own, in half a second.
+One emulation serves the tests of a process. `emulation` is reset for each test, `shared_emulation` for each file, whose
+tests share a deployed stack. A test uses one of the two, and a file too.
 """
 
 import fcntl
 import io
 import json
 import os
+import shutil
+import subprocess
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,7 +20,7 @@ import pytest
 
 from emulation import deploy
 from emulation.organization import Emulation
-from emulation.settings import ROOT, Settings
+from emulation.settings import ROOT, RUNTIME, Settings
 from tools import release
 
 #: The quotas of samconfig.toml, which configures the worker for them; an hour of retries takes six seconds.
@@ -28,33 +30,50 @@ Statement = dict[str, Any]
 
 
 @pytest.fixture(scope="session")
-def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder with the result of `sam build`, which all processes of pytest-xdist share."""
+def builds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of `sam_build` and `build`, which all processes of pytest-xdist share."""
     shared = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent
-    folder = shared / "shared-build"
+    folder = shared / "shared-builds"
     with (shared / "build.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():
-            unfinished = tmp_path_factory.mktemp("build")
-            deploy.build(unfinished)
+            unfinished = tmp_path_factory.mktemp("builds")
+            plain, compiled = unfinished / "plain", unfinished / "compiled"
+            plain.mkdir()
+            deploy.build(plain)
+            shutil.copytree(plain, compiled)
+            byte_code = [str(RUNTIME), "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", str(compiled)]
+            subprocess.run(byte_code, check=True)  # noqa: S603
             unfinished.rename(folder)
     return folder
 
 
 @pytest.fixture(scope="session")
-def bundle_folder(build: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sam_build(builds: Path) -> Path:
+    """The folder with the result of `sam build`."""
+    return builds / "plain"
+
+
+@pytest.fixture(scope="session")
+def build(builds: Path) -> Path:
+    """The same with byte code for the emulation's runtime, as in Lambda, where cold starts compile nothing either."""
+    return builds / "compiled"
+
+
+@pytest.fixture(scope="session")
+def bundle_folder(sam_build: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bundle of a release of the files here, with byte code only where this machine has python3.13."""
     functions = {"src": "WorkerFunction", "custom-resources": "BackfillFunction"}
-    code = {folder: release.read_files(build / "build" / name) for folder, name in functions.items()}
+    code = {folder: release.read_files(sam_build / "build" / name) for folder, name in functions.items()}
     files = release.bundle_files(ROOT, code, {"commit": "none", "python": "none"})
     return release.write_bundle(files, tmp_path_factory.mktemp("release"))[0]
 
 
 @pytest.fixture(scope="session")
 def running_emulation() -> Iterator[Emulation]:
-    """The organization as the last test left it: use `emulation`."""
+    """The organization as the last test left it: use `emulation` or `shared_emulation`."""
     with Emulation(SETTINGS) as emulation:
         yield emulation
 
@@ -62,6 +81,13 @@ def running_emulation() -> Iterator[Emulation]:
 @pytest.fixture
 def emulation(running_emulation: Emulation) -> Emulation:
     """An organization of one account, without trusted access, stacks, queues or contacts."""
+    running_emulation.reset()
+    return running_emulation
+
+
+@pytest.fixture(scope="module")
+def shared_emulation(running_emulation: Emulation) -> Emulation:
+    """The same organization for all tests of a file."""
     running_emulation.reset()
     return running_emulation
 

@@ -3,7 +3,6 @@
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from emulation.account_api import CONTACT_FIELDS
 from emulation.organization import Emulation
 from emulation.settings import MANAGEMENT_ACCOUNT
 from emulation.waiting import eventually
-from tests.emulated.conftest import SETTINGS
 from tests.emulated.package import Package
 
 ENABLE_TRUSTED_ACCESS = "aws organizations enable-aws-service-access --service-principal account.amazonaws.com"
@@ -23,10 +21,9 @@ SCHEDULES = ("ReconcileSchedule", "BackfillAgeSchedule")
 
 
 @pytest.fixture(scope="module")
-def deployed(build: Path) -> Iterator[Package]:
+def deployed(build: Path, shared_emulation: Emulation) -> Package:
     """Deployed to an organization of five accounts. A test leaves its stack parameters behind."""
-    with Emulation(SETTINGS) as emulation:
-        yield Package.deploy(emulation, build, [MANAGEMENT_ACCOUNT, *emulation.create_accounts(4)])
+    return Package.deploy(shared_emulation, build, [MANAGEMENT_ACCOUNT, *shared_emulation.create_accounts(4)])
 
 
 @pytest.fixture
@@ -168,29 +165,3 @@ def test_a_package_that_is_disabled_for_a_while_loses_nothing(package: Package) 
     package.update(Enabled="true")
     eventually(lambda: package.is_compliant(with_event, without_event))
     assert {schedule(package, name)["State"] for name in SCHEDULES} == {"ENABLED"}
-
-
-def test_a_report_changes_nothing_and_logs_what_it_would_set(emulation: Emulation, build: Path) -> None:
-    accounts = [MANAGEMENT_ACCOUNT, *emulation.create_accounts(2)]
-    # Trusted access is off, and a report does not enable it.
-    with pytest.raises(deploy.DeploymentError, match=ENABLE_TRUSTED_ACCESS):
-        Package.deploy(emulation, build, accounts, Mode="report")
-    organizations = emulation.client("organizations")
-    assert organizations.list_aws_service_access_for_organization()["EnabledServicePrincipals"] == []
-    assert emulation.counts()["GetAlternateContact"] == 0
-    deploy.delete(emulation)
-
-    organizations.enable_aws_service_access(ServicePrincipal="account.amazonaws.com")
-    package = Package.deploy(emulation, build, accounts, Mode="report")
-    outcomes = dict.fromkeys(("BILLING", "OPERATIONS", "SECURITY"), "would_update")
-
-    def reported() -> dict[str, object]:
-        lines = log_lines(package, "account processed", "WorkerLogGroupName")
-        return {line["account_id"]: line["outcomes"] for line in lines}
-
-    eventually(lambda: reported() == dict.fromkeys(accounts, outcomes))
-    assert emulation.counts()["PutAlternateContact"] == 0
-    assert emulation.contacts() == {}
-
-    package.update(Mode="enforce")
-    eventually(lambda: package.is_compliant(*accounts))

@@ -23,9 +23,9 @@ OTHER_SETTINGS = {
 
 
 @pytest.fixture(scope="module")
-def functions(build: Path) -> dict[str, dict[str, bytes]]:
+def functions(sam_build: Path) -> dict[str, dict[str, bytes]]:
     """The files of each function by their path."""
-    return {name: release.read_files(build / "build" / name) for name in FOLDERS}
+    return {name: release.read_files(sam_build / "build" / name) for name in FOLDERS}
 
 
 def test_a_release_has_the_same_bytes_in_another_folder_with_other_settings(

@@ -92,9 +92,9 @@ def test_processes_compile_a_module_once_although_the_environment_forbids_byte_c
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_the_zip_is_small_runs_alone_and_holds_nothing_that_a_scanner_takes_for_a_secret(
-    function: str, build: Path, tmp_path: Path
+    function: str, sam_build: Path, tmp_path: Path
 ) -> None:
-    artifacts = build / "build" / function
+    artifacts = sam_build / "build" / function
     with zipfile.ZipFile(tmp_path / "code.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for path in artifacts.rglob("*"):
             archive.write(path, path.relative_to(artifacts))

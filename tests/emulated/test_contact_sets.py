@@ -1,7 +1,7 @@
 """Own contacts of OUs and accounts: parameters below a path, the real worker and backfill, IAM enforced."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,6 @@ from emulation.organization import Emulation
 from emulation.settings import MANAGEMENT_ACCOUNT
 from emulation.waiting import eventually
 from tests.emulated.caller import use_role, use_root_user
-from tests.emulated.conftest import SETTINGS
 from tests.emulated.package import Contacts, Package
 from tests.fakes.contact_data import contact_set
 from tools.audit_permissions import AUDIT, EVERYTHING, EXPLAIN, MEMBERS, OWN_ACCOUNT
@@ -121,17 +120,16 @@ class Organization:
 
 
 @pytest.fixture(scope="module")
-def deployed(build: Path) -> Iterator[Organization]:
-    with Emulation(SETTINGS) as emulation:
-        ssm = emulation.client("ssm")
-        ssm.put_parameter(Name=f"{PATH}/version", Type="String", Value="1")
-        package = Package.deploy(emulation, build, [], ContactsPath=PATH)
-        # The tests here send the messages themselves: test_changes.py is about changes that arrive by themselves.
-        events = emulation.client("events")
-        for rule in events.list_rules()["Rules"]:
-            if "AccountEventsRule" not in rule["Name"]:
-                events.disable_rule(Name=rule["Name"])
-        yield Organization(package)
+def deployed(build: Path, shared_emulation: Emulation) -> Organization:
+    ssm = shared_emulation.client("ssm")
+    ssm.put_parameter(Name=f"{PATH}/version", Type="String", Value="1")
+    package = Package.deploy(shared_emulation, build, [], ContactsPath=PATH)
+    # The tests here send the messages themselves: test_changes.py is about changes that arrive by themselves.
+    events = shared_emulation.client("events")
+    for rule in events.list_rules()["Rules"]:
+        if "AccountEventsRule" not in rule["Name"]:
+            events.disable_rule(Name=rule["Name"])
+    return Organization(package)
 
 
 @pytest.fixture

@@ -3,30 +3,25 @@
 import json
 import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
 
-from emulation import deploy
 from emulation.organization import Emulation
 from emulation.settings import MANAGEMENT_ACCOUNT
 from emulation.waiting import eventually
-from tests.emulated.conftest import SETTINGS
 from tests.emulated.package import EVENTS, Package, event
-from tests.fakes.contact_data import api_contact
 
 MEMBERS, SUSPENDED = 44, 3
 """With the management account three pages of ListAccounts."""
 
 
 @pytest.fixture(scope="module")
-def deployed(build: Path) -> Iterator[Package]:
+def deployed(build: Path, shared_emulation: Emulation) -> Package:
     """The package after its first deployment; each test creates its own accounts."""
-    with Emulation(SETTINGS) as emulation:
-        accounts = emulation.create_accounts(MEMBERS, suspended=SUSPENDED)
-        yield Package.deploy_with_sam(emulation, build, accounts)
+    accounts = shared_emulation.create_accounts(MEMBERS, suspended=SUSPENDED)
+    return Package.deploy_with_sam(shared_emulation, build, accounts)
 
 
 @pytest.fixture
@@ -290,85 +285,3 @@ def test_no_contact_data_and_no_response_url_is_logged(package: Package) -> None
         if name != "AlternateContactType"
     }
     assert [secret for secret in [*secrets, "cfn-response"] if secret in lines] == []
-
-
-# ---- tests with their own deployment --------------------------------------------------------------------------------
-
-
-def test_a_changed_contact_is_set_in_every_account_and_stays_after_deletion(emulation: Emulation, build: Path) -> None:
-    package = Package.deploy(emulation, build, [MANAGEMENT_ACCOUNT, *emulation.create_accounts(4)])
-    eventually(lambda: package.is_compliant(*package.accounts))
-    package.accounts.append(package.new_account())
-    changed = {"SecurityEmailAddress": "soc@acme.test", "SecurityName": "Our SOC, all of it"}
-    package.update(**changed)
-    eventually(lambda: package.is_compliant(*package.accounts), within=20)
-
-    # An update without a change succeeds and runs no backfill.
-    eventually(lambda: package.message_count("AccountQueue") == 0)
-    before = emulation.counts()
-    package.sam = True
-    package.update(**changed)
-    assert emulation.counts() == before
-
-    package.delete()
-    assert package.is_compliant(*package.accounts)
-    assert package.sqs.list_queues().get("QueueUrls", []) == []
-    assert emulation.client("lambda").list_functions()["Functions"] == []
-
-
-def test_each_contact_type_follows_its_policy(emulation: Emulation, build: Path) -> None:
-    with_contacts, without = emulation.create_accounts(2)
-    old = api_contact(7000, name="Old")
-    for contact_type in ("BILLING", "OPERATIONS", "SECURITY"):
-        emulation.set_contact(with_contacts, {**old, "AlternateContactType": contact_type})
-    no_contact = {f"Operations{field}": "none" for field in old}
-    policies = {"BillingPolicy": "fill", "OperationsPolicy": "ignore"}
-    desired = Package.deploy(emulation, build, [], **policies, **no_contact).desired
-    eventually(lambda: len(emulation.contacts()) == 3 and set(emulation.contacts()[without]) == {"BILLING", "SECURITY"})
-    eventually(lambda: emulation.contacts()[with_contacts]["SECURITY"] == desired["SECURITY"])
-    assert emulation.contacts()[with_contacts]["BILLING"]["Name"] == "Old"
-    assert emulation.contacts()[with_contacts]["OPERATIONS"]["Name"] == "Old"
-    assert emulation.contacts()[without]["BILLING"] == desired["BILLING"]
-
-
-def test_sam_deploy_prints_why_a_parameter_is_rejected(emulation: Emulation, build: Path) -> None:
-    with pytest.raises(deploy.DeploymentError, match="an email address of at most 254 characters"):
-        Package.deploy_with_sam(emulation, build, [], BillingEmailAddress="billing at acme")
-    assert emulation.contacts() == {}
-
-
-def create_stack(emulation: Emulation, build: Path, changes: dict[str, str], region: str = "us-east-1") -> None:
-    """Make the last call of `sam deploy`, without the code of the functions."""
-    template = (build / "build" / "template.yaml").read_text()
-    emulation.client("cloudformation", region=region).create_stack(
-        StackName="rejected",
-        TemplateBody=re.sub(r"CodeUri: \w+", "CodeUri: s3://bucket/key", template),
-        Parameters=[
-            {"ParameterKey": key, "ParameterValue": value} for key, value in {**deploy.parameters(), **changes}.items()
-        ],
-        Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
-    )
-
-
-@pytest.mark.parametrize(
-    ("changes", "reason"),
-    [
-        ({"BillingEmailAddress": "jdoe@example.com"}, "not an address of example.com"),
-        ({"SecurityPhoneNumber": "+316xxxx"}, "a phone number of at most 25 digits"),
-        ({"SecurityName": "REPLACE_ME"}, "SecurityName is missing or a placeholder"),
-        ({"OperationsTitle": "none"}, "OperationsTitle is missing or a placeholder"),
-        ({"QuotaShare": "49"}, "a percentage from 50 to 100"),
-        ({"PutRate": "0"}, "a whole number from 1 to 9999"),
-        (dict.fromkeys(("BillingPolicy", "OperationsPolicy", "SecurityPolicy"), "ignore"), "All three contact types"),
-    ],
-)
-def test_cloudformation_rejects_a_wrong_parameter_with_the_reason(
-    emulation: Emulation, build: Path, changes: dict[str, str], reason: str
-) -> None:
-    with pytest.raises(ClientError, match=reason):
-        create_stack(emulation, build, changes)
-
-
-def test_cloudformation_rejects_a_region_without_events(emulation: Emulation, build: Path) -> None:
-    with pytest.raises(ClientError, match="Deploy this stack in us-east-1"):
-        create_stack(emulation, build, {}, region="eu-west-1")

@@ -1,6 +1,6 @@
 """What the roles of the stack may do, whatever the code of the functions is: mode, policies and KMS key."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,7 +9,6 @@ from emulation.account_api import CONTACT_FIELDS
 from emulation.organization import Emulation
 from emulation.settings import MANAGEMENT_ACCOUNT
 from emulation.waiting import eventually
-from tests.emulated.conftest import SETTINGS
 from tests.emulated.package import QUEUES, Package
 from tests.fakes.contact_data import api_contact
 
@@ -20,15 +19,14 @@ Call = Callable[..., str]
 
 
 @pytest.fixture(scope="module")
-def package(build: Path) -> Iterator[Package]:
+def package(build: Path, shared_emulation: Emulation) -> Package:
     """The package in mode report, with one ignored contact type and a key."""
-    with Emulation(SETTINGS) as emulation:
-        emulation.client("organizations").enable_aws_service_access(ServicePrincipal="account.amazonaws.com")
-        accounts = emulation.create_accounts(2)
-        parameters = {"Mode": "report", "BillingPolicy": "ignore", "KmsKeyArn": KEY, **NO_CONTACT}
-        package = Package.deploy(emulation, build, accounts, **parameters)
-        eventually(lambda: package.message_count("AccountQueue") == 0, within=30)
-        yield package
+    shared_emulation.client("organizations").enable_aws_service_access(ServicePrincipal="account.amazonaws.com")
+    accounts = shared_emulation.create_accounts(2)
+    parameters = {"Mode": "report", "BillingPolicy": "ignore", "KmsKeyArn": KEY, **NO_CONTACT}
+    package = Package.deploy(shared_emulation, build, accounts, **parameters)
+    eventually(lambda: package.message_count("AccountQueue") == 0, within=30)
+    return package
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import tarfile
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -24,7 +23,6 @@ from emulation import deploy
 from emulation.organization import Emulation
 from emulation.settings import ROOT
 from emulation.waiting import eventually
-from tests.emulated.conftest import SETTINGS
 from tests.emulated.package import QUEUES, Package, event
 
 LINK = re.compile(r"^\[[^]]+\]: \S+/compare/([0-9a-f]{40})\.\.\.\S+$", re.MULTILINE)
@@ -131,24 +129,23 @@ class Upgrade:
 
 
 @pytest.fixture(scope="module")
-def upgrade(release: Release, build: Path) -> Iterator[Upgrade]:
-    with Emulation(SETTINGS) as emulation:
-        package = release.deploy(emulation)
-        upgrade = send_messages(package)
-        # The update may enable the worker: hide the messages from it until they are counted.
-        hidden = package.sqs.receive_message(
-            QueueUrl=package.url("AccountQueue"), MaxNumberOfMessages=10, VisibilityTimeout=600
-        )["Messages"]
-        package.build, package.project = build, ROOT
-        package.update()
-        package.enable_worker(False)
-        for message in hidden:
-            package.sqs.change_message_visibility(
-                QueueUrl=package.url("AccountQueue"), ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
-            )
-        upgrade.kept = {queue: {each["MessageId"] for each in package.messages(queue)} for queue in QUEUES}
-        package.enable_worker(True)
-        yield upgrade
+def upgrade(release: Release, build: Path, shared_emulation: Emulation) -> Upgrade:
+    package = release.deploy(shared_emulation)
+    upgrade = send_messages(package)
+    # The update may enable the worker: hide the messages from it until they are counted.
+    hidden = package.sqs.receive_message(
+        QueueUrl=package.url("AccountQueue"), MaxNumberOfMessages=10, VisibilityTimeout=600
+    )["Messages"]
+    package.build, package.project = build, ROOT
+    package.update()
+    package.enable_worker(False)
+    for message in hidden:
+        package.sqs.change_message_visibility(
+            QueueUrl=package.url("AccountQueue"), ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
+        )
+    upgrade.kept = {queue: {each["MessageId"] for each in package.messages(queue)} for queue in QUEUES}
+    package.enable_worker(True)
+    return upgrade
 
 
 def send_messages(package: Package) -> Upgrade:
@@ -294,46 +291,46 @@ def schedule_inputs() -> list[dict[str, str]]:
 
 
 def test_after_a_rollback_the_earlier_release_understands_the_messages_of_this_one(
-    release: Release, build: Path, tmp_path: Path
+    release: Release, build: Path, shared_emulation: Emulation, tmp_path: Path
 ) -> None:
-    with Emulation(SETTINGS) as emulation:
-        package = release.deploy(emulation)
-        package.build, package.project = failing_build(build, tmp_path), ROOT
-        with pytest.raises(deploy.DeploymentError, match="Failing"):
-            package.update(SecurityName="Our SOC")
-        eventually(lambda: package.stack()["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE", within=60)
-        # The template of the earlier release reads the attributes of the custom resource.
-        assert {each["OutputKey"] for each in package.stack()["Outputs"]} == package.outputs.keys()
+    shared_emulation.reset()
+    package = release.deploy(shared_emulation)
+    package.build, package.project = failing_build(build, tmp_path), ROOT
+    with pytest.raises(deploy.DeploymentError, match="Failing"):
+        package.update(SecurityName="Our SOC")
+    eventually(lambda: package.stack()["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE", within=60)
+    # The template of the earlier release reads the attributes of the custom resource.
+    assert {each["OutputKey"] for each in package.stack()["Outputs"]} == package.outputs.keys()
 
-        # Given messages of the command, the worker and EventBridge too
-        sent = dict(zip(Trigger, emulation.create_accounts(len(Trigger)), strict=True))
-        failed, created = emulation.create_accounts(2)
-        bodies = [message(account, trigger) for trigger, account in sent.items()]
-        package.send(*bodies, event("create-account-result", created))
-        package.send(
-            message(failed),
-            queue="FailedAccountQueue",
-            AccountId=failed,
-            Reason="access_denied",
-            **failure_attributes(),
-        )
-        package.redrive()
-        package.enable_worker(True)
+    # Given messages of the command, the worker and EventBridge too
+    sent = dict(zip(Trigger, shared_emulation.create_accounts(len(Trigger)), strict=True))
+    failed, created = shared_emulation.create_accounts(2)
+    bodies = [message(account, trigger) for trigger, account in sent.items()]
+    package.send(*bodies, event("create-account-result", created))
+    package.send(
+        message(failed),
+        queue="FailedAccountQueue",
+        AccountId=failed,
+        Reason="access_denied",
+        **failure_attributes(),
+    )
+    package.redrive()
+    package.enable_worker(True)
 
-        eventually(lambda: package.message_count("AccountQueue") == 0, within=30)
-        assert package.is_compliant(*package.accounts, *sent.values(), failed, created)
-        assert package.messages("FailedAccountQueue") == []
+    eventually(lambda: package.message_count("AccountQueue") == 0, within=30)
+    assert package.is_compliant(*package.accounts, *sent.values(), failed, created)
+    assert package.messages("FailedAccountQueue") == []
 
-        # One message each of the first deployment, the failed update and its rollback
-        def every_message_is_logged() -> bool:
-            processed = Counter(line.get("account_id") for line in package.log_lines())
-            return all(processed[account] >= 3 for account in package.accounts)
+    # One message each of the first deployment, the failed update and its rollback
+    def every_message_is_logged() -> bool:
+        processed = Counter(line.get("account_id") for line in package.log_lines())
+        return all(processed[account] >= 3 for account in package.accounts)
 
-        eventually(every_message_is_logged)
+    eventually(every_message_is_logged)
 
-        # And what Scheduler retries
-        if "ReconcileSchedule" in release.resources:
-            assert not any("errorMessage" in package.invoke_backfill(**each) for each in schedule_inputs())
+    # And what Scheduler retries
+    if "ReconcileSchedule" in release.resources:
+        assert not any("errorMessage" in package.invoke_backfill(**each) for each in schedule_inputs())
 
 
 def message(account: str, trigger: Trigger = Trigger.MANUAL) -> str:
