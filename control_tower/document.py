@@ -55,10 +55,13 @@ class Document:
         """The tokens of PyYAML, which only edits need."""
         return list(yaml.scan(self.text, yaml.SafeLoader))
 
-    def replace(self, node: yaml.ScalarNode, text: str) -> "Document":
-        """Put another text in place of a scalar. An anchor or a tag before it stays."""
-        start, end = self._span(node)
-        return Document(self.text[:start] + text + self.text[end:])
+    def replace(self, texts: Sequence[tuple[yaml.ScalarNode, str]]) -> "Document":
+        """Put other texts in place of scalars. An anchor or a tag before a scalar stays."""
+        edited = self.text
+        # By place, because an alias is the node of its anchor once more. From the end, so that the other places stay.
+        for (start, end), text in sorted({self._span(node): text for node, text in texts}.items(), reverse=True):
+            edited = edited[:start] + text + edited[end:]
+        return Document(edited) if texts else self
 
     def append(self, mapping: yaml.MappingNode, key: str, items: Sequence[Sequence[str]], flow: str = "") -> "Document":
         """Append items to the list that a mapping has below a key. The list and the key are created if missing.
