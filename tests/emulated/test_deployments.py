@@ -24,10 +24,11 @@ def test_a_changed_contact_is_set_in_every_account_and_stays_after_deletion(emul
     package.update(**changed)
     eventually(lambda: package.is_compliant(*package.accounts), within=20)
 
-    # An update without a change succeeds and runs no backfill.
+    # An update without a change succeeds and runs no backfill, and `sam` makes the same calls.
     eventually(lambda: package.message_count("AccountQueue") == 0)
     before = emulation.counts()
     package.update(**changed)
+    assert deploy.deploy(emulation, build, parameters=changed) == package.outputs
     assert emulation.counts() == before
 
     package.delete()
