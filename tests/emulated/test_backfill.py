@@ -66,15 +66,17 @@ def test_the_schedule_corrects_a_changed_contact(package: Package) -> None:
 
 def test_a_reconcile_is_skipped_while_messages_are_waiting_and_a_backfill_is_not(package: Package) -> None:
     package.enable_worker(False)
-    package.send(package.message_body(package.accounts[1]))
-    package.sqs.receive_message(QueueUrl=package.url("AccountQueue"))  # the message is in flight now
-    result = package.invoke_backfill(trigger="reconcile")
-    assert (result["reconcileSkipped"], result["enqueued"]) == (True, 0)
-    assert len(log_lines(package, "reconcile skipped")) == 1
-    result = package.invoke_backfill(trigger="manual", mode="report")
-    assert (result["reconcileSkipped"], result["enqueued"]) == (False, 5)
-    package.purge("AccountQueue")
-    package.enable_worker(True)
+    try:
+        package.send(package.message_body(package.accounts[1]))
+        package.sqs.receive_message(QueueUrl=package.url("AccountQueue"))  # the message is in flight now
+        result = package.invoke_backfill(trigger="reconcile")
+        assert (result["reconcileSkipped"], result["enqueued"]) == (True, 0)
+        assert len(log_lines(package, "reconcile skipped")) == 1
+        result = package.invoke_backfill(trigger="manual", mode="report")
+        assert (result["reconcileSkipped"], result["enqueued"]) == (False, 5)
+    finally:
+        package.purge("AccountQueue")
+        package.enable_worker(True)
 
 
 def test_a_failed_invocation_of_the_schedule_is_on_undelivered_queue(package: Package) -> None:
