@@ -18,7 +18,7 @@ export PYTHONDONTWRITEBYTECODE :=
 ACCOUNTS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo emulation test not-emulated unit contract template simulated emulated campaign permissions live browser-test check coverage scan format package release build build-matrix screenshots reference mutation lock clean
+.PHONY: help setup demo emulation test not-emulated unit program contract template simulated emulated campaign permissions live browser-test check coverage scan format package release build build-matrix screenshots reference mutation lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -49,11 +49,14 @@ emulation: setup ## a shell in which sam, aws and alternate-contacts call an org
 test: setup ## everything that must hold before a change lands
 	$(MAKE) --keep-going --jobs=3 check not-emulated emulated
 
-not-emulated: setup ## unit, contract, template and simulated in one run
-	$(DEV)/python -m pytest tests/campaign tests/template tests/contract tests/unit --numprocesses 2
+not-emulated: setup ## unit, program, contract, template and simulated in one run
+	$(DEV)/python -m pytest tests/campaign tests/template tests/program tests/contract tests/unit --numprocesses 2
 
 unit: setup ## milliseconds each, no sockets
 	$(DEV)/python -m pytest tests/unit --numprocesses 2
+
+program: setup ## the command in processes of its own
+	$(DEV)/python -m pytest tests/program --numprocesses 2
 
 contract: setup ## what the two functions write and read, and what AWS really sends
 	$(DEV)/python -m pytest tests/contract

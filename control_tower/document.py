@@ -3,8 +3,11 @@
 YAML libraries write a whole file again in a style of their own. Here YAML is only read, to find the places to edit.
 """
 
+import copy
 import re
 from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
 
 import yaml
 from ruamel.yaml import YAML
@@ -35,9 +38,9 @@ class Document:
         """
         self.text = text
         try:
-            self._tokens = list(yaml.scan(text, yaml.SafeLoader))
             root = yaml.compose(text, yaml.SafeLoader)
-            self.data = yaml.safe_load(text)
+            # A copy, because the constructor replaces merge keys (<<) in the nodes.
+            self.data: Any = yaml.SafeLoader("").construct_document(copy.deepcopy(root)) if root else None
             self.data_of_schema = YAML(typ="safe", pure=True).load(text)
         except (yaml.YAMLError, YAMLError, ValueError, TypeError, RecursionError) as error:
             mark = getattr(error, "problem_mark", None)
@@ -47,10 +50,18 @@ class Document:
             raise PackagingError("The manifest must have one key on each line, such as region, version and resources.")
         self.root = root
 
-    def replace(self, node: yaml.ScalarNode, text: str) -> "Document":
-        """Put another text in place of a scalar. An anchor or a tag before it stays."""
-        start, end = self._span(node)
-        return Document(self.text[:start] + text + self.text[end:])
+    @cached_property
+    def _tokens(self) -> Sequence[yaml.Token]:
+        """The tokens of PyYAML, which only edits need."""
+        return list(yaml.scan(self.text, yaml.SafeLoader))
+
+    def replace(self, texts: Sequence[tuple[yaml.ScalarNode, str]]) -> "Document":
+        """Put other texts in place of scalars. An anchor or a tag before a scalar stays."""
+        edited = self.text
+        # By place, because an alias is the node of its anchor once more. From the end, so that the other places stay.
+        for (start, end), text in sorted({self._span(node): text for node, text in texts}.items(), reverse=True):
+            edited = edited[:start] + text + edited[end:]
+        return Document(edited) if texts else self
 
     def append(self, mapping: yaml.MappingNode, key: str, items: Sequence[Sequence[str]], flow: str = "") -> "Document":
         """Append items to the list that a mapping has below a key. The list and the key are created if missing.

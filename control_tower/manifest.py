@@ -89,21 +89,25 @@ class Manifest:
     def with_home_region(self, region: str) -> "Manifest":
         """Set the home region of AWS Control Tower."""
         node = entries(self.document.root).get("region")
-        return Manifest(self.document.replace(node, region)) if isinstance(node, yaml.ScalarNode) else self
+        return Manifest(self.document.replace([(node, region)])) if isinstance(node, yaml.ScalarNode) else self
 
     def with_account(self, account_id: str) -> "Manifest":
         """Put the ID of the management account, in quotes, in place of the placeholder."""
-        edited = self
-        for name in (MAIN, FORWARDER):
-            node = next(iter(edited._accounts(name)), None)
-            if isinstance(node, yaml.ScalarNode) and node.value == EXAMPLE_ACCOUNT:
-                edited = Manifest(edited.document.replace(node, quoted(account_id)))
-        return edited
+        nodes = [node for name in (MAIN, FORWARDER) for node in self._accounts(name)[:1]]
+        return Manifest(
+            self.document.replace(
+                [
+                    (node, quoted(account_id))
+                    for node in nodes
+                    if isinstance(node, yaml.ScalarNode) and node.value == EXAMPLE_ACCOUNT
+                ]
+            )
+        )
 
     def with_path(self, name: str, path: str) -> "Manifest":
         """Set the path of a resource's template."""
         node = self.resource(name).get("resource_file")
-        return Manifest(self.document.replace(node, path)) if isinstance(node, yaml.ScalarNode) else self
+        return Manifest(self.document.replace([(node, path)])) if isinstance(node, yaml.ScalarNode) else self
 
     def with_resource(self, lines: Sequence[str]) -> "Manifest":
         """Append a resource, given by its lines."""
@@ -111,13 +115,17 @@ class Manifest:
 
     def with_parameters(self, name: str, values: Mapping[str, str]) -> "Manifest":
         """Set parameters of a resource: those that it has in place, others at the end."""
-        edited, missing = self, {}
-        for key, value in values.items():
-            node = edited._values(name).get(key)
-            if node is None:
-                missing[key] = value
-            elif isinstance(node, yaml.ScalarNode) and node.value != value:
-                edited = Manifest(edited.document.replace(node, quoted(value)))
+        nodes = self._values(name)
+        missing = {key: value for key, value in values.items() if nodes.get(key) is None}
+        edited = Manifest(
+            self.document.replace(
+                [
+                    (node, quoted(values[key]))
+                    for key, node in nodes.items()
+                    if key in values and isinstance(node, yaml.ScalarNode) and node.value != values[key]
+                ]
+            )
+        )
         resource = edited._node(name)
         if not missing or not isinstance(resource, yaml.MappingNode):
             return edited

@@ -17,7 +17,7 @@ class Template:
 
     def __init__(self, text: str) -> None:
         """Parse a text."""
-        self.content: dict[str, Any] = yaml.load(text, _Loader)  # noqa: S506 # a SafeLoader that knows short forms
+        self.content: dict[str, Any] = yaml.load(text, _Loader)  # noqa: S506 # a CSafeLoader that knows short forms
 
     @classmethod
     def read(cls, path: Path) -> "Template":
@@ -119,11 +119,11 @@ def _has_local_code(resource: Mapping[str, Any]) -> bool:
     return False
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """A SafeLoader that reads ``!Ref`` and ``!GetAtt a.b`` as their long forms."""
 
 
-def _long_form(loader: yaml.SafeLoader, name: str, node: yaml.Node) -> dict[str, Any]:
+def _long_form(loader: yaml.CSafeLoader, name: str, node: yaml.Node) -> dict[str, Any]:
     argument: Any
     if isinstance(node, yaml.ScalarNode):
         argument = loader.construct_scalar(node)

@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +16,6 @@ from emulation.demo import wanted_contacts
 from emulation.organization import Emulation
 from emulation.settings import ROOT
 from emulation.waiting import eventually
-from tests.emulated.conftest import SETTINGS
 from tests.fakes.aws_command import commands
 
 PAGE = (ROOT / "docs" / "install-bundle.md").read_text()
@@ -67,15 +65,14 @@ class Bundle:
 
 
 @pytest.fixture(scope="module")
-def bundle(bundle_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bundle]:
+def bundle(shared_emulation: Emulation, bundle_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     if shutil.which("aws") is None:
         pytest.skip("the AWS CLI is not installed here")
     folder = tmp_path_factory.mktemp("empty folder")
     with zipfile.ZipFile(bundle_folder.with_name(f"{bundle_folder.name}.zip")) as files:
         files.extractall(folder)
     [unpacked] = folder.iterdir()
-    with Emulation(SETTINGS) as emulation:
-        yield Bundle(unpacked, emulation)
+    return Bundle(unpacked, shared_emulation)
 
 
 def test_the_checksums_match(bundle: Bundle) -> None:

@@ -36,9 +36,9 @@ def run(emulation: Emulation, request: pytest.FixtureRequest, monkeypatch: pytes
     """Run the command with a role that has these statements; None: those in tools/preflight_permissions.py."""
     request.getfixturevalue("environment")
 
-    def run(*arguments: str, statements: list[dict[str, Any]] | None = None) -> Result:
+    def run(*arguments: str, statements: list[dict[str, Any]] | None = None, region: str | None = None) -> Result:
         use_role(emulation, monkeypatch, STATEMENTS if statements is None else statements)
-        return CliRunner().invoke(app, ["preflight", *arguments])
+        return CliRunner().invoke(app, [*(["--region", region] if region else []), "preflight", *arguments])
 
     return run
 
@@ -99,9 +99,7 @@ def test_consolidated_billing_is_not_enough(prepared: Emulation, run: Run) -> No
 
 @pytest.mark.usefixtures("prepared")
 def test_another_region_is_missing(run: Run) -> None:
-    assert states(run("--no-control-tower", "--json"))["region"] == "ok"
-    elsewhere = CliRunner().invoke(app, ["--region", "eu-west-1", "preflight", "--no-control-tower", "--json"])
-    assert states(elsewhere)["region"] == "missing"
+    assert states(run("--no-control-tower", "--json", region="eu-west-1"))["region"] == "missing"
 
 
 @pytest.mark.usefixtures("environment")
@@ -134,26 +132,20 @@ def test_a_trail_of_data_events_or_without_logging_is_missing(prepared: Emulatio
     assert commands(result) == ["aws cloudtrail start-logging --region us-east-1 --name management-events"]
 
 
-def test_the_commands_create_the_execution_role(prepared: Emulation, run: Run) -> None:
+def test_the_commands_create_the_execution_role_which_the_state_machine_of_cfct_can_assume(
+    prepared: Emulation, run: Run
+) -> None:
+    """CfCT reads the outputs of the stack with the execution role after every create and update."""
     result = run("--control-tower", "--json")
     assert states(result)["AWSControlTowerExecution"] == "missing"
     create, attach = (shlex.split(command) for command in commands(result) if command.startswith("aws iam "))
     iam = prepared.client("iam")
-    iam.create_role(RoleName=create[4], AssumeRolePolicyDocument=create[6])
+    execution = iam.create_role(RoleName=create[4], AssumeRolePolicyDocument=create[6])["Role"]["Arn"]
     iam.attach_role_policy(RoleName=attach[4], PolicyArn=attach[6])
 
     by_check = states(run("--control-tower", "--json"))
     assert by_check["AWSControlTowerExecution"] == by_check["AWSControlTowerExecution may deploy"] == "ok"
 
-
-def test_the_state_machine_of_cfct_can_assume_the_execution_role_that_the_commands_create(
-    prepared: Emulation, run: Run
-) -> None:
-    """CfCT reads the outputs of the stack with the execution role after every create and update."""
-    create, attach = (shlex.split(line) for line in commands(run("--control-tower", "--json")) if " iam " in line)
-    iam = prepared.client("iam")
-    execution = iam.create_role(RoleName=create[4], AssumeRolePolicyDocument=create[6])["Role"]["Arn"]
-    iam.attach_role_policy(RoleName=attach[4], PolicyArn=attach[6])
     anyone = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
     roles = {}
     for name in ("CustomControlTowerStateMachineLambdaRole", "AnotherRole"):

@@ -4,19 +4,23 @@ ministack has no StackSets. A stack gets what a stack instance would get: the te
 parameters as CfCT converts them, and its capabilities.
 """
 
+import io
+import os
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 import yaml
 from botocore.exceptions import ClientError
 
-from control_tower.configuration import FORWARDER_TEMPLATE
+from control_tower import package, sam
+from control_tower.configuration import FORWARDER_TEMPLATE, TEMPLATE
 from control_tower.manifest import FORWARDER, MAIN
 from control_tower.template import Template
 from emulation import deploy
@@ -24,13 +28,21 @@ from emulation.demo import wanted_contacts
 from emulation.organization import Emulation
 from emulation.settings import MANAGEMENT_ACCOUNT, ROOT
 from emulation.waiting import eventually
-from tests.emulated.conftest import SETTINGS
 from tests.template.cfct import nag, pipeline
 from tests.template.cfct.samples import CONTACTS, EXISTING, filled, with_values
 
 CODE, ELSEWHERE, STAGING = "code-of-acme", "code-of-acme-in-ireland", "cfct-staging"
 CAPABILITIES = ["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
 FAST = {name: f'"{deploy.parameters()[name]}"' for name in ("PutRate", "GetRate")}
+
+
+@dataclass
+class Result:
+    """The end of the command, and what it printed."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
 
 
 @dataclass
@@ -41,20 +53,27 @@ class Workspace:
     folder: Path
 
     def make_package(
-        self, *arguments: str, output: str = "output", **environment: str
-    ) -> "subprocess.CompletedProcess[str]":
-        """Run what `make package` runs."""
-        return subprocess.run(  # noqa: S603
-            [
-                *(sys.executable, "-m", "control_tower.package"),
-                *("--manifest", str(self.folder / "manifest.yaml"), "--output", str(self.folder / output), *arguments),
-            ],
-            cwd=ROOT,
-            env={**self.emulation.environment, **environment},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        self, *arguments: str, output: str = "output", built: Path | None = None, **environment: str
+    ) -> Result:
+        """Run what `make package` runs, without starting a Python for it.
+
+        With ``built``, it packages this result of an earlier `sam build`.
+        """
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()) as stdout:
+            for name in [name for name in os.environ if name.startswith("AWS_")]:
+                patch.delenv(name)
+            for name, value in {**self.emulation.environment, **environment}.items():
+                patch.setenv(name, value)
+            patch.setattr(boto3, "DEFAULT_SESSION", None)
+            if built:
+                patch.setattr(sam, "build", lambda _: built)
+            with redirect_stderr(io.StringIO()) as stderr:
+                exit_code = package.main(self.arguments(*arguments, output=output))
+        return Result(exit_code, stdout.getvalue(), stderr.getvalue())
+
+    def arguments(self, *arguments: str, output: str = "output") -> list[str]:
+        """Return the arguments of the command."""
+        return ["--manifest", str(self.folder / "manifest.yaml"), "--output", str(self.folder / output), *arguments]
 
     def configuration(self, output: str = "output") -> Path:
         return self.folder / output / "custom-control-tower-configuration"
@@ -68,24 +87,30 @@ class Workspace:
 
 
 @pytest.fixture(scope="module")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+def workspace(shared_emulation: Emulation, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """An organization of six accounts, one of them suspended, and a filled-in manifest."""
-    with Emulation(SETTINGS) as emulation:
-        emulation.create_accounts(5, suspended=1)
-        emulation.client("s3").create_bucket(Bucket=CODE)
-        for bucket in (ELSEWHERE, STAGING):
-            emulation.client("s3", region="eu-west-1").create_bucket(
-                Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
-            )
-        folder = tmp_path_factory.mktemp("workspace")
-        (folder / "manifest.yaml").write_text(with_values(filled(), FAST))
-        yield Workspace(emulation, folder)
+    shared_emulation.create_accounts(5, suspended=1)
+    shared_emulation.client("s3").create_bucket(Bucket=CODE)
+    for bucket in (ELSEWHERE, STAGING):
+        shared_emulation.client("s3", region="eu-west-1").create_bucket(
+            Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+        )
+    folder = tmp_path_factory.mktemp("workspace")
+    (folder / "manifest.yaml").write_text(with_values(filled(), FAST))
+    return Workspace(shared_emulation, folder)
 
 
 @pytest.fixture(scope="module")
 def packaged(workspace: Workspace) -> Workspace:
-    """The package for the home region us-east-1."""
-    process = workspace.make_package("--bucket", CODE)
+    """The package for the home region us-east-1, made by the process that `make package` starts."""
+    process = subprocess.run(  # noqa: S603
+        [sys.executable, "-m", "control_tower.package", *workspace.arguments("--bucket", CODE)],
+        cwd=ROOT,
+        env=workspace.emulation.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert process.returncode == 0, process.stderr
     assert f"Made for management account {MANAGEMENT_ACCOUNT}, home region us-east-1" in process.stdout
     return workspace
@@ -97,14 +122,14 @@ def packaged(workspace: Workspace) -> Workspace:
 def test_another_account_or_region_of_the_bucket_fails_before_anything_is_uploaded(workspace: Workspace) -> None:
     manifest = workspace.folder / "manifest-of-another-account.yaml"
     manifest.write_text(filled().replace("111122223333", "999999999999"))
-    process = workspace.make_package("--bucket", ELSEWHERE, "--manifest", str(manifest))
-    assert process.returncode == 1
-    assert process.stderr.splitlines() == [
+    result = workspace.make_package("--bucket", ELSEWHERE, "--manifest", str(manifest))
+    assert result.exit_code == 1
+    assert result.stderr.splitlines() == [
         "alternate-contacts is deployed to account 999999999999, but the management account of the organization is "
         "000000000000.",
         f"The bucket {ELSEWHERE} is in eu-west-1. Lambda needs the code in its own region, us-east-1.",
     ]
-    assert process.stdout == ""
+    assert result.stdout == ""
     assert [workspace.objects(bucket) for bucket in (CODE, ELSEWHERE, STAGING)] == [[], [], []]
     assert not workspace.configuration().exists()
 
@@ -112,18 +137,18 @@ def test_another_account_or_region_of_the_bucket_fails_before_anything_is_upload
 def test_credentials_of_a_member_account_fail_before_anything_is_uploaded(workspace: Workspace) -> None:
     member = workspace.emulation.client("organizations").list_accounts()["Accounts"][-1]["Id"]
     assert member != MANAGEMENT_ACCOUNT
-    process = workspace.make_package(AWS_ACCESS_KEY_ID=member)
-    assert process.returncode == 1
-    assert process.stderr == (
+    result = workspace.make_package(AWS_ACCESS_KEY_ID=member)
+    assert result.exit_code == 1
+    assert result.stderr == (
         f"The credentials are of account {member}. Use credentials of the management account, {MANAGEMENT_ACCOUNT}.\n"
     )
     assert workspace.emulation.client("s3", account=member).list_buckets()["Buckets"] == []
 
 
 def test_another_exported_home_region_fails_before_anything_is_uploaded(workspace: Workspace) -> None:
-    process = workspace.make_package("--bucket", CODE, HOME_REGION="eu-west-1")
-    assert process.returncode == 1
-    assert "HOME_REGION is eu-west-1 in the environment" in process.stderr
+    result = workspace.make_package("--bucket", CODE, HOME_REGION="eu-west-1")
+    assert result.exit_code == 1
+    assert "HOME_REGION is eu-west-1 in the environment" in result.stderr
     assert workspace.objects(CODE) == []
 
 
@@ -134,12 +159,12 @@ def test_a_look_up_without_a_parameter_fails_before_anything_is_uploaded(workspa
     workspace.emulation.client("ssm", region="us-east-1").put_parameter(
         Name="/contacts/title", Value="Security, EMEA", Type="SecureString"
     )
-    process = workspace.make_package("--manifest", str(manifest), "--home-region", "eu-west-1", "--bucket", ELSEWHERE)
-    assert process.returncode == 1
-    assert "the SSM parameter /contacts/title does not exist in eu-west-1." in process.stderr
+    result = workspace.make_package("--manifest", str(manifest), "--home-region", "eu-west-1", "--bucket", ELSEWHERE)
+    assert result.exit_code == 1
+    assert "the SSM parameter /contacts/title does not exist in eu-west-1." in result.stderr
     # With the parameter, only the bucket is wrong.
-    process = workspace.make_package("--manifest", str(manifest), "--bucket", ELSEWHERE)
-    assert process.stderr.splitlines() == [
+    result = workspace.make_package("--manifest", str(manifest), "--bucket", ELSEWHERE)
+    assert result.stderr.splitlines() == [
         f"The bucket {ELSEWHERE} is in eu-west-1. Lambda needs the code in its own region, us-east-1."
     ]
 
@@ -170,21 +195,33 @@ def test_the_code_of_both_functions_is_in_the_bucket(packaged: Workspace) -> Non
     assert sorted(code) == sorted(f"s3://{CODE}/{key}" for key in packaged.objects(CODE))
 
 
-def test_the_template_passes_cfn_nag_cfn_lint_and_the_size_limit(packaged: Workspace) -> None:
+def test_the_template_is_that_of_the_repository_with_the_address_of_the_code(packaged: Workspace) -> None:
+    """So what the linters accept there, in tests/template, they accept here. CfCT's pipeline runs cfn_nag."""
     template = packaged.configuration() / "template.yaml"
-    assert nag.violations(Template.read(template).content) == set()
+    content = Template.read(template).content
+    assert nag.violations(content) == set()
     assert template.stat().st_size < 1_000_000
-    lint = [str(Path(sys.executable).with_name("cfn-lint")), "--regions", "us-east-1", "--template", str(template)]
-    process = subprocess.run(lint, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
-    assert process.returncode == 0, process.stdout
+    expected = Template.read(TEMPLATE).content
+    for name, resource in expected["Resources"].items():
+        resource["Metadata"] = {**resource.get("Metadata", {}), "SamResourceId": name}
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"]["CodeUri"] = content["Resources"][name]["Properties"]["CodeUri"]
+    assert content == expected
 
 
-def test_a_second_package_has_the_same_template_and_merges_into_an_existing_configuration(packaged: Workspace) -> None:
-    """CfCT updates a StackSet whenever its template differs by a byte. Without BUCKET, SAM creates a bucket."""
+def test_a_second_package_has_the_same_template_and_merges_into_an_existing_configuration(
+    packaged: Workspace, sam_build: Path
+) -> None:
+    """CfCT updates a StackSet whenever its template differs by a byte. Without BUCKET, SAM creates a bucket.
+
+    ``sam_build`` is the result of another `sam build` in another folder.
+    """
     existing = packaged.folder / "existing.yaml"
     existing.write_text(EXISTING)
-    process = packaged.make_package("--merge", str(existing), output="merged")
-    assert process.returncode == 0, process.stderr
+    result = packaged.make_package(
+        "--merge", str(existing), output="merged", built=sam_build / "build" / "template.yaml"
+    )
+    assert result.exit_code == 0, result.stderr
     folder = packaged.configuration("merged")
     # No zip: it would lack the templates of the other resources, and the Build stage would fail.
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
@@ -206,8 +243,8 @@ def test_a_second_package_has_the_same_template_and_merges_into_an_existing_conf
 
 def test_with_a_bundle_the_code_is_that_of_the_release(packaged: Workspace, bundle_folder: Path) -> None:
     before = set(packaged.objects(CODE))
-    process = packaged.make_package("--bucket", CODE, "--bundle", str(bundle_folder), output="released")
-    assert process.returncode == 0, process.stderr
+    result = packaged.make_package("--bucket", CODE, "--bundle", str(bundle_folder), output="released")
+    assert result.exit_code == 0, result.stderr
     s3, uploaded = packaged.emulation.client("s3"), set(packaged.objects(CODE)) - before
     content = {s3.get_object(Bucket=CODE, Key=key)["Body"].read() for key in uploaded}
     assert content == {path.read_bytes() for path in bundle_folder.glob("*.zip")}

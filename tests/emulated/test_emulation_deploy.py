@@ -1,5 +1,6 @@
-"""`sam build`, `sam deploy` and `sam delete` against the emulation, with a small project."""
+"""`sam deploy` and `sam delete` against the emulation, with a small project. `sam build` is a fixture of most tests."""
 
+from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
 
@@ -26,7 +27,7 @@ TEMPLATE = """
       EchoFunction:
         Type: AWS::Serverless::Function
         Properties:
-          CodeUri: function
+          CodeUri: EchoFunction
           Handler: echo.handler
           Runtime: python3.13
           Timeout: 5
@@ -58,37 +59,24 @@ CONFIGURATION = """
     confirm_changeset = false
     parameter_overrides = ["Greeting=Good morning", "Visibility=30"]
 """
-MAKEFILE = """\
-build-EchoFunction:
-\tcp echo.py "$(ARTIFACTS_DIR)"
-"""
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project with a template, a samconfig.toml and a function that make builds."""
+    """A project with a samconfig.toml."""
     root = tmp_path_factory.mktemp("project")
-    function = root / "function"
-    function.mkdir()
-    template = dedent(TEMPLATE).replace(
-        "Runtime: python3.13", "Runtime: python3.13\n      # built by function/Makefile"
-    )
-    template = template.replace(
-        "    Type: AWS::Serverless::Function\n",
-        "    Type: AWS::Serverless::Function\n    Metadata: {BuildMethod: makefile}\n",
-    )
-    (root / "template.yaml").write_text(template)
     (root / "samconfig.toml").write_text(dedent(CONFIGURATION))
-    (function / "echo.py").write_text("import os\ndef handler(event, context): return os.environ['GREETING']\n")
-    (function / "Makefile").write_text(MAKEFILE)
     return root
 
 
 @pytest.fixture(scope="module")
-def built(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder with the result of `sam build`."""
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with what `sam build` would write."""
     folder = tmp_path_factory.mktemp("build")
-    deploy.build(folder, project)
+    function = folder / "build" / "EchoFunction"
+    function.mkdir(parents=True)
+    (folder / "build" / "template.yaml").write_text(dedent(TEMPLATE))
+    (function / "echo.py").write_text("import os\ndef handler(event, context): return os.environ['GREETING']\n")
     return folder
 
 
@@ -111,17 +99,27 @@ def test_deploy_returns_the_outputs_and_delete_removes_everything(
 
 
 @pytest.mark.parametrize(
-    ("parameters", "reason"),
+    ("deployed", "parameters", "reason"),
     [
-        ({"Greeting": "good morning"}, "begins with a capital letter"),
-        ({"Visibility": "4"}, "Queue visibility timeout: 4 seconds is less than Function timeout: 5 seconds"),
+        (deploy.deploy_without_sam, {"Greeting": "good morning"}, "begins with a capital letter"),
+        (
+            deploy.deploy,
+            {"Visibility": "4"},
+            "Queue visibility timeout: 4 seconds is less than Function timeout: 5 seconds",
+        ),
     ],
 )
 def test_a_failure_has_its_reason(
-    emulation: Emulation, project: Path, built: Path, parameters: dict[str, str], reason: str
+    emulation: Emulation,
+    project: Path,
+    built: Path,
+    deployed: Callable[..., dict[str, str]],
+    parameters: dict[str, str],
+    reason: str,
 ) -> None:
+    """The other failure of each function is in test_deployments.py and test_backfill.py."""
     with pytest.raises(deploy.DeploymentError, match=reason) as failed:
-        deploy.deploy(emulation, built, project=project, parameters=parameters)
+        deployed(emulation, built, project=project, parameters=parameters)
     # A stack that cannot be created has to be deleted first; invalid parameters create none.
     stacks = emulation.client("cloudformation").describe_stacks()["Stacks"]
     has_stack = any(stack["StackName"] == "echo" for stack in stacks)

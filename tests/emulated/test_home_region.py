@@ -1,7 +1,6 @@
 """control_tower/home_region.yaml in eu-west-1 forwards Control Tower's events to the main stack in us-east-1."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +11,19 @@ from emulation import deploy
 from emulation.demo import wanted_contacts
 from emulation.organization import Emulation
 from emulation.waiting import eventually
-from tests.emulated.conftest import SETTINGS
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "control_tower" / "home_region.yaml"
-HOME = "eu-west-1"
+HOME, OTHER_HOME = "eu-west-1", "eu-central-1"
 STACK = "home-region"
 
 
 @pytest.fixture(scope="module")
-def organization(build: Path) -> Iterator[Emulation]:
+def organization(shared_emulation: Emulation, build: Path) -> Emulation:
     """An organization with both stacks."""
-    with Emulation(SETTINGS) as emulation:
-        deploy.deploy_without_sam(emulation, build)
-        create_stack(emulation, HOME)
-        yield emulation
+    deploy.deploy_without_sam(shared_emulation, build)
+    create_stack(shared_emulation, HOME)
+    return shared_emulation
 
 
 def create_stack(emulation: Emulation, region: str, **parameters: str) -> None:
@@ -47,8 +44,8 @@ def status(emulation: Emulation, region: str) -> str:
     return value
 
 
-def outputs(emulation: Emulation) -> dict[str, str]:
-    [stack] = emulation.client("cloudformation", region=HOME).describe_stacks(StackName=STACK)["Stacks"]
+def outputs(emulation: Emulation, region: str = HOME) -> dict[str, str]:
+    [stack] = emulation.client("cloudformation", region=region).describe_stacks(StackName=STACK)["Stacks"]
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
 
@@ -124,13 +121,13 @@ def test_the_alarm_watches_the_queue_and_notifies_the_topic(organization: Emulat
     assert organization.client("sns", region=HOME).list_subscriptions()["Subscriptions"] == []
 
 
-def test_the_stack_is_rejected_in_the_region_of_the_main_stack(emulation: Emulation) -> None:
+def test_the_stack_is_rejected_in_the_region_of_the_main_stack(organization: Emulation) -> None:
     with pytest.raises(ClientError, match="the main stack receives the events of this region already"):
-        create_stack(emulation, "us-east-1")
+        create_stack(organization, "us-east-1")
 
 
-def test_an_email_address_is_subscribed(emulation: Emulation) -> None:
-    create_stack(emulation, HOME, AlarmEmail="alarms@acme.test")
-    [subscription] = emulation.client("sns", region=HOME).list_subscriptions()["Subscriptions"]
+def test_an_email_address_is_subscribed(organization: Emulation) -> None:
+    create_stack(organization, OTHER_HOME, AlarmEmail="alarms@acme.test")
+    [subscription] = organization.client("sns", region=OTHER_HOME).list_subscriptions()["Subscriptions"]
     assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "alarms@acme.test")
-    assert subscription["TopicArn"] == outputs(emulation)["AlarmTopicArn"]
+    assert subscription["TopicArn"] == outputs(organization, OTHER_HOME)["AlarmTopicArn"]

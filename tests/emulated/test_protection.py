@@ -1,7 +1,6 @@
 """The service control policy of ProtectedTargetId: whom it limits, IAM enforced, and what an update does to it."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from alternate_contacts.cli.main import app
 from emulation.organization import Emulation
 from emulation.waiting import eventually
 from tests.emulated.caller import use_role
-from tests.emulated.conftest import SETTINGS
 from tests.emulated.package import Package
 from tests.fakes.contact_data import api_contact
 from tools.preflight_permissions import STATEMENTS
@@ -108,13 +106,12 @@ def assert_denied(account: Any, contact_type: str, **parameters: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def organization(build: Path) -> Iterator[Organization]:
+def organization(shared_emulation: Emulation, build: Path) -> Organization:
     """OPERATIONS has the policy fill, so it is not protected."""
-    with Emulation(SETTINGS) as emulation:
-        organization = Organization(emulation, build)
-        organization.package.update(ProtectedTargetId=organization.unit, OperationsPolicy="fill")
-        organization.wait_until_compliant()
-        yield organization
+    organization = Organization(shared_emulation, build)
+    organization.package.update(ProtectedTargetId=organization.unit, OperationsPolicy="fill")
+    organization.wait_until_compliant()
+    return organization
 
 
 def test_the_policy_is_attached_to_the_target_alone(organization: Organization) -> None:

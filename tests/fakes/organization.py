@@ -1,9 +1,6 @@
 """An organization whose accounts have contacts, as the operator's command reads it."""
 
-import _thread
 import json
-import threading
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -61,9 +58,6 @@ class FakeAws:
     """By account."""
     units: dict[str, str] = field(default_factory=dict)
     """Names of OUs by ID."""
-    interrupted_at: int | None = None
-    """Ctrl-C is pressed when all contacts of so many accounts were requested."""
-    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self.wire.respond("DescribeOrganization", HttpResponse(body={"Organization": {"Id": "o-exampleorg1"}}))
@@ -100,7 +94,6 @@ class FakeAws:
         return HttpResponse(body={"OrganizationalUnit": {"Id": unit_id, "Name": self.units[unit_id]}})
 
     def _get(self, request: dict[str, Any]) -> HttpResponse:
-        self._interrupt()
         account, contact_type = request.get("AccountId", OWN), request["AlternateContactType"]
         if account in self.errors:
             return self.errors[account]
@@ -108,13 +101,3 @@ class FakeAws:
         if contact is None:
             return error_response("ResourceNotFoundException", 404)
         return HttpResponse(body={"AlternateContact": {"AlternateContactType": contact_type, **contact}})
-
-    def _interrupt(self) -> None:
-        with self.lock:
-            requests = Counter(
-                request.get("AccountId", OWN) for request in self.wire.requests_of("GetAlternateContact")
-            )
-            if self.interrupted_at is None or list(requests.values()).count(3) < self.interrupted_at:
-                return
-            self.interrupted_at = None
-        _thread.interrupt_main()

@@ -46,6 +46,10 @@ class FakeWire:
         """Respond to the client's requests from now on."""
         client.meta.events.register("before-send", self._send)
 
+    def detach(self, client: Any) -> None:
+        """Respond to the client's requests no longer."""
+        client.meta.events.unregister("before-send", self._send)
+
     def attached_to(self, session: boto3.Session) -> AbstractContextManager[None]:
         """Respond to every client that ``session`` creates within the context."""
         return responding(session, self._send)

@@ -1,5 +1,6 @@
 """The function as Lambda builds it, with AWS and CloudFormation replaced one step before a socket."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, cast
@@ -12,6 +13,7 @@ from alternate_contacts.backfill import aws
 from alternate_contacts.backfill.deadline import deadline_after
 from alternate_contacts.backfill.factory import BackfillFunction, build_function
 from alternate_contacts.backfill.response import send_response
+from tests.fakes.clients import SharedClients
 from tests.fakes.clock import FakeStop
 from tests.fakes.cloudformation import LOGICAL_ID, STACK_ID, FakeResponseUrl, custom_resource_event
 from tests.fakes.environment import BACKFILL
@@ -35,6 +37,7 @@ class DeployedFunction:
     """BackfillFunction in an organization of three accounts. Each call runs in a new execution environment."""
 
     session: boto3.Session
+    clients: SharedClients
     wire: FakeWire
     environment: dict[str, str] = field(default_factory=lambda: {**BACKFILL, "AWS_REGION": "us-east-1"})
     client_errors: dict[str, list[Exception]] = field(default_factory=dict)
@@ -48,9 +51,7 @@ class DeployedFunction:
         if errors := self.client_errors.get(service):
             raise errors.pop(0) if len(errors) > 1 else errors[0]
         self.opened.append(service)
-        client = self.session.client(service, config=config)  # type: ignore[call-overload]
-        self.wire.attach(client)
-        return client
+        return self.clients.get(self.session.client, self.wire, service, config)
 
     def build(self) -> BackfillFunction:
         return build_function(
@@ -79,8 +80,15 @@ class DeployedFunction:
         return [entry for batch in batches if batch["QueueUrl"] == BACKFILL[queue] for entry in batch["Entries"]]
 
 
+@pytest.fixture(scope="session")
+def clients() -> SharedClients:
+    return SharedClients()
+
+
 @pytest.fixture
-def function(session: boto3.Session, monkeypatch: pytest.MonkeyPatch) -> DeployedFunction:
+def function(
+    session: boto3.Session, clients: SharedClients, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[DeployedFunction]:
     # The pace has tests of its own. A check that repeats denied calls would wait for it here.
     monkeypatch.setattr(aws, "pace_calls", lambda *_: None)
     wire = FakeWire()
@@ -94,7 +102,8 @@ def function(session: boto3.Session, monkeypatch: pytest.MonkeyPatch) -> Deploye
     wire.respond("SendMessageBatch", HttpResponse(body={"Successful": []}))
     wire.respond("SimulatePrincipalPolicy", HttpResponse(body=NOTHING_DENIED))
     set_stack_status(wire, "UPDATE_IN_PROGRESS")
-    return DeployedFunction(session, wire)
+    yield DeployedFunction(session, clients, wire)
+    clients.detach(wire)
 
 
 def set_stack_status(wire: FakeWire, status: str) -> None:

@@ -1,13 +1,14 @@
 """Calls of Organizations never exceed the published rates, and hardly wait where they need not."""
 
 import time
+from functools import partial
 
 import boto3
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alternate_contacts.backfill.aws import AwsAccountDirectory
+from alternate_contacts.backfill import aws
 from alternate_contacts.backfill.pacing import LIST_ACCOUNTS_RATE, CallPace, CallRate
 from tests.fakes.clock import FakeClock
 from tests.fakes.wire import FakeWire, HttpResponse, error_response
@@ -51,7 +52,12 @@ def test_pages_that_are_not_faster_than_the_rate_never_wait(rate: CallRate, seco
 
 
 @pytest.mark.parametrize("throttled", [False, True])
-def test_every_attempt_of_list_accounts_waits_for_its_turn(session: boto3.Session, throttled: bool) -> None:
+def test_every_attempt_of_list_accounts_waits_for_its_turn(
+    session: boto3.Session, monkeypatch: pytest.MonkeyPatch, throttled: bool
+) -> None:
+    clock = FakeClock()
+    monkeypatch.setattr(aws, "CallPace", partial(CallPace, clock=clock, sleep=clock.sleep))
+    monkeypatch.setattr(time, "sleep", lambda _: None)  # botocore's pause before it tries again
     wire, organizations = FakeWire(), session.client("organizations")
     wire.attach(organizations)
     pages = iter(range(1, 8))
@@ -63,7 +69,7 @@ def test_every_attempt_of_list_accounts_waits_for_its_turn(session: boto3.Sessio
         return HttpResponse(body={"Accounts": [], **({"NextToken": str(number)} if number < 7 else {})})
 
     wire.respond("ListAccounts", page)
-    directory = AwsAccountDirectory(
+    directory = aws.AwsAccountDirectory(
         organizations,
         session.client("account"),
         region="",
@@ -71,7 +77,6 @@ def test_every_attempt_of_list_accounts_waits_for_its_turn(session: boto3.Sessio
         contact_type="SECURITY",
         list_accounts_rate=CallRate(20, 1),
     )
-    started = time.monotonic()
     assert list(directory.list_accounts()) == []
     assert len(wire.requests_of("ListAccounts")) == 7
-    assert time.monotonic() - started >= 6 / 20
+    assert clock() == pytest.approx(6 / 20)

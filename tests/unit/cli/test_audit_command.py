@@ -19,7 +19,7 @@ from alternate_contacts.cli.audit.state_file import StateFile, StateKey
 from alternate_contacts.worker.contacts import ContactType
 from tests.fakes.cli import SECRETS, deny, worker_configuration
 from tests.fakes.organization import DRIFTED, FAST, MEMBERS, OWN, FakeAws, desired
-from tests.fakes.wire import error_response
+from tests.fakes.wire import HttpResponse, error_response
 
 Run = Callable[..., Result]
 
@@ -111,17 +111,13 @@ def test_the_files_contain_every_account(run: Run, tmp_path: Path) -> None:
 
 # ---- interrupted runs -----------------------------------------------------------------------------------------------
 
-SLOW = replace(FAST, parameters={**FAST.parameters, "GetRate": "100"})
-"""At --rate 20 a test can interrupt the run between two accounts."""
-
 
 @pytest.fixture
-def interrupted(cloud: FakeAws, run: Run, tmp_path: Path) -> Result:
-    """A run that Ctrl-C interrupted after two or three of the six accounts, one of them unreadable."""
-    cloud.accounts.sort(key=lambda account: account["Id"])
+def interrupted(cloud: FakeAws, run: Run, interrupt_audit: Callable[[], None], tmp_path: Path) -> Result:
+    """A run that Ctrl-C interrupted after three of the six accounts. One of the six is unreadable."""
     cloud.errors[MEMBERS[0]] = error_response("AccessDeniedException", 403)
-    cloud.interrupted_at = 3
-    result = run("audit", "--json", "--html", str(tmp_path / "audit.html"), "--rate", "20", stack=SLOW)
+    interrupt_audit()
+    result = run("audit", "--json", "--html", str(tmp_path / "audit.html"), stack=FAST)
     cloud.wire.requests.clear()
     return result
 
@@ -160,12 +156,13 @@ def test_the_next_run_continues_and_removes_the_file(
     assert not state_file.exists()
 
 
-def test_the_next_run_reads_again_what_was_not_compliant(cloud: FakeAws, run: Run) -> None:
-    cloud.accounts.sort(key=lambda account: account["Id"])
+def test_the_next_run_reads_again_what_was_not_compliant(
+    cloud: FakeAws, run: Run, interrupt_audit: Callable[[], None]
+) -> None:
     for account in (OWN, *MEMBERS[:3]):
         cloud.contacts[account, "BILLING"] = None
-    cloud.interrupted_at = 3
-    first = document_of(run("audit", "--json", "--rate", "20", stack=SLOW))
+    interrupt_audit()
+    first = document_of(run("audit", "--json", stack=FAST))
     assert ["missing", "compliant", "compliant"] in statuses(first).values()
     cloud.contacts.clear()
     result = run("audit", "--json", stack=FAST)
@@ -257,16 +254,16 @@ def test_a_full_disk_does_not_end_a_run(run: Run, monkeypatch: pytest.MonkeyPatc
     assert result.stderr.count("the next one reads all accounts") == 1
 
 
-def test_an_interruption_does_not_promise_a_file_that_is_gone(cloud: FakeAws, run: Run, state_file: Path) -> None:
-    cloud.interrupted_at = 3
-    interrupt = cloud._interrupt
-
-    def remove_and_interrupt() -> None:
+def test_an_interruption_does_not_promise_a_file_that_is_gone(
+    cloud: FakeAws, run: Run, interrupt_audit: Callable[[], None], state_file: Path
+) -> None:
+    def remove(_: object) -> HttpResponse:
         state_file.unlink(missing_ok=True)
-        interrupt()
+        return error_response("ResourceNotFoundException", 404)
 
-    cloud._interrupt = remove_and_interrupt  # type: ignore[method-assign]
-    result = run("audit", "--rate", "20", stack=SLOW)
+    cloud.wire.respond("GetAlternateContact", remove)
+    interrupt_audit()
+    result = run("audit", stack=FAST)
     assert result.exit_code == 130
     assert "to continue" not in result.stderr
 
@@ -281,17 +278,23 @@ def test_a_run_does_not_continue_with(cloud: FakeAws, run: Run, change: str) -> 
     assert "Continuing" not in result.stderr
 
 
-def test_a_run_that_shows_contacts_has_no_state_file(cloud: FakeAws, run: Run, state_file: Path) -> None:
-    cloud.interrupted_at = 3
-    result = run("audit", "--show-contacts", "--rate", "20", stack=SLOW)
+@pytest.mark.usefixtures("cloud")
+def test_a_run_that_shows_contacts_has_no_state_file(
+    run: Run, interrupt_audit: Callable[[], None], state_file: Path
+) -> None:
+    interrupt_audit()
+    result = run("audit", "--show-contacts", stack=FAST)
     assert result.exit_code == 130
     assert "to continue" not in result.stderr
     assert not state_file.exists()
 
 
-def test_state_names_another_file(cloud: FakeAws, run: Run, tmp_path: Path, state_file: Path) -> None:
-    cloud.interrupted_at = 3
-    result = run("audit", "--state", str(tmp_path / "mine"), "--rate", "20", stack=SLOW)
+@pytest.mark.usefixtures("cloud")
+def test_state_names_another_file(
+    run: Run, interrupt_audit: Callable[[], None], tmp_path: Path, state_file: Path
+) -> None:
+    interrupt_audit()
+    result = run("audit", "--state", str(tmp_path / "mine"), stack=FAST)
     assert f"{tmp_path / 'mine'} keeps the results" in result.stderr
     assert (tmp_path / "mine").exists()
     assert not state_file.exists()

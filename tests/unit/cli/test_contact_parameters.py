@@ -350,14 +350,14 @@ class TestListAndShow:
         monkeypatch.setattr(
             contact_parameters, "pace_calls", lambda _, operation, rate: paced.append((operation, rate))
         )
-        for number in range(1000):
+        for number in range(100):
             store.set(f"sets/s{number}", CONTACT)
-        for number in range(3000):
-            store.set(f"targets/{number:012}", {"billing": f"s{number % 1000}"})
-        assert len(json.loads(cli("targets", "list", "--json").stdout)["targets"]) == 3001
+        for number in range(300):
+            store.set(f"targets/{number:012}", {"billing": f"s{number % 100}"})
+        assert len(json.loads(cli("targets", "list", "--json").stdout)["targets"]) == 301
         users = {row["name"]: len(row["usedBy"]) for row in json.loads(cli("sets", "list", "--json").stdout)["sets"]}
-        assert (len(users), users["s7"]) == (1001, 3)
-        assert len(aws.requests_of("GetParametersByPath")) == 2 * 401
+        assert (len(users), users["s7"]) == (101, 3)
+        assert len(aws.requests_of("GetParametersByPath")) == 2 * 41
         assert paced == [("GetParametersByPath", contact_parameters.READ_RATE)] * 2
         assert contact_parameters.READ_RATE.calls_per_second <= 20  # AWS allows 40
 

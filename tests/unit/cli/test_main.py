@@ -1,9 +1,6 @@
 """The command as a whole: verbs, options before the verb, permissions and exit codes."""
 
-import subprocess
-import sys
 from importlib import metadata
-from pathlib import Path
 from types import SimpleNamespace
 
 import boto3
@@ -21,7 +18,6 @@ from tests.fakes.cli import STACK
 from tools.command_reference import verbs
 from tools.permissions import PERMISSIONS, statements
 
-ROOT = Path(__file__).parents[3]
 command = get_command(app)
 VERBS = sorted(name for name, _ in verbs(command))
 
@@ -143,15 +139,6 @@ def test_a_checkout_that_is_not_installed_has_no_version(monkeypatch: pytest.Mon
 def test_a_traceback_has_no_local_variables() -> None:
     assert isinstance(app, typer.Typer)
     assert app.pretty_exceptions_enable is False
-
-
-def test_it_starts_without_powertools() -> None:
-    # Only the functions have Powertools; `pipx install` does not install it.
-    code = (
-        "import sys; sys.modules['aws_lambda_powertools'] = None; "
-        "sys.path[:0] = ['cli', 'src', 'custom-resources']; import alternate_contacts.cli.main"
-    )
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)  # noqa: S603
 
 
 class TestPermissions:

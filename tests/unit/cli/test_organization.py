@@ -1,13 +1,16 @@
 """The accounts of the organization, with the names of their organizational units."""
 
-import time
+from functools import partial
 from typing import Any
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from alternate_contacts.backfill import aws
+from alternate_contacts.backfill.pacing import CallPace
 from alternate_contacts.cli.aws.organization import OrganizationAccount, OrganizationTree
+from tests.fakes.clock import FakeClock
 from tests.fakes.wire import FakeWire, HttpResponse, error_response
 
 ROOT, WORKLOADS, PRODUCTION = "r-root", "ou-root-workloads", "ou-root-production"
@@ -117,20 +120,28 @@ def test_without_paths_parents_are_read_and_those_of_units_once(wire: FakeWire, 
     [("ListAccounts", 10, 2 / 6), ("ListParents", 8, 2 / 4), ("DescribeOrganizationalUnit", 8, 2 / 4)],
 )
 def test_calls_stay_within_the_rates_of_organizations(
-    wire: FakeWire, session: boto3.Session, operation: str, calls: int, seconds: float
+    wire: FakeWire,
+    session: boto3.Session,
+    monkeypatch: pytest.MonkeyPatch,
+    operation: str,
+    calls: int,
+    seconds: float,
 ) -> None:
     """One ListParents call per account, and one DescribeOrganizationalUnit call per unit."""
+    clock = FakeClock()
+    monkeypatch.setattr(aws, "CallPace", partial(CallPace, clock=clock, sleep=clock.sleep))
     wire.respond("DescribeOrganizationalUnit", HttpResponse(body={"OrganizationalUnit": {"Name": "Unit"}}))
     wire.respond("ListParents", HttpResponse(body={"Parents": [{"Id": ROOT, "Type": "ROOT"}]}))
     accounts: list[dict[str, Any]] = [{"Id": f"{number:012}"} for number in range(8)]
     if operation != "ListParents":
-        accounts = [{**account, "Paths": [f"o-1/{ROOT}/ou-{account['Id']}/{account['Id']}/"]} for account in accounts]
+        for account in accounts:
+            unit = f"ou-{account['Id']}/" if operation == "DescribeOrganizationalUnit" else ""
+            account["Paths"] = [f"o-1/{ROOT}/{unit}{account['Id']}/"]
     if operation == "ListAccounts":
         accounts.append(accounts[0])
-    started = time.monotonic()
     list_accounts(wire, session, *accounts)
     assert len(wire.requests_of(operation)) == calls
-    assert time.monotonic() - started >= seconds - 0.01
+    assert clock() == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from control_tower.manifest import FORWARDER, MAIN, Manifest
 from control_tower.merge import merge
 from control_tower.template import Template
 from control_tower.violations import find_violations
+from tests.profiles import examples
 from tests.template.cfct.samples import CONTACTS, EXISTING, filled, shipped, with_values
 
 Templates = dict[str, Template]
@@ -109,7 +110,7 @@ def test_resources_may_be_written_in_many_ways(resources: str, newline: str, sta
     assert merged(result) == result
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(
     indent=st.integers(0, 9),
     blank=st.sampled_from(["", "\n", "# c\n", "   # c\n"]),

@@ -17,6 +17,7 @@ from control_tower.violations import (
     format_violations,
     look_ups,
 )
+from tests.profiles import examples
 from tests.template.cfct import pipeline
 from tests.template.cfct.samples import CONTACTS, EXISTING, filled, shipped, with_values
 
@@ -267,7 +268,7 @@ def double_quoted(value: str) -> str:
 STYLES = st.sampled_from([str, single_quoted, double_quoted])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(name=st.sampled_from(sorted(CONTACTS)), value=VALUES, write=STYLES)
 def test_an_accepted_value_arrives_at_cloudformation_as_it_is_written(
     name: str, value: str, write: Callable[[str], str]
@@ -287,7 +288,7 @@ def test_an_accepted_value_arrives_at_cloudformation_as_it_is_written(
     assert pipeline.schema_violations(text) == []
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(value=VALUES, write=STYLES)
 def test_no_violation_quotes_a_value(value: str, write: Callable[[str], str]) -> None:
     secret = f"q7{value}7q"

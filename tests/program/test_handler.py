@@ -5,12 +5,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 from alternate_contacts.backfill.errors import BackfillError
 from tests.fakes.cloudformation import SIGNATURE, custom_resource_event
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import io, json, logging, sys, types, urllib.request, urllib.response
 from alternate_contacts.backfill import factory, telemetry
@@ -35,8 +34,19 @@ for event in json.load(sys.stdin):
 """
 
 
-def run(*events: object) -> list[Any]:
-    """Return the responses to CloudFormation, and the errors as type and text."""
+CREATE, DELETE = custom_resource_event("Create"), custom_resource_event("Delete")
+NO_OBJECTS = [None, True, 5, 1.5, "RequestType", "", [], ["RequestType"], [{"RequestType": "Create"}]]
+INVALID = [
+    {"RequestType": "Create"},
+    {"RequestType": None},
+    {"RequestType": ["Create"]},
+    custom_resource_event("Create", StackId=None),
+]
+
+
+def test_the_handler_answers_any_event_once_even_without_settings() -> None:
+    """With a response to CloudFormation, or an error of type and text."""
+    events = [CREATE, DELETE, {"trigger": "manual"}, *INVALID, {"any": "thing"}, *NO_OBJECTS]
     finished = subprocess.run(  # noqa: S603
         [sys.executable, "-c", PROGRAM],
         input=json.dumps(events),
@@ -45,25 +55,11 @@ def run(*events: object) -> list[Any]:
         text=True,
         check=True,
     )
-    return [json.loads(line) for line in finished.stderr.splitlines()]
-
-
-def test_the_handler_responds_once_to_each_request_even_without_settings() -> None:
-    create, delete, invocation = run(
-        custom_resource_event("Create"), custom_resource_event("Delete"), {"trigger": "manual"}
-    )
+    create, delete, *errors = [json.loads(line) for line in finished.stderr.splitlines()]
     assert (create["RequestId"], create["Status"]) == ("Create 1", "FAILED")
     assert (delete["RequestId"], delete["Status"]) == ("Delete 1", "SUCCESS")
-    assert invocation[0] == BackfillError.__name__
-
-
-def test_a_payload_that_is_no_object_gets_the_same_message_as_any_invalid_input() -> None:
-    payloads = [None, True, 5, 1.5, "RequestType", "", [], ["RequestType"], [{"RequestType": "Create"}]]
-    assert run(*payloads) == run({"any": "thing"}) * len(payloads)
-
-
-def test_a_request_that_is_not_from_cloudformation_is_an_error_without_its_content() -> None:
-    secret = custom_resource_event("Create", StackId=None)
-    errors = run({"RequestType": "Create"}, {"RequestType": None}, {"RequestType": ["Create"]}, secret)
-    assert [name for name, _ in errors] == [BackfillError.__name__] * 4
+    assert [name for name, _ in errors] == [BackfillError.__name__] * (len(events) - 2)
     assert SIGNATURE not in str(errors)
+    # A payload that is no object gets the same message as any invalid input.
+    any_thing, *no_objects = errors[1 + len(INVALID) :]
+    assert no_objects == [any_thing] * len(NO_OBJECTS)

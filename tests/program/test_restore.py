@@ -1,10 +1,12 @@
 """The scripts in docs/restore.md restore the contacts in a record of `audit --show-contacts --json`."""
 
+import io
 import json
 import os
 import re
 import shutil
 import subprocess
+from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,7 @@ from tests.fakes.wire import FakeWire, HttpResponse
 
 pytestmark = pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed")
 
-PAGE = Path(__file__).parents[3] / "docs" / "restore.md"
+PAGE = Path(__file__).parents[2] / "docs" / "restore.md"
 _, PUT, DELETE = re.findall(
     r"^```sh\n(.*?)^```$",
     PAGE.read_text(),
@@ -61,28 +63,28 @@ ROWS = (
 )
 
 
-@pytest.fixture
-def record(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> str:
+@pytest.fixture(scope="module")
+def record() -> str:
     """The record, as the command prints it."""
-    output.print_json(json_document.build(report(*ROWS)))
-    text = capsys.readouterr().out
-    (tmp_path / "before.json").write_text(text)
-    return text
+    with redirect_stdout(io.StringIO()) as printed:
+        output.print_json(json_document.build(report(*ROWS)))
+    return printed.getvalue()
 
 
-@pytest.fixture
-def calls(record: str, tmp_path: Path) -> list[tuple[str, dict[str, str]]]:
+@pytest.fixture(scope="module")
+def calls(record: str, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, dict[str, str]]]:
     """The operations and inputs of the AWS CLI when the scripts run on the record."""
-    assert record
-    program = tmp_path / "aws"
+    folder = tmp_path_factory.mktemp("restore")
+    (folder / "before.json").write_text(record)
+    program = folder / "aws"
     program.write_text(
         '#!/bin/sh\n[ "$1" = sts ] && echo ' + OWN + " && exit\n"
         '[ "$1 $3" = "account --cli-input-json" ] || exit 1\nprintf "%s\\t%s\\n" "$2" "$4" >> calls\n'
     )
     program.chmod(0o755)
-    environment = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "LC_ALL": "POSIX"}
-    subprocess.run(["bash", "-euo", "pipefail", "-c", PUT + DELETE], cwd=tmp_path, env=environment, check=True)  # noqa: S603, S607
-    lines = (tmp_path / "calls").read_text(encoding="ascii").splitlines()
+    environment = {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}", "LC_ALL": "POSIX"}
+    subprocess.run(["bash", "-euo", "pipefail", "-c", PUT + DELETE], cwd=folder, env=environment, check=True)  # noqa: S603, S607
+    lines = (folder / "calls").read_text(encoding="ascii").splitlines()
     return [(operation, json.loads(given)) for operation, _, given in (line.partition("\t") for line in lines)]
 
 
@@ -94,12 +96,10 @@ def test_the_record_is_ascii_and_exact(record: str) -> None:
     assert by_id[OWN]["name"] == HOSTILE.name
 
 
-def test_every_contact_in_the_record_is_set_again(
-    calls: list[tuple[str, dict[str, str]]], session: boto3.Session
-) -> None:
+def test_every_contact_in_the_record_is_set_again(calls: list[tuple[str, dict[str, str]]]) -> None:
     wire = FakeWire()
     wire.respond("PutAlternateContact", HttpResponse())
-    client: Any = session.client("account")
+    client: Any = boto3.Session().client("account")
     wire.attach(client)
     for operation, given in calls:
         if operation == "put-alternate-contact":
