@@ -89,7 +89,7 @@ def provide_evidence(package: Package) -> None:
 def package(build: Path) -> Iterator[Package]:
     """The package at the quota of AWS, which a check uses up."""
     with Emulation(Settings(delay_speed=DELAY_SPEED)) as emulation:
-        accounts = emulation.create_accounts(5, suspended=1)
+        accounts = emulation.create_accounts(3, suspended=1)
         emulation.client("ssm").put_parameter(Name=f"{PATH}/version", Type="String", Value="1")
         [root] = emulation.client("organizations").list_roots()["Roots"]
         parameters = {"PutRate": "default", "GetRate": "default", "ContactsPath": PATH, "ProtectedTargetId": root["Id"]}
