@@ -89,7 +89,7 @@ class Organization:
         return str(ou["OrganizationalUnit"]["Id"])
 
     def new_account(self, parent: str = "") -> str:
-        """Create an account below the root, or in an OU, without an event about it."""
+        """Create an account below the root without an event, and move it if there is an OU."""
         [account] = self.emulation.create_accounts(1)
         if parent:
             self.move(account, parent)
