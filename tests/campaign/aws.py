@@ -62,6 +62,7 @@ class Faults:
         denied_accounts: whose contacts cannot be read or set.
         failed_account_queue_is_down: FailedAccountQueue accepts no message.
         account_api_is_down: every call of the account API is a server error.
+        parameter_store: the effect on every call of Parameter Store, or None.
         kill_after_puts: the part of the Puts after which the worker is killed, before it gets the response.
         kill_at_page: ListAccounts is called this often until the backfill is killed; 0: it is not.
     """
@@ -71,6 +72,7 @@ class Faults:
     denied_accounts: set[str] = field(default_factory=set)
     failed_account_queue_is_down: bool = False
     account_api_is_down: bool = False
+    parameter_store: str | None = None
     kill_after_puts: float = 0.0
     kill_at_page: int = 0
 
@@ -79,6 +81,7 @@ class Faults:
         self.share = self.kill_after_puts = self.kill_at_page = 0
         self.denied_accounts.clear()
         self.failed_account_queue_is_down = self.account_api_is_down = False
+        self.parameter_store = None
 
     def draw(self) -> str | None:
         """Return the effect on the next call, or None."""
@@ -175,6 +178,8 @@ class SimulatedAws:
                 return "denied"
         if operation == "SendMessage" and self._faults.failed_account_queue_is_down:
             return "unavailable"
+        if operation == "GetParametersByPath" and self._faults.parameter_store:
+            return self._faults.parameter_store
         return self._faults.draw()
 
     def _failure(self, service: str, effect: str | None) -> HttpResponse | None:

@@ -20,7 +20,6 @@ from tests.emulated.package import Contacts, Package
 from tests.fakes.contact_data import contact_set
 from tools.audit_permissions import AUDIT, EVERYTHING, EXPLAIN, MEMBERS, OWN_ACCOUNT
 from tools.permissions import (
-    BACKFILL_FUNCTION,
     CONTACT_PARAMETERS,
     CONTACTS_PATH,
     ORGANIZATION,
@@ -50,19 +49,19 @@ def as_stored(contact_type: str, name: str) -> dict[str, str]:
 
 
 class Organization:
-    """The package with a contact configuration, in an organization of OUs that are nested five deep."""
+    """The package with a contact configuration, in an organization with OUs."""
 
-    def __init__(self, package: Package) -> None:
-        self.package = package
-        self.emulation = package.emulation
-        self._ssm = self.emulation.client("ssm")
-        self._organizations = self.emulation.client("organizations")
+    def __init__(self, emulation: Emulation) -> None:
+        """Find the root; change nothing."""
+        self.emulation = emulation
+        self._ssm = emulation.client("ssm")
+        self._organizations = emulation.client("organizations")
         [root] = self._organizations.list_roots()["Roots"]
         self.root: str = root["Id"]
-        self.ous: list[str] = []
-        for level in range(DEPTH):
-            ou = self._organizations.create_organizational_unit(ParentId=[self.root, *self.ous][-1], Name=f"ou {level}")
-            self.ous.append(ou["OrganizationalUnit"]["Id"])
+
+    def deploy(self, build: Path) -> None:
+        """Deploy the package, whose backfill processes all accounts that exist."""
+        self.package = Package.deploy(self.emulation, build, [], ContactsPath=PATH)
 
     def put(self, parameters: Mapping[str, object]) -> None:
         for name, value in parameters.items():
@@ -75,14 +74,23 @@ class Organization:
         named = {f"targets/{target_id}": target for target_id, target in targets.items()}
         self.put({"version": "1"} | {f"sets/{name}": contact(name) for name in sets} | named)
 
-    def clear(self) -> None:
+    def parameters(self) -> dict[str, str]:
+        """Return the values of all parameters by name."""
         pages = self._ssm.get_paginator("get_parameters_by_path").paginate(Path=PATH, Recursive=True)
-        for name in [parameter["Name"] for page in pages for parameter in page["Parameters"]]:
+        return {parameter["Name"]: parameter["Value"] for page in pages for parameter in page["Parameters"]}
+
+    def clear(self) -> None:
+        for name in self.parameters():
             self._ssm.delete_parameter(Name=name)
 
+    def new_ou(self, parent: str, name: str) -> str:
+        """Create an OU, and return its ID."""
+        ou = self._organizations.create_organizational_unit(ParentId=parent, Name=name)
+        return str(ou["OrganizationalUnit"]["Id"])
+
     def new_account(self, parent: str = "") -> str:
-        """Create an account below the root, or in an OU."""
-        account = self.package.new_account()
+        """Create an account below the root without an event, and move it if there is an OU."""
+        [account] = self.emulation.create_accounts(1)
         if parent:
             self.move(account, parent)
         return account
@@ -91,9 +99,8 @@ class Organization:
         self._organizations.move_account(AccountId=account, SourceParentId=self.root, DestinationParentId=parent)
 
     def process(self, account: str) -> None:
-        """Send a message about the account, to a worker that keeps no older configuration."""
-        self.package.restart_worker()
-        self.package.send(self.package.message_body(account))
+        """Send a message about the account as after a move, for which the worker uses no older configuration."""
+        self.package.send(self.package.message_body(account, "account_moved"))
 
     def contacts(self, account: str) -> dict[str, str]:
         """Return the names of the account's contacts by type; ``default`` is the stack's contact."""
@@ -115,179 +122,135 @@ class Organization:
             if line.get("account_id") == account and line.get("message") == message
         ]
 
-    def wait_for_line(self, account: str, message: str) -> list[dict[str, Any]]:
-        return eventually(lambda: self.lines(account, message))
+    def wait_for_line(self, account: str, message: str, **fields: str) -> list[dict[str, Any]]:
+        """Wait for log lines about the account with these fields, and return them."""
+        return eventually(
+            lambda: [line for line in self.lines(account, message) if fields.items() <= line.items()], within=30
+        )
+
+
+OUTSIDE = [f"{number:012}" for number in range(1, 26)]
+"""IDs of targets that are not in the organization: with them the configuration has more than three pages."""
+
+
+class Configured(Organization):
+    """An organization with a configuration, and an account in every place that the tests here are about.
+
+    ::
+
+        root             billing: root, operations: root
+        ├── plain
+        ├── ou 0         operations: top
+        │   └── ou 1
+        │       └── ou 2     security: third, billing: default
+        │           └── ou 3
+        │               └── ou 4
+        │                   └── nested
+        └── left out     exclude: true, billing: top
+            ├── excluded
+            └── taken in     exclude: false, operations: second
+                ├── included
+                ├── broken       billing: missing, color: red
+                │   └── invalid
+                └── left out again   exclude: true
+                    └── excluded_again
+    """
+
+    def __init__(self, emulation: Emulation) -> None:
+        super().__init__(emulation)
+        self.ous: list[str] = []
+        for level in range(DEPTH):
+            self.ous.append(self.new_ou([self.root, *self.ous][-1], f"ou {level}"))
+        self.left_out = self.new_ou(self.root, "left out")
+        self.taken_in = self.new_ou(self.left_out, "taken in")
+        self.left_out_again = self.new_ou(self.taken_in, "left out again")
+        self.broken = self.new_ou(self.taken_in, "broken")
+        parents = ("", self.ous[-1], self.left_out, self.taken_in, self.left_out_again, self.broken)
+        accounts = map(self.new_account, parents)
+        self.plain, self.nested, self.excluded, self.included, self.excluded_again, self.invalid = accounts
+        targets: dict[str, object] = {
+            self.root: {"billing": "root", "operations": "root"},
+            self.ous[0]: {"operations": "top"},
+            self.ous[2]: {"security": "third", "billing": "default"},
+            self.left_out: {"exclude": True, "billing": "top"},
+            self.taken_in: {"exclude": False, "operations": "second"},
+            self.left_out_again: {"exclude": True},
+            self.broken: {"billing": "missing", "color": "red"},
+            MANAGEMENT_ACCOUNT: {"security": "own"},
+        }
+        more_pages = {target_id: {"billing": "root"} for target_id in OUTSIDE}
+        self.configure(targets | more_pages, "root", "top", "third", "second", "own")
 
 
 @pytest.fixture(scope="module")
-def deployed(build: Path, shared_emulation: Emulation) -> Organization:
-    ssm = shared_emulation.client("ssm")
-    ssm.put_parameter(Name=f"{PATH}/version", Type="String", Value="1")
-    package = Package.deploy(shared_emulation, build, [], ContactsPath=PATH)
+def organization(build: Path, shared_emulation: Emulation) -> Configured:
+    """The organization after the deployment."""
+    organization = Configured(shared_emulation)
+    organization.deploy(build)
     # The tests here send the messages themselves: test_changes.py is about changes that arrive by themselves.
     events = shared_emulation.client("events")
     for rule in events.list_rules()["Rules"]:
         if "AccountEventsRule" not in rule["Name"]:
             events.disable_rule(Name=rule["Name"])
-    return Organization(package)
+    return organization
 
 
-@pytest.fixture
-def organization(deployed: Organization) -> Organization:
-    """The deployed organization, without contact sets, targets and failed messages."""
-    deployed.package.purge("FailedAccountQueue", "UndeliveredQueue")
-    deployed.configure({})
-    return deployed
-
-
-def test_ous_nested_five_deep_each_state_one_type(organization: Organization) -> None:
-    top, _, third, _, deepest = organization.ous
-    organization.configure(
-        {
-            organization.root: {"billing": "root", "operations": "root", "security": "root"},
-            top: {"operations": "top"},
-            third: {"security": "third", "billing": "default"},
-            **{f"{number:012}": {"billing": "root"} for number in range(25)},  # three more pages
-        },
-        "root",
-        "top",
-        "third",
-    )
-    account, other = organization.new_account(deepest), organization.new_account()
+def test_a_set_may_arrive_after_its_target(organization: Configured) -> None:
+    ou = organization.new_ou(organization.root, "late")
+    account = organization.new_account(ou)
+    organization.put({f"targets/{ou}": {"billing": "late"}})
     organization.process(account)
-    organization.wait_for(account, "default", "top", "third")
-    organization.package.send(organization.package.message_body(other))
-    organization.wait_for(other, "root", "root", "root")
+    [*_, line] = organization.wait_for_line(account, "retry scheduled")
+    assert (line["reason"], line["error_code"]) == ("unknown_contact_set", "sets/late")
+    assert organization.contacts(account) == {"OPERATIONS": "root", "SECURITY": "default"}
+    organization.put({"sets/late": contact("late")})
+    organization.wait_for(account, "late", "root", "default")
 
 
-def test_include_below_exclude(organization: Organization) -> None:
-    top, second, third, *_ = organization.ous
-    organization.configure({top: {"exclude": True}, second: {"exclude": False}, third: {"exclude": True}})
-    excluded, included, again = (organization.new_account(ou) for ou in (top, second, third))
-    organization.package.restart_worker()
-    organization.package.send(*map(organization.package.message_body, (excluded, included, again)))
-    organization.wait_for(included, "default", "default", "default")
-    for account in (excluded, again):
+def test_ous_nested_five_deep_each_state_one_type(organization: Configured) -> None:
+    organization.wait_for(organization.nested, "default", "top", "third")
+    organization.wait_for(organization.plain, "root", "root", "default")
+
+
+def test_include_below_exclude(organization: Configured) -> None:
+    organization.wait_for(organization.included, "top", "second", "default")
+    for account in (organization.excluded, organization.excluded_again):
         [line] = organization.wait_for_line(account, "account skipped")
         assert line["state"] == "excluded"
         assert organization.contacts(account) == {}
 
 
-def test_the_management_account_is_a_target(organization: Organization) -> None:
-    organization.configure({MANAGEMENT_ACCOUNT: {"security": "own"}, organization.ous[0]: {}}, "own")
-    organization.process(MANAGEMENT_ACCOUNT)
-    organization.wait_for(MANAGEMENT_ACCOUNT, "default", "default", "own")
+def test_the_management_account_is_a_target(organization: Configured) -> None:
+    organization.wait_for(MANAGEMENT_ACCOUNT, "root", "root", "own")
 
 
-def test_a_set_may_arrive_after_its_target(organization: Organization) -> None:
-    ou = organization.ous[0]
-    organization.configure({ou: {"billing": "late"}})
-    account = organization.new_account(ou)
-    organization.process(account)
-    [*_, line] = organization.wait_for_line(account, "retry scheduled")
-    assert (line["reason"], line["error_code"]) == ("unknown_contact_set", "sets/late")
-    assert organization.contacts(account) == {"OPERATIONS": "default", "SECURITY": "default"}
-    organization.put({"sets/late": contact("late")})
-    organization.package.restart_worker()
-    organization.wait_for(account, "late", "default", "default")
-    assert organization.package.messages("FailedAccountQueue") == []
-
-
-def test_a_broken_target_is_reported_once_and_then_its_account_fails(organization: Organization) -> None:
-    ou = organization.ous[0]
-    organization.configure({ou: {"billing": "missing", "color": "red"}, organization.root: {"billing": "root"}}, "root")
-    account = organization.new_account(ou)
-    organization.package.restart_worker()
-    result = organization.package.invoke_backfill(trigger="manual")
-    assert f"Problems of the contact configuration: 1 (targets/{ou} invalid_target)" in result["summary"]
-    problems = [
-        line
-        for line in organization.package.log_lines("BackfillLogGroupName")
-        if line.get("message") == "configuration problem" and line["parameter"] == f"targets/{ou}"
-    ]
-    assert [(line["reason"], line["detail"]) for line in problems] == [("invalid_target", "unknown_key")]
-    failure = organization.package.failure_of(account)
-    assert (failure["Reason"], failure["ErrorCode"]) == ("invalid_target", f"targets/{ou}")
-    assert organization.contacts(account) == {}
-
-
-def test_a_deleted_configuration_is_not_the_default(organization: Organization) -> None:
-    ou = organization.ous[0]
-    organization.configure({ou: {"billing": "own"}}, "own")
-    account, other = organization.new_account(ou), organization.new_account()
-    organization.process(account)
-    organization.wait_for(account, "own", "default", "default")
-    organization.clear()
-    organization.package.restart_worker()
-    organization.package.send(*map(organization.package.message_body, (account, other)))
-    failures = {organization.package.failure_of(each)["Reason"] for each in (account, other)}
-    assert failures == {"configuration_unreadable"}
-    assert organization.contacts(account)["BILLING"] == "own"
-    assert organization.contacts(other) == {}
-    result = organization.package.invoke_backfill(trigger="manual")
-    assert f"{PATH}/version" in result["errorMessage"]
-
-
-@pytest.mark.parametrize("is_denied", [True, False], ids=["denied", "throttled"])
-def test_a_backfill_survives_a_parameter_store_that_fails_in_the_middle(
-    organization: Organization, is_denied: bool
-) -> None:
-    ou = organization.ous[0]
-    organization.configure({ou: {"security": "own"}}, "own")
-    accounts = [organization.new_account(ou) for _ in range(12)]
-    organization.package.enable_worker(enabled=False)
-    organization.package.invoke_backfill(trigger="manual")
-    iam, role = organization.emulation.client("iam"), worker_role(organization.emulation)
-    policy = iam.get_role_policy(RoleName=role, PolicyName="contact-configuration")["PolicyDocument"]
-    if is_denied:
-        iam.delete_role_policy(RoleName=role, PolicyName="contact-configuration")
-    else:
-        organization.emulation.throttle_parameter_store(6)
-    organization.package.restart_worker()
-    organization.package.enable_worker(enabled=True)
-    retried = eventually(lambda: unreadable(organization, accounts), within=30)
-    expected = "AccessDeniedException" if is_denied else "ThrottlingException"
-    assert {line["error_code"] for line in retried} == {expected}
-    if is_denied:
-        iam.put_role_policy(RoleName=role, PolicyName="contact-configuration", PolicyDocument=json.dumps(policy))
-    # An hour of retries takes six seconds here, so that some accounts may be out of tries.
-    eventually(lambda: are_processed(organization, accounts), within=30)
-
-
-def are_processed(organization: Organization, accounts: list[str]) -> bool:
-    """Return whether the accounts have their contacts and no message failed; replay failed messages."""
-    if organization.package.messages("FailedAccountQueue"):
-        organization.package.redrive()
-        return False
-    expected = dict(zip(TYPES, ("default", "default", "own"), strict=True))
-    return all(organization.contacts(account) == expected for account in accounts)
-
-
-def unreadable(organization: Organization, accounts: list[str]) -> list[dict[str, Any]]:
-    return [
-        line
-        for account in accounts
-        for line in organization.lines(account, "retry scheduled")
-        if line["reason"] == "configuration_unreadable"
-    ]
-
-
-def test_a_new_account_waits_below_the_root_for_its_ou(organization: Organization) -> None:
-    ou = organization.ous[0]
-    organization.configure({ou: {"exclude": True}})
-    organization.package.restart_worker()
+def test_a_new_account_waits_below_the_root_for_its_ou(organization: Configured) -> None:
     moved, stays = organization.new_account(), organization.new_account()
     organization.package.emit_event(moved)
     organization.package.emit_event(stays)
     [line, *_] = organization.wait_for_line(moved, "retry scheduled")
     assert (line["reason"], line["calls"]) == ("below_root", 0)
-    organization.move(moved, ou)
+    organization.move(moved, organization.left_out)
     organization.wait_for_line(moved, "account skipped")
     assert organization.contacts(moved) == {}
-    organization.wait_for(stays, "default", "default", "default")
+    organization.wait_for(stays, "root", "root", "default")
     # Sorted, because two workers write within milliseconds of each other; the order is a unit test's.
     retries = sorted(line["retry_in_seconds"] for line in organization.lines(stays, "retry scheduled"))
     assert retries == [15, 30, 60, 120, 135, 240]
+
+
+def test_an_account_waits_for_a_parameter_store_that_is_denied_and_then_throttled(organization: Configured) -> None:
+    iam, role = organization.emulation.client("iam"), worker_role(organization.emulation)
+    policy = iam.get_role_policy(RoleName=role, PolicyName="contact-configuration")["PolicyDocument"]
+    account = organization.new_account()
+    iam.delete_role_policy(RoleName=role, PolicyName="contact-configuration")
+    organization.process(account)
+    unreadable = {"reason": "configuration_unreadable"}
+    organization.wait_for_line(account, "retry scheduled", **unreadable, error_code="AccessDeniedException")
+    organization.emulation.throttle_parameter_store(6)
+    iam.put_role_policy(RoleName=role, PolicyName="contact-configuration", PolicyDocument=json.dumps(policy))
+    organization.wait_for_line(account, "retry scheduled", **unreadable, error_code="ThrottlingException")
+    organization.wait_for(account, "root", "root", "default")
 
 
 def worker_role(emulation: Emulation) -> str:
@@ -321,6 +284,18 @@ def test_the_worker_may_read_the_path_and_nothing_else(organization: Organizatio
         ssm.get_parameter(Name=f"{PATH}/version")
     with pytest.raises(ClientError, match="AccessDenied"):
         ssm.delete_parameter(Name=f"{PATH}/version")
+
+
+def test_a_broken_target_is_reported_once_and_then_its_account_fails(organization: Configured) -> None:
+    lines = organization.package.log_lines("BackfillLogGroupName")
+    assert [line["trigger"] for line in lines if line.get("message") == "backfill completed"] == ["backfill"]
+    problems = [line for line in lines if line.get("message") == "configuration problem"]
+    assert [(line["parameter"], line["reason"], line["detail"]) for line in problems] == [
+        (f"targets/{organization.broken}", "invalid_target", "unknown_key")
+    ]
+    failure = organization.package.failure_of(organization.invalid)
+    assert (failure["Reason"], failure["ErrorCode"]) == ("invalid_target", f"targets/{organization.broken}")
+    assert organization.contacts(organization.invalid) == {}
 
 
 # ---- the command: what it reports is what the worker did ------------------------------------------------------------
@@ -366,31 +341,14 @@ def statuses(contacts: Mapping[str, Any]) -> list[str]:
 
 
 def test_audit_and_explain_report_what_the_worker_did(
-    organization: Organization, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    organization: Configured, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    top, second, third, fourth, deepest = organization.ous
-    organization.configure(
-        {
-            top: {"billing": "top", "exclude": True},
-            second: {"exclude": False, "operations": "second"},
-            deepest: {"security": "ignore"},
-            fourth: {"color": "red"},
-            MANAGEMENT_ACCOUNT: {"security": "own"},
-            "999999999999": {"billing": "own"},
-        },
-        "top",
-        "second",
-        "own",
-    )
-    excluded, included, plain = (organization.new_account(ou) for ou in (top, third, ""))
-    invalid = organization.new_account(fourth)
-    organization.package.restart_worker()
-    processed = (excluded, included, plain, invalid, MANAGEMENT_ACCOUNT)
-    organization.package.send(*map(organization.package.message_body, processed))
+    excluded, included = organization.excluded, organization.included
+    plain, invalid = organization.plain, organization.invalid
     organization.wait_for(included, "top", "second", "default")
-    organization.wait_for(plain, "default", "default", "default")
-    organization.wait_for(MANAGEMENT_ACCOUNT, "default", "default", "own")
+    organization.wait_for(plain, "root", "root", "default")
+    organization.wait_for(MANAGEMENT_ACCOUNT, "root", "root", "own")
     organization.wait_for_line(excluded, "account skipped")
     assert organization.package.failure_of(invalid)["Reason"] == "invalid_target"
 
@@ -407,55 +365,56 @@ def test_audit_and_explain_report_what_the_worker_did(
         assert {contact["outcome"] for contact in explained["contacts"].values()} == {"unchanged"}
         for contact_type in TYPES:
             assert explained["contacts"][contact_type]["target"] == contacts[account][contact_type]["target"]
-    assert [contacts[included][contact_type]["target"] for contact_type in TYPES] == [top, second, "default"]
-    assert contacts[included]["OPERATIONS"]["source"] == f"second from OU ou 1 ({second})"
+    left_out, taken_in, broken = organization.left_out, organization.taken_in, organization.broken
+    assert [contacts[included][contact_type]["target"] for contact_type in TYPES] == [left_out, taken_in, "default"]
+    assert contacts[included]["OPERATIONS"]["source"] == f"second from OU taken in ({taken_in})"
     assert contacts[MANAGEMENT_ACCOUNT]["SECURITY"]["target"] == MANAGEMENT_ACCOUNT
 
     assert {contact["reason"] for contact in contacts[excluded].values()} == {"excluded"}
-    assert command.explain(excluded)["excludedBy"] == top
+    assert command.explain(excluded)["excludedBy"] == left_out
 
     assert statuses(contacts[invalid]) == ["unknown"] * 3
-    assert contacts[invalid]["BILLING"]["errorCode"] == f"targets/{fourth}"
+    assert contacts[invalid]["BILLING"]["errorCode"] == f"targets/{broken}"
     failed = command.explain(invalid)
     assert {contact["outcome"] for contact in failed["contacts"].values()} == {"failed"}
     assert [ancestor["id"] for ancestor in failed["ancestors"]] == [
-        *(invalid, fourth, third, second, top, organization.root)
+        *(invalid, broken, taken_in, left_out, organization.root)
     ]
     problems = {problem["parameter"]: problem["reason"] for problem in document["contactConfiguration"]["problems"]}
-    assert problems == {f"targets/{fourth}": "invalid_target", "targets/999999999999": "unknown_target"}
+    unknown = {f"targets/{target_id}": "unknown_target" for target_id in OUTSIDE}
+    assert problems == {f"targets/{broken}": "invalid_target", **unknown}
 
 
 def test_the_command_gives_an_ou_its_own_contact_and_takes_it_back(
-    organization: Organization, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    organization: Configured, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    ou = organization.ous[0]
+    ou = organization.new_ou(organization.root, "new")
     account = organization.new_account(ou)
-    value, target = tmp_path / "own.json", tmp_path / "ou.json"
-    value.write_text(json.dumps(contact("own")))
-    target.write_text(json.dumps({"security": "own"}))
-    act_as(organization, monkeypatch, "sets put", "sets delete", "targets put", "targets delete", "backfill")
+    value, target = tmp_path / "new.json", tmp_path / "ou.json"
+    value.write_text(json.dumps(contact("new")))
+    target.write_text(json.dumps({"security": "new"}))
+    act_as(organization, monkeypatch, "sets put", "sets delete", "targets put", "targets delete")
 
-    assert run("sets", "put", "own", str(value), "--yes").exit_code == 0
+    assert run("sets", "put", "new", str(value), "--yes").exit_code == 0
     result = run("targets", "put", ou, str(target), "--yes")
-    assert (result.exit_code, f"The name of {ou} is ou 0." in result.stdout) == (0, True)
-    organization.package.restart_worker()
-    assert run("backfill", "--yes").exit_code == 0
-    organization.wait_for(account, "default", "default", "own")
-    assert run("sets", "put", "own", str(value)).stdout == f"{PATH}/sets/own is unchanged.\n"
+    assert (result.exit_code, f"The name of {ou} is new." in result.stdout) == (0, True)
+    organization.process(account)
+    organization.wait_for(account, "root", "root", "new")
+    assert run("sets", "put", "new", str(value)).stdout == f"{PATH}/sets/new is unchanged.\n"
 
-    refused = run("sets", "delete", "own", "--yes")
+    refused = run("sets", "delete", "new", "--yes")
     assert (refused.exit_code, f"1 target selects it ({ou})" in refused.stderr) == (2, True)
     assert run("targets", "delete", ou, "--yes").exit_code == 0
-    assert run("sets", "delete", "own", "--yes").exit_code == 0
-    assert run("sets", "list").stdout == f"0 contact sets below {PATH}.\n"
-    organization.package.restart_worker()
-    assert run("backfill", "--yes").exit_code == 0
-    organization.wait_for(account, "default", "default", "default")
+    assert run("sets", "delete", "new", "--yes").exit_code == 0
+    assert f"{PATH}/sets/new" not in organization.parameters()
+    organization.process(account)
+    organization.wait_for(account, "root", "root", "default")
 
 
 def test_the_command_writes_no_target_outside_the_organization_and_nothing_without_permission(
-    organization: Organization, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    organization: Configured, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    before = organization.parameters()
     target = tmp_path / "target.json"
     target.write_text('{"exclude": true}')
     act_as(organization, monkeypatch, "targets put")
@@ -466,7 +425,10 @@ def test_the_command_writes_no_target_outside_the_organization_and_nothing_witho
     denied = run("targets", "put", organization.root, str(target), "--yes")
     assert (denied.exit_code, "permission ssm:PutParameter" in denied.stderr) == (2, True)
     assert "ListRoots failed: AccessDenied" in denied.stdout
-    assert run("targets", "list").stdout == f"0 targets below {PATH}.\n"
+    assert run("targets", "list").stdout.startswith(
+        f"{sum('/targets/' in name for name in before)} targets below {PATH}"
+    )
+    assert organization.parameters() == before
 
 
 def act_as(organization: Organization, monkeypatch: pytest.MonkeyPatch, *verbs: str) -> None:
@@ -475,7 +437,6 @@ def act_as(organization: Organization, monkeypatch: pytest.MonkeyPatch, *verbs: 
     path = f"arn:aws:ssm:{here}:parameter{PATH}"
     arns = {
         STACK: f"arn:aws:cloudformation:{here}:stack/alternate-contacts/*",
-        BACKFILL_FUNCTION: f"arn:aws:lambda:{here}:function:{organization.package.outputs['BackfillFunctionName']}",
         CONTACTS_PATH: path,
         CONTACT_PARAMETERS: f"{path}/*",
         ORGANIZATION: "*",
@@ -493,7 +454,7 @@ def run(*arguments: str) -> Result:
 
 
 def test_a_deployment_without_a_version_fails_with_one_message_and_its_rollback_succeeds(
-    organization: Organization,
+    organization: Configured,
 ) -> None:
     organization.clear()
     with pytest.raises(deploy.DeploymentError, match=f"Create {PATH}/version with the value 1"):
@@ -502,7 +463,7 @@ def test_a_deployment_without_a_version_fails_with_one_message_and_its_rollback_
 
 
 def test_one_managed_type_and_sets_where_the_stack_ignores(
-    organization: Organization, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    organization: Configured, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     ou = organization.ous[0]
@@ -521,10 +482,9 @@ def test_one_managed_type_and_sets_where_the_stack_ignores(
     assert (explained["SECURITY"]["policy"], explained["SECURITY"]["outcome"]) == ("overwrite", "unchanged")
 
 
-def test_switched_off_every_account_gets_the_contacts_of_the_stack(organization: Organization) -> None:
-    ou = organization.ous[0]
-    organization.configure({ou: {"exclude": True}})
-    account = organization.new_account(ou)
+def test_switched_off_every_account_gets_the_contacts_of_the_stack(organization: Configured) -> None:
+    account = organization.new_account(organization.left_out)
+    organization.configure({organization.left_out: {"exclude": True}})
     organization.package.update(ContactsPath="none", BillingPolicy="overwrite", SecurityPolicy="overwrite")
     organization.wait_for(account, "default", "default", "default")
     policies = organization.emulation.client("iam").list_role_policies(RoleName=worker_role(organization.emulation))
