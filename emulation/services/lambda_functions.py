@@ -28,6 +28,7 @@ import json
 import re
 import subprocess
 import time
+from contextvars import ContextVar
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -51,6 +52,9 @@ _DEFAULT_BATCH = 10
 #: The key of ministack's worker pool for running workers whose function has changed.
 _RETIRED = "retired"
 _delay_speed = 1.0
+_resets = 0
+#: The number of resets before an asynchronous invocation, whose retries have its context.
+_resets_before: ContextVar[int] = ContextVar("resets_before")
 #: The end of the batching window that is open, by mapping.
 _windows: dict[str, float] = {}
 #: The environment of a function besides its own variables: Lambda's variables, the emulation's endpoint and certificate
@@ -97,6 +101,31 @@ def interpreter(original: Any, runtime: str) -> tuple[str, str]:
     if _REPORTED not in script:
         raise LookupError(f"ministack's worker script has no {_REPORTED}")
     return str(RUNTIME), script.replace(_REPORTED, _REPORTED_WHOLE)
+
+
+@patches.around("ministack.services.lambda_svc.reset")
+def reset(original: Any) -> None:
+    """Delete the functions and their asynchronous invocations, which ministack would retry."""
+    global _resets
+    _resets += 1
+    original()
+
+
+@patches.around("ministack.services.lambda_svc.invoke_async_with_retry")
+def invoke_asynchronously(original: Any, function: dict[str, Any], event: Any) -> None:
+    """Invoke a function until it succeeds, its retries are used up, or everything is reset."""
+    token = _resets_before.set(_resets)
+    original(function, event)
+    _resets_before.reset(token)
+
+
+@patches.around("ministack.services.lambda_svc._execute_function")
+def run_unless_reset(original: Any, function: dict[str, Any], event: Any) -> dict[str, Any]:
+    """Run a function, unless this is a retry from before a reset."""
+    if _resets_before.get(_resets) != _resets:
+        return {"body": None}
+    result: dict[str, Any] = original(function, event)
+    return result
 
 
 @patches.around("ministack.services.lambda_svc._execute_function_warm")

@@ -159,6 +159,29 @@ def test_a_failed_asynchronous_invocation_is_retried_twice_and_then_sent_to_the_
     assert recorded() == ["try"] * 3
 
 
+def test_a_reset_ends_the_retries_of_an_asynchronous_invocation(
+    emulation: Emulation,
+    function: Callable[..., str],
+    invoke: Callable[..., Any],
+    recorded: Callable[[], list[str]],
+) -> None:
+    source = """
+        def handler(event, context):
+            record(event)
+            1 / event.count("later")
+    """
+    function("retried", RECORD + source, timeout=10)
+    invoke("retried", "try", InvocationType="Event")
+    eventually(lambda: recorded() == ["try"])
+
+    emulation.reset()
+    # The first retry comes after a tenth of a second; each of these calls takes longer.
+    for name in ("first", "second", "third"):
+        function(name, RECORD + source)
+        invoke(name, "later")
+    assert recorded() == ["try", *["later"] * 3]
+
+
 def test_a_failed_invocation_is_lost_without_the_roles_permission(
     emulation: Emulation, function: Callable[..., str], invoke: Callable[..., Any]
 ) -> None:
