@@ -12,11 +12,13 @@ import shutil
 import subprocess
 import zipfile
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
 import pytest
+from botocore.loaders import JSONFileLoader
 
 from emulation import deploy
 from emulation.organization import Emulation
@@ -27,6 +29,15 @@ from tools import release
 SETTINGS = Settings(quota_speed=10, delay_speed=600)
 
 Statement = dict[str, Any]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _read_service_models_once() -> Iterator[None]:
+    """Every run of the command has a session of its own, which would read the models of its services again."""
+    read = cache(JSONFileLoader().load_file)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JSONFileLoader, "load_file", lambda _, path: read(path))
+        yield
 
 
 @pytest.fixture(scope="session")
