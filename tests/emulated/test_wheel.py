@@ -1,4 +1,4 @@
-"""The wheel, installed into an empty environment as `pipx install .` does."""
+"""The wheel of a release, installed into an empty environment as pipx does."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ PARTS = ("src", "custom-resources", "cli")
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
-    pip("wheel", "--no-deps", "--wheel-dir", str(folder), str(ROOT))
+    python("hatchling", "build", "--target", "wheel", "--directory", str(folder))
     [wheel] = folder.iterdir()
     return wheel
 
@@ -28,9 +28,8 @@ def version() -> str:
     return str(Template.read(ROOT / "template.yaml").content["Outputs"]["Version"]["Value"])
 
 
-def pip(*arguments: str) -> None:
-    command = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments]
-    subprocess.run(command, check=True)  # noqa: S603
+def python(module: str, *arguments: str) -> None:
+    subprocess.run([sys.executable, "-m", module, *arguments], cwd=ROOT, check=True)  # noqa: S603
 
 
 def test_the_wheel_adds_one_name_to_site_packages(wheel: Path, version: str) -> None:
@@ -49,7 +48,8 @@ def test_the_wheel_adds_one_name_to_site_packages(wheel: Path, version: str) -> 
 def test_it_starts_in_an_environment_that_was_empty(wheel: Path, version: str, tmp_path: Path) -> None:
     venv.create(tmp_path, with_pip=False)
     commands = tmp_path / "bin"
-    pip("--python", str(commands / "python"), "install", "--no-compile", str(wheel))
+    pip = ("pip", "--quiet", "--disable-pip-version-check", "--python", str(commands / "python"))
+    python(*pip, "install", "--no-compile", str(wheel))
 
     def run(command: str, *arguments: str) -> str:
         process = subprocess.run(  # noqa: S603

@@ -30,8 +30,8 @@ def arn(logical_id: str) -> dict[str, Any]:
     return {"Fn::GetAtt": [logical_id, "Arn"]}
 
 
-@pytest.mark.parametrize("regions", [["us-east-1", "eu-west-1"], ["cn-north-1"]])
-def test_cfn_lint_accepts_it(regions: list[str]) -> None:
+def test_cfn_lint_accepts_it() -> None:
+    regions = ["us-east-1", "eu-west-1", "cn-north-1"]
     process = subprocess.run(  # noqa: S603
         [str(Path(sys.executable).with_name("cfn-lint")), "--regions", *regions, "--", str(FILE)],
         cwd=ROOT,
