@@ -30,13 +30,16 @@ setup: ## install everything into .venv/
 	@$(MAKE) --silent --no-print-directory --jobs=3 $(VENV)/dev/.done $(VENV)/sam/.done $(VENV)/runtime/.done
 
 # Python compiles a module when it is first imported, and most modules never are. Lambda's runtime comes compiled, and
-# the time limit of a function must not pay for it.
+# the time limit of a function must not pay for it. What the tests import in many processes at once is compiled here.
+IMPORTED := _pytest aws_lambda_powertools boto3 botocore execnet h11 hypercorn hypothesis jmespath ministack pluggy rich \
+  s3transfer typer urllib3 xdist yaml
 $(VENV)/%/.done: requirements/%.txt
 	@echo "installing $(VENV)/$*"
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: PYTHON=python3.13 make ...")'
 	$(PYTHON) -m venv --clear $(VENV)/$*
 	$(VENV)/$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
 	  --prefix=$(abspath $(VENV)/$*) --root=/ --target= --no-binary=:none: $(if $(filter runtime,$*),,--no-compile) -r $<
+	$(if $(filter dev,$*),cd $(VENV)/dev/lib/python3.*/site-packages && $(abspath $(DEV))/python -m compileall -q $(IMPORTED))
 	@touch $@
 
 demo: setup ## deploy to an organization on this machine and watch it work (ACCOUNTS=500 for a larger one)

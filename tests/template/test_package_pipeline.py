@@ -28,6 +28,7 @@ from control_tower.configuration import (
 from control_tower.errors import PackagingError
 from control_tower.manifest import FORWARDER, MAIN
 from control_tower.template import Template
+from tests.profiles import examples
 from tests.template.cfct import pipeline
 from tests.template.cfct.samples import CONTACTS, EXISTING, filled, shipped, with_values
 
@@ -102,7 +103,7 @@ LINES = st.sampled_from(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(data=st.data())
 def test_a_manifest_that_is_accepted_passes_the_build_stage(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
@@ -204,7 +205,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(lines=st.lists(st.lists(PIECES, max_size=6).map("".join), max_size=6))
 def test_lines_are_read_as_the_script_does(lines: list[str], tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("lines")
