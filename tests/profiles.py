@@ -5,9 +5,10 @@ import os
 from hypothesis import HealthCheck, settings
 
 # The time of an example depends on the machine, not on the code.
-settings.register_profile("short", deadline=None, max_examples=50)
-settings.register_profile("campaign", deadline=None, max_examples=500, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("mutation", deadline=None, max_examples=20, derandomize=True, database=None)
+_ANY_TIME = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("short", _ANY_TIME, max_examples=50)
+settings.register_profile("campaign", _ANY_TIME, max_examples=500)
+settings.register_profile("mutation", _ANY_TIME, max_examples=20, derandomize=True, database=None)
 
 
 def load_profile() -> None:
