@@ -48,8 +48,8 @@ demo: setup ## deploy to an organization on this machine and watch it work (ACCO
 emulation: setup ## a shell in which sam, aws and alternate-contacts call an organization on this machine (ACCOUNTS=500)
 	@$(DEV)/python -m emulation.shell --accounts $(ACCOUNTS)
 
-# The longest suite first. With --keep-going, make names every part that fails. A suite alone has a process for each of
-# two processors; here they have other suites to run, and pytest-xdist takes a tenth of the time of small tests.
+# The longest suite first. With --keep-going, make names every part that fails. A suite that runs alone has two processes,
+# one for each processor. Here the other processor runs another suite, and pytest-xdist would only cost time.
 PROCESSES ?= 2
 test: setup ## everything that must hold before a change lands
 	$(MAKE) --keep-going --jobs=3 PROCESSES=0 emulated unit simulated template check program contract

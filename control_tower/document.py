@@ -3,11 +3,9 @@
 YAML libraries write a whole file again in a style of their own. Here YAML is only read, to find the places to edit.
 """
 
-import copy
 import re
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
 
 import yaml
 from ruamel.yaml import YAML
@@ -39,8 +37,7 @@ class Document:
         self.text = text
         try:
             root = yaml.compose(text, yaml.SafeLoader)
-            # A copy, because the constructor replaces merge keys (<<) in the nodes.
-            self.data: Any = yaml.SafeLoader("").construct_document(copy.deepcopy(root)) if root else None
+            self.data = yaml.safe_load(text)
             self.data_of_schema = YAML(typ="safe", pure=True).load(text)
         except (yaml.YAMLError, YAMLError, ValueError, TypeError, RecursionError) as error:
             mark = getattr(error, "problem_mark", None)

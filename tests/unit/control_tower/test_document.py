@@ -18,6 +18,11 @@ def test_a_scalar_is_replaced_in_place() -> None:
     assert document.replace([(node, "eu-west-1")]).text == document.text.replace("us-east-1", "eu-west-1")
 
 
+def test_deep_nesting_that_cfct_reads_is_read() -> None:
+    text = f"a: {'[' * 200}{']' * 200}\n"
+    assert Document(text).data == yaml.safe_load(text)
+
+
 def test_scalars_are_replaced_together_and_one_with_aliases_once() -> None:
     document = Document("a: &x 1\nb: *x\nc: 2\n")
     nodes = [node for node in entries(document.root).values() if isinstance(node, yaml.ScalarNode)]
