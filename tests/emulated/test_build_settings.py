@@ -1,7 +1,8 @@
-"""The build and the set-up ignore those of a user's pip settings that move or forbid an installation."""
+"""The build and the set-up work with pip settings that move or forbid an installation, and with pyenv."""
 
 import os
 import re
+import shutil
 import subprocess
 import zipfile
 from pathlib import Path
@@ -23,15 +24,26 @@ prefix = {folder}/elsewhere
 root = {folder}/elsewhere
 target = {folder}/elsewhere
 """
+PYENV = """\
+#!/bin/sh
+case "$*" in "-m pip "*) "{python}" "$@"; echo "pyenv: cannot rehash" >&2; exit 1;; esac
+exec "{python}" "$@"
+"""
+"""A `python3` like pyenv's where the user may not write its shims."""
 
 
 @pytest.fixture
 def user(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
-    """The environment of a user whose pip settings would break an installation."""
+    """The environment of a user whose pip settings and `python3` would break an installation."""
+    shims = tmp_path / "shims"
+    shims.mkdir()
+    (shims / "python3").write_text(PYENV.format(python=shutil.which("python3")))
+    (shims / "python3").chmod(0o755)
+    environment = {**os.environ, "PATH": f"{shims}{os.pathsep}{os.environ['PATH']}"}
     if request.param == "environment":
         elsewhere = str(tmp_path / "elsewhere")
         return {
-            **os.environ,
+            **environment,
             "PIP_USER": "1",
             "PIP_REQUIRE_VIRTUALENV": "1",
             "PIP_NO_BINARY": ":all:",
@@ -41,7 +53,7 @@ def user(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
         }
     file = tmp_path / "pip.conf"
     file.write_text(CONFIGURATION.format(folder=tmp_path))
-    return {**os.environ, "PIP_CONFIG_FILE": str(file)}
+    return {**environment, "PIP_CONFIG_FILE": str(file)}
 
 
 def make(*arguments: str, environment: dict[str, str]) -> None:

@@ -1,9 +1,11 @@
 """The upgrade from the previous release, and back: no message is lost, and each release understands the other's."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
+import sys
 import tarfile
 from collections import Counter
 from dataclasses import dataclass, field
@@ -78,6 +80,8 @@ def previous_commit() -> str:
 def build_release(project: Path, folder: Path) -> None:
     """Build a release with its Makefiles, as `sam build` does, whose own start takes longer than they run."""
     template = (project / "template.yaml").read_text()
+    # Not pyenv's python3, which fails if another build ends at the same time.
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     for source, function in (("src", "WorkerFunction"), ("custom-resources", "BackfillFunction")):
         artifacts = folder / "build" / function
         artifacts.mkdir(parents=True)
@@ -88,7 +92,7 @@ def build_release(project: Path, folder: Path) -> None:
             f"build-{function}",
             f"ARTIFACTS_DIR={artifacts}",
         ]
-        subprocess.run(make, check=True)  # noqa: S603
+        subprocess.run(make, env=environment, check=True)  # noqa: S603
         template = template.replace(f"CodeUri: {source}/\n", f"CodeUri: {function}\n")
     (folder / "build" / "template.yaml").write_text(template)
     write_byte_code(folder)
