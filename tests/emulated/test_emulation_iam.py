@@ -322,13 +322,18 @@ def test_scheduler_delivers_with_a_role_that_names_the_group(emulation: Emulatio
     sqs.create_queue(QueueName="queue")
     condition = {"ArnEquals": {"aws:SourceArn": f"{SCHEDULER}:schedule-group/default"}}
     send = {"Action": "sqs:SendMessage", "Resource": queue}
-    emulation.client("scheduler").create_schedule(
-        Name="schedule",
-        ScheduleExpression=f"at({datetime.now(UTC):%Y-%m-%dT%H:%M:%S})",
-        FlexibleTimeWindow={"Mode": "OFF"},
-        Target={"Arn": queue, "RoleArn": role("r", send, trusts="scheduler.amazonaws.com", condition=condition)},
-    )
-    assert eventually(lambda: sqs.receive_message(QueueUrl="queue").get("Messages"), within=30)
+    scheduler = emulation.client("scheduler")
+    target = {"Arn": queue, "RoleArn": role("r", send, trusts="scheduler.amazonaws.com", condition=condition)}
+    for _ in ("a schedule", "a new one with its name"):
+        scheduler.create_schedule(
+            Name="schedule",
+            ScheduleExpression=f"at({datetime.now(UTC):%Y-%m-%dT%H:%M:%S})",
+            FlexibleTimeWindow={"Mode": "OFF"},
+            Target=target,
+        )
+        [message] = eventually(lambda: sqs.receive_message(QueueUrl="queue").get("Messages"), within=20)
+        sqs.delete_message(QueueUrl="queue", ReceiptHandle=message["ReceiptHandle"])
+        scheduler.delete_schedule(Name="schedule")
 
 
 def test_an_explicit_deny_in_the_queues_policy_wins(emulation: Emulation, caller: Callers) -> None:
