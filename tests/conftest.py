@@ -1,9 +1,14 @@
 """For all suites."""
 
 import gc
+import signal
 
 _MANY = 50_000
 """New objects between two garbage collections. The default of 700 costs a tenth of the processor time of the tests."""
+
+# A shell script ignores SIGINT in what it starts in the background, and every process of the tests would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish() -> None:
