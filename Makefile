@@ -102,8 +102,9 @@ coverage: setup ## the part of the shipped code that unit and contract tests run
 
 # checkov and zizmor read no variable and no file of the user, and ask no server. Each skipped check is in the Metadata of
 # its resource, with its reason.
-scan: $(VENV)/dev/.done $(VENV)/scan/.done ## cfn-lint and checkov on both templates, zizmor on the workflows
+scan: setup $(VENV)/scan/.done ## cfn-lint and checkov on both templates, zizmor on the workflows
 	$(DEV)/cfn-lint template.yaml control_tower/home_region.yaml
+	SAM_CLI_TELEMETRY=0 $(SAM)/sam validate --lint --region us-east-1
 	$(VENV)/scan/bin/zizmor --offline --no-config --quiet --persona=pedantic .github
 	$(VENV)/scan/bin/checkov --framework cloudformation --compact --quiet --skip-download \
 	  --file template.yaml --file control_tower/home_region.yaml

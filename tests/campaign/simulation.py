@@ -8,6 +8,9 @@ from functools import cache
 from typing import TypeVar
 
 import boto3
+import botocore.session
+from botocore import UNSIGNED
+from botocore.config import Config
 
 from alternate_contacts.backfill.message import account_message_body
 from alternate_contacts.backfill.protocol import Mode, Trigger
@@ -168,4 +171,9 @@ class Simulation:
 @cache
 def _session() -> boto3.Session:
     """Return one session for all simulations: to load the service models takes longer than a small one."""
-    return boto3.Session(aws_access_key_id="campaign", aws_secret_access_key="campaign", region_name="us-east-1")
+    core = botocore.session.Session()
+    # The simulated AWS ignores the user agent and the signature of a call, which take a quarter of its processor time.
+    core.set_default_client_config(Config(user_agent="campaign", signature_version=UNSIGNED))
+    return boto3.Session(
+        aws_access_key_id="campaign", aws_secret_access_key="campaign", region_name="us-east-1", botocore_session=core
+    )
