@@ -69,9 +69,9 @@ template: setup ## the template as data, and the linters
 simulated: setup ## both functions in virtual time: small fault campaigns, and a model of the contacts
 	$(DEV)/python -m pytest tests/campaign --numprocesses $(PROCESSES)
 
-# Five processes for two processors, because many wait. xdist would start the files with few tests last, which take long.
+# Four processes for two processors, because many wait. xdist would start the files with few tests last, which take long.
 emulated: setup ## the real template, deployed to the emulation, IAM enforced
-	$(DEV)/python -m pytest tests/emulated --numprocesses 5 --dist loadfile --no-loadscope-reorder
+	$(DEV)/python -m pytest tests/emulated --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # The first run of pytest is the model and 10,000 bodies, the second every other property, with ten times the examples.
 campaign: setup ## large fault campaigns and many examples of each property, in minutes; writes benchmarks/campaign.md
