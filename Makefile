@@ -50,7 +50,7 @@ emulation: setup ## a shell in which sam, aws and alternate-contacts call an org
 
 # The longest suite first. With --keep-going, make names every part that fails. A suite that runs alone has two processes,
 # one for each processor. Here the other processor runs another suite, and pytest-xdist would only cost time.
-PROCESSES ?= 2
+PROCESSES := 2
 test: setup ## everything that must hold before a change lands
 	$(MAKE) --keep-going --jobs=3 PROCESSES=0 emulated unit simulated template check program contract
 
