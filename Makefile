@@ -69,7 +69,8 @@ template: setup ## the template as data, and the linters
 simulated: setup ## both functions in virtual time: small fault campaigns, and a model of the contacts
 	$(DEV)/python -m pytest tests/campaign --numprocesses $(PROCESSES)
 
-# Four processes for two processors, because many wait. xdist would start the files with few tests last, which take long.
+# Four processes for two processors, because a process often waits. By default, pytest-xdist would start the files with few
+# tests last, although they take long.
 emulated: setup ## the real template, deployed to the emulation, IAM enforced
 	$(DEV)/python -m pytest tests/emulated --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
@@ -102,9 +103,8 @@ coverage: setup ## the part of the shipped code that unit and contract tests run
 
 # checkov and zizmor read no variable and no file of the user, and ask no server. Each skipped check is in the Metadata of
 # its resource, with its reason.
-scan: setup $(VENV)/scan/.done ## cfn-lint and checkov on both templates, zizmor on the workflows
+scan: $(VENV)/dev/.done $(VENV)/scan/.done ## cfn-lint and checkov on both templates, zizmor on the workflows
 	$(DEV)/cfn-lint template.yaml control_tower/home_region.yaml
-	SAM_CLI_TELEMETRY=0 $(SAM)/sam validate --lint --region us-east-1
 	$(VENV)/scan/bin/zizmor --offline --no-config --quiet --persona=pedantic .github
 	$(VENV)/scan/bin/checkov --framework cloudformation --compact --quiet --skip-download \
 	  --file template.yaml --file control_tower/home_region.yaml

@@ -6,7 +6,8 @@ import signal
 _MANY = 50_000
 """New objects between two garbage collections. The default of 700 costs a tenth of the processor time of the tests."""
 
-# A shell script ignores SIGINT in what it starts in the background, and every process of the tests would inherit that.
+# A shell script ignores SIGINT in a command that it starts in the background (`make test &`). Every process of the
+# tests would inherit this, and the tests that send SIGINT would fail.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

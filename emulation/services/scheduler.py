@@ -2,8 +2,9 @@
 
 AWS (EventBridge Scheduler user guide: setting-up.html, cross-service-confused-deputy-prevention.html): CreateSchedule
 and UpdateSchedule check that Scheduler may assume the role. There and at each delivery `aws:SourceArn` is the ARN of
-the schedule's group, not of the schedule. ministack does not check the role, looks for due schedules only every ten
-seconds, and never starts a one-time schedule that has the name of an earlier one; deliveries are in `eventbridge`.
+the schedule's group, not of the schedule. ministack does not check the role, and looks for due schedules only every ten
+seconds. It keeps the last invocation of a deleted schedule, so that a new one-time schedule with the same name never
+invokes its target. Deliveries are in `eventbridge`.
 """
 
 from typing import Any
@@ -28,22 +29,23 @@ def group_arn(schedule_arn: str) -> str:
 
 @patches.around("ministack.services.scheduler._create_schedule")
 def create_schedule(original: Any, name: str, parameters: dict[str, Any]) -> Any:
-    """Check the role of a schedule, then create it, without the last start of an earlier one with its name."""
+    """Create a schedule, after ministack has forgotten the last invocation of a deleted schedule with its name."""
     key = f"{parameters.get('GroupName', 'default')}/{name}"
     if key not in scheduler._schedules:
         scheduler._schedule_last_fired.pop(scheduler._schedules._scoped(key), None)
-    return update_schedule(original, name, parameters)
+    return original(name, parameters)
 
 
+@patches.around("ministack.services.scheduler._create_schedule")
 @patches.around("ministack.services.scheduler._update_schedule")
-def update_schedule(original: Any, name: str, parameters: dict[str, Any]) -> Any:
-    """Check the role of a schedule, then update it."""
+def put_schedule(original: Any, name: str, parameters: dict[str, Any]) -> Any:
+    """Check the role of a schedule, then create or update it."""
     violation = _violation(parameters)
     return scheduler._error(400, "ValidationException", violation) if violation else original(name, parameters)
 
 
 def check_resource(resource_type: str, properties: dict[str, Any]) -> None:
-    """Check a schedule of CloudFormation, which ignores the response of `create_schedule`.
+    """Check a schedule of CloudFormation, which ignores the response of `put_schedule`.
 
     Raises:
         ValueError: Scheduler may not assume the role.

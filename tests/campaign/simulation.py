@@ -172,7 +172,7 @@ class Simulation:
 def _session() -> boto3.Session:
     """Return one session for all simulations: to load the service models takes longer than a small one."""
     core = botocore.session.Session()
-    # The simulated AWS ignores the user agent and the signature of a call, which take a quarter of its processor time.
+    # The simulated AWS reads neither the user agent nor the signature, which take a quarter of a call's processor time.
     core.set_default_client_config(Config(user_agent="campaign", signature_version=UNSIGNED))
     return boto3.Session(
         aws_access_key_id="campaign", aws_secret_access_key="campaign", region_name="us-east-1", botocore_session=core

@@ -317,6 +317,7 @@ def test_scheduler_assumes_a_role_for_the_group_of_the_schedule(
 
 
 def test_scheduler_delivers_with_a_role_that_names_the_group(emulation: Emulation, role: Callable[..., str]) -> None:
+    """Also for a new schedule that has the name of a deleted one."""
     queue = "arn:aws:sqs:us-east-1:000000000000:queue"
     sqs = emulation.client("sqs")
     sqs.create_queue(QueueName="queue")

@@ -80,7 +80,7 @@ def previous_commit() -> str:
 def build_release(project: Path, folder: Path) -> None:
     """Build a release with its Makefiles, as `sam build` does, whose own start takes longer than they run."""
     template = (project / "template.yaml").read_text()
-    # Not pyenv's python3, which fails if another build ends at the same time.
+    # Release 0.1.0 calls `python3 -m pip`, which with pyenv fails if another build runs at the same time.
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     for source, function in (("src", "WorkerFunction"), ("custom-resources", "BackfillFunction")):
         artifacts = folder / "build" / function

@@ -1,6 +1,8 @@
-"""The targets of the Makefile."""
+"""The targets of the Makefile, and the tests below a script."""
 
 import re
+import subprocess
+import sys
 
 from tests.template.conftest import ROOT
 
@@ -15,3 +17,13 @@ def test_make_test_runs_every_suite() -> None:
     suites = {path.parent.name for path in ROOT.glob("tests/*/test_*.py")}
     assert run == suites - NOT_IN_MAKE_TEST
     assert "check" in recipes["test"].split()
+
+
+def test_sigint_ends_the_tests_although_the_script_that_starts_them_ignores_it() -> None:
+    program = """\
+import runpy, signal
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+runpy.run_path("tests/conftest.py")
+assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+"""
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)  # noqa: S603

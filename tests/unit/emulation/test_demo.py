@@ -29,6 +29,7 @@ def test_the_output_of_a_failed_build_is_shown_whole(monkeypatch: pytest.MonkeyP
 def signal_handlers() -> Iterator[None]:
     """Restore the handlers of the signals that end the demo, which ignores the next ones."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # `nohup` ignores it
     yield
     for number, handler in handlers.items():
         signal.signal(number, handler)
