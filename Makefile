@@ -31,8 +31,8 @@ setup: ## install everything into .venv/
 
 # Python compiles a module when it is first imported, and most modules never are. Lambda's runtime comes compiled, and
 # the time limit of a function must not pay for it. What the tests import in many processes at once is compiled here.
-IMPORTED := _pytest aws_lambda_powertools boto3 botocore execnet h11 hypercorn hypothesis jmespath ministack pluggy rich \
-  s3transfer typer urllib3 xdist yaml
+IMPORTED := _pytest attr aws_lambda_powertools boto3 botocore execnet graphql h11 h2 hypercorn hypothesis jmespath jsonata \
+  jsonschema ministack pluggy pydantic referencing rich s3transfer samtranslator typer urllib3 xdist yaml
 $(VENV)/%/.done: requirements/%.txt
 	@echo "installing $(VENV)/$*"
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: PYTHON=python3.13 make ...")'
@@ -54,7 +54,7 @@ emulation: setup ## a shell in which sam, aws and alternate-contacts call an org
 PROCESSES := 2
 NICE :=
 test: setup ## everything that must hold before a change lands
-	$(MAKE) --keep-going --jobs=3 PROCESSES=0 NICE="nice -n 5" emulated unit simulated template check program contract
+	$(MAKE) --keep-going --jobs=3 PROCESSES=0 NICE="nice -n 3" emulated unit simulated template check program contract
 
 unit: setup ## milliseconds each, no sockets
 	$(NICE) $(DEV)/python -m pytest tests/unit --numprocesses $(PROCESSES)
