@@ -87,7 +87,7 @@ permissions: setup ## each part of each policy removed in turn, in minutes; writ
 	PYTHONPATH=src:custom-resources:cli:. $(DEV)/python -m tests.permissions
 
 # After a change, `.venv/dev/bin/python -m tools.mutation --again` measures what changed, and what survived.
-mutation: setup ## how many small changes of the code the unit tests notice, in twenty minutes; writes benchmarks/mutation.md
+mutation: setup ## how many small changes of the code the unit tests notice, in 15 minutes; writes benchmarks/mutation.md
 	$(DEV)/python -m tools.mutation
 
 browser-test: setup ## the script of the audit page, in headless Chromium; skipped where there is none

@@ -38,7 +38,7 @@ _INTRODUCTION = """\
 
 [mutmut](https://mutmut.readthedocs.io) changes one expression of a function at a time, such as `<` to `<=` or an
 argument to `None`, and runs the unit tests that run this function. A mutant is *killed* if a test fails. A mutant that
-survives is a change that no test notices. `make mutation` measures it and writes this page, in about twenty minutes.
+survives is a change that no test notices. `make mutation` measures it and writes this page, in about 15 minutes.
 
 - Both functions are measured completely, and the modules of the command that decide or change something. A module that
   both functions have counts once.

@@ -1,4 +1,4 @@
-"""The targets of the Makefile, and the tests below a script."""
+"""What `make test` runs, and how it ends."""
 
 import re
 import subprocess
